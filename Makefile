@@ -1,0 +1,103 @@
+# Edgeistry. `make help` lists the targets; README.md starts with the two that matter.
+
+GO          ?= go
+GO_NEEDED   := 1.26
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS     := -s -w -buildid= -X main.version=$(VERSION)
+GOBUILD     := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+TOOL        := $(GO) tool -modfile=tools/go.mod
+OUT         := build
+CROSS       := linux/amd64 linux/arm64 linux/arm/7 darwin/arm64 windows/amd64
+
+# Debian packages. demo: what the main job needs beyond Go. test: what the checks need on top.
+PKGS_DEMO   := gcc libc6-dev make gcc-avr avr-libc libsimavr-dev libelf-dev
+PKGS_TEST   := $(PKGS_DEMO) libcoap3-bin
+PKGS_FUZZ   := $(PKGS_TEST) clang libclang-rt-14-dev
+
+export GOTOOLCHAIN := local
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e size fuzz torture build firmware cross clean deps-go deps-demo deps-test deps-fuzz
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: deps-demo build firmware ## the main job: a mesh, an 8-bit chip, a shared capability (KEEP=1 leaves it up)
+	$(GO) build -trimpath -o $(OUT)/demo ./e2e/demo
+	$(OUT)/demo $(if $(KEEP),--keep)
+
+test: deps-test build firmware test-c test-race e2e ## every test: C under sanitizers, Go under the race detector, the demo end to end
+
+test-go: ## the Go tests without the race detector (quick, while working)
+	$(GO) test $$($(GO) list ./... | grep -v /e2e)
+
+test-race: deps-go
+	$(GO) test -race -timeout 8m $$($(GO) list ./... | grep -v /e2e)
+
+test-c: deps-test
+	$(MAKE) -C firmware test
+
+e2e: deps-test build firmware
+	$(GO) test -count=1 -timeout 8m ./e2e/...
+
+lint: deps-go ## gofumpt, vet, staticcheck; C warnings are errors in every firmware build
+	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+bench: bench-node bench-e2e size ## every benchmark; tables here, figures in bench/out/
+
+bench-node: deps-demo build firmware ## start, memory, resolve, call, append: bench/out/node.json
+	$(GO) run ./bench/node
+
+bench-e2e: deps-demo build firmware ## device to cloud beside RSA-2048 TLS: bench/out/e2e.json
+	$(GO) run ./bench/e2e
+
+size: deps-demo build firmware ## flash, RAM and worst stack of the boards; size of the binary
+	@$(MAKE) --no-print-directory -C firmware size
+	@printf 'binary=%s bytes=%s\n' $(OUT)/edgeistry $$(stat -c %s $(OUT)/edgeistry)
+
+FUZZTIME ?= 60s
+fuzz: deps-fuzz ## every fuzz target for FUZZTIME (60s) each
+	@set -e; for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+		echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+	$(MAKE) -C firmware fuzz FUZZTIME=$(FUZZTIME)
+
+torture: deps-test build firmware ## hours: ten million datagrams, a thousand kills
+	EDGEISTRY_TORTURE=1 $(GO) test -count=1 -timeout 6h ./logstore/ ./function/ ./proxy/ ./e2e/...
+
+build: deps-go ## build/edgeistry
+	$(GOBUILD) -o $(OUT)/edgeistry ./cmd/edgeistry
+
+firmware: deps-demo ## the device images, the POSIX device and the simulator: build/firmware/
+	@$(MAKE) --no-print-directory -C firmware all
+
+cross: deps-go ## the binary for every supported platform: build/cross/
+	@set -e; for p in $(CROSS); do os=$${p%%/*}; rest=$${p#*/}; arch=$${rest%%/*}; arm=; case $$rest in */*) arm=$${rest#*/};; esac; \
+		echo "cross $$p"; GOOS=$$os GOARCH=$$arch GOARM=$$arm $(GOBUILD) -o $(OUT)/cross/edgeistry-$$os-$$arch$$arm ./cmd/edgeistry; done
+
+clean: ## remove what was built
+	rm -rf $(OUT) bench/out
+
+deps-go:
+	@command -v $(GO) >/dev/null || { echo "Go $(GO_NEEDED) or newer is needed and none is on the PATH: https://go.dev/dl/ (Debian's own is too old)"; exit 1; }
+	@v=$$($(GO) env GOVERSION | sed 's/^go//'); printf '%s\n%s\n' $(GO_NEEDED) "$$v" | sort -CV || { echo "Go $(GO_NEEDED) or newer is needed, this is $$v: https://go.dev/dl/ (Debian's own is too old)"; exit 1; }
+
+# install-packages(list): apt-get for what dpkg-query does not show as installed.
+define install-packages
+	@mkdir -p $(OUT); missing=; for p in $(1); do [ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		apt="apt-get -o DPkg::Lock::Timeout=300"; line="$$apt update && $$apt install -y --no-install-recommends$$missing"; \
+		if [ "$$(id -u)" = 0 ]; then run=; elif command -v sudo >/dev/null; then run=sudo; else echo "missing packages; as root: $$line"; exit 1; fi; \
+		echo "installing:$$missing"; \
+		$$run env DEBIAN_FRONTEND=noninteractive sh -c "$$line" >$(OUT)/apt.log 2>&1 || { tail -n 20 $(OUT)/apt.log; exit 1; }; \
+	fi
+endef
+
+deps-demo: deps-go
+	$(call install-packages,$(PKGS_DEMO))
+
+deps-test: deps-go
+	$(call install-packages,$(PKGS_TEST))
+
+deps-fuzz: deps-go
+	$(call install-packages,$(PKGS_FUZZ))
