@@ -1,0 +1,224 @@
+package dht
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+)
+
+const (
+	maxDials   = 16               // at once
+	dialTime   = 10 * time.Second // for one
+	maxTargets = 256              // seeds, good peers and neighbours together
+)
+
+// dialer keeps the node in touch with the mesh. Seeds are dialled in parallel, with backoff, for ever while they are not
+// connected. Good peers of earlier runs and neighbours found by multicast are tried once, and again whenever the node
+// is alone.
+type dialer struct {
+	h        host.Host
+	log      *slog.Logger
+	min, max time.Duration
+	alone    func() bool // no member of the mesh is connected
+	wake     chan struct{}
+
+	mu      sync.Mutex
+	targets map[peer.ID]*target
+	ended   chan struct{} // closed and replaced when an attempt ends
+}
+
+type target struct {
+	info     peer.AddrInfo
+	seed     bool
+	dialling bool
+	tried    bool
+	failures int       // in a row; a connection that ended soon counts as one
+	since    time.Time // of the last success
+	next     time.Time
+	err      error // of the last attempt
+}
+
+func newDialer(h host.Host, log *slog.Logger, minimum, maximum time.Duration, alone func() bool) *dialer {
+	return &dialer{
+		h: h, log: log, min: minimum, max: maximum, alone: alone,
+		wake:    make(chan struct{}, 1),
+		targets: make(map[peer.ID]*target),
+		ended:   make(chan struct{}),
+	}
+}
+
+// add makes a peer a target. A peer that is one already gets the new addresses too.
+func (d *dialer) add(info peer.AddrInfo, seed bool) {
+	if info.ID == d.h.ID() || len(info.Addrs) == 0 {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.targets[info.ID]
+	if t == nil {
+		if len(d.targets) >= maxTargets && !seed {
+			return
+		}
+		t = &target{}
+		d.targets[info.ID] = t
+	}
+	t.info = info
+	t.seed = t.seed || seed
+	t.next = time.Time{}
+	signal(d.wake)
+}
+
+// lost tells that a connection ended: a seed is dialled again soon.
+func (d *dialer) lost(p peer.ID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t := d.targets[p]; t != nil && !t.dialling {
+		if time.Since(t.since) > d.max {
+			t.failures = 0
+		}
+		t.failures++
+		t.next = time.Now().Add(d.backoff(t.failures))
+	}
+	signal(d.wake)
+}
+
+// pending says whether some target has not been tried yet, and gives a channel that is closed when the next attempt ends.
+func (d *dialer) pending() (<-chan struct{}, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range d.targets {
+		if !t.tried {
+			return d.ended, true
+		}
+	}
+	return nil, false
+}
+
+// run dials until ctx ends, and returns when every attempt has ended.
+func (d *dialer) run(ctx context.Context) {
+	var dials sync.WaitGroup
+	defer dials.Wait()
+	slots := make(chan struct{}, maxDials)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.wake:
+		case <-timer.C:
+		}
+		due, next := d.due(time.Now())
+		for _, info := range due {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			dials.Go(func() {
+				d.dial(ctx, info)
+				<-slots
+				signal(d.wake)
+			})
+		}
+		timer.Reset(next)
+	}
+}
+
+// due marks the targets to dial now as dialling and gives them, and the time until the next is due.
+func (d *dialer) due(now time.Time) ([]peer.AddrInfo, time.Duration) {
+	alone := d.alone()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var infos []peer.AddrInfo
+	next := d.max
+	for p, t := range d.targets {
+		if t.dialling || online(d.h, p) {
+			t.tried = t.tried || !t.dialling
+			continue
+		}
+		if !t.seed && t.tried && !alone {
+			continue
+		}
+		if wait := t.next.Sub(now); wait > 0 {
+			next = min(next, wait)
+			continue
+		}
+		t.dialling = true
+		infos = append(infos, t.info)
+	}
+	return infos, next
+}
+
+func (d *dialer) dial(ctx context.Context, info peer.AddrInfo) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	// The swarm has a backoff of its own, of 5 s and more, that would answer for the network.
+	if s, ok := d.h.Network().(interface{ Backoff() *swarm.DialBackoff }); ok {
+		s.Backoff().Clear(info.ID)
+	}
+	err := anyPath{d.h}.Connect(ctx, info)
+
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t := d.targets[info.ID]
+	t.dialling, t.tried, t.err = false, true, err
+	close(d.ended)
+	d.ended = make(chan struct{})
+	if err == nil {
+		t.since = time.Now()
+		return
+	}
+	t.failures++
+	wait := d.backoff(t.failures)
+	t.next = time.Now().Add(wait)
+	d.log.Debug("peer not reachable", "peer", info.ID, "seed", t.seed, "next", wait, "error", err)
+}
+
+// backoff doubles with each failure, between the bounds, with 20 % of chance so that restarted nodes do not dial in step.
+func (d *dialer) backoff(failures int) time.Duration {
+	return backoff(d.min, d.max, failures)
+}
+
+func backoff(minimum, maximum time.Duration, failures int) time.Duration {
+	wait := minimum
+	for i := 1; i < failures && wait < maximum; i++ {
+		wait *= 2
+	}
+	wait = min(wait, maximum)
+	return wait - time.Duration(rand.Int64N(int64(wait)/5+1))
+}
+
+// SeedState is what is known of a seed.
+type SeedState struct {
+	ID        peer.ID
+	Connected bool
+	Failures  int   // attempts that failed, or connections that ended soon, in a row
+	Err       error // of the last attempt; nil when it succeeded
+}
+
+func (d *dialer) seeds() []SeedState {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var states []SeedState
+	for p, t := range d.targets {
+		if t.seed {
+			states = append(states, SeedState{ID: p, Connected: online(d.h, p), Failures: t.failures, Err: t.err})
+		}
+	}
+	return states
+}
+
+// signal wakes the reader of a channel of capacity 1.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

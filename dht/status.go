@@ -1,0 +1,46 @@
+package dht
+
+import (
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+)
+
+// Status is what a Registry tells about itself.
+type Status struct {
+	Mesh      string
+	Peers     int // connected members
+	Table     int // peers in the routing table
+	Records   int // records stored for other nodes and this one
+	Seeds     []SeedState
+	MDNS      bool // multicast DNS runs
+	Published []PublishedState
+}
+
+// PublishedState is what is known of an own record.
+type PublishedState struct {
+	Service  edgeistry.ServiceID
+	Sequence uint64
+	Expiry   time.Time
+	Acks     int // connected nodes that said that they stored it
+}
+
+// Status gives the present state.
+func (r *Registry) Status() Status {
+	s := Status{
+		Mesh:    r.mesh,
+		Peers:   len(r.Peers()),
+		Table:   r.kad.RoutingTable().Size(),
+		Records: r.store.len(),
+		Seeds:   r.dialer.seeds(),
+		MDNS:    r.mdns != nil,
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, o := range r.own {
+		s.Published = append(s.Published, PublishedState{
+			Service: id, Sequence: o.record.Sequence, Expiry: o.record.Expiry, Acks: len(o.holders),
+		})
+	}
+	return s
+}
