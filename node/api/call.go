@@ -1,0 +1,118 @@
+package api
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// CallRequest is one request to a service under a capability.
+type CallRequest struct {
+	Service    string   `json:"service"` // ID or local name
+	Method     string   `json:"method"`  // "GET" or "POST"
+	Path       string   `json:"path"`    // "/f/valve"
+	Query      []string `json:"query,omitempty"`
+	Payload    []byte   `json:"payload,omitempty"`    // base64 in JSON
+	Capability string   `json:"capability,omitempty"` // "ecap1_...", a keychain name, or "" for the best match in the keychain
+	HoldMS     int      `json:"hold_ms,omitempty"`    // how long the request may still act; 0: 10 s
+	Mirror     bool     `json:"mirror,omitempty"`     // ask the home node's mirror instead of the service
+	Plain      bool     `json:"plain,omitempty"`      // without a capability: /.well-known/core
+	Trace      bool     `json:"trace,omitempty"`
+	TimeoutMS  int      `json:"timeout_ms,omitempty"` // 0: 30 s
+}
+
+// CallResult is what a service answered.
+type CallResult struct {
+	Service string `json:"service"`
+	Code    string `json:"code"` // "2.04"
+	Payload []byte `json:"payload,omitempty"`
+	Format  *int   `json:"format,omitempty"` // Content-Format
+	// Tagged is whether the answer carries a tag that only the service can make. An answer without is unverified.
+	Tagged     bool   `json:"tagged"`
+	By         string `json:"by"`               // "device", "node", "mirror", "unverified, via 12D3KooW..."
+	Reason     uint8  `json:"reason,omitempty"` // docs/spec/capability.md, Errors
+	ReasonText string `json:"reason_text,omitempty"`
+	Frame      int    `json:"frame,omitempty"`
+	Constraint string `json:"constraint,omitempty"`
+	Message    string `json:"message"` // for people: "ok", "denied by the device: frame 2 allows argument 0..30, not 90"
+	TotalUS    int64  `json:"total_us"`
+	Legs       []Leg  `json:"legs,omitempty"`
+	Session    string `json:"session,omitempty"`  // "opened" or "reused"
+	Sequence   uint32 `json:"sequence,omitempty"` // of the request in its session
+	Capability string `json:"capability,omitempty"`
+	RetryAfter int    `json:"retry_after_s,omitempty"`
+}
+
+// Leg is a part of the way of a request.
+type Leg struct {
+	Name string `json:"name"` // resolve, mesh, queue, link, device, home, total
+	US   int64  `json:"us"`
+	// At is when the leg began, in microseconds after the request did. Legs inside the home node are placed by their
+	// durations, without comparing clocks.
+	At int64 `json:"at_us"`
+}
+
+// OK is whether the service did what was asked.
+func (r *CallResult) OK() bool { return strings.HasPrefix(r.Code, "2.") }
+
+// Kind sorts an answer like an error; "" for success.
+func (r *CallResult) Kind() Kind {
+	switch {
+	case r.OK():
+		return ""
+	case r.Code == "4.04" || r.Code == "5.02":
+		return NotFound
+	case r.Code == "4.01" || r.Code == "4.03":
+		return Denied
+	case r.Code == "5.04":
+		return Timeout
+	default:
+		return Failed
+	}
+}
+
+// Err gives the answer as an error; nil for success.
+func (r *CallResult) Err() error {
+	kind := r.Kind()
+	if kind == "" {
+		return nil
+	}
+	e := &Error{Kind: kind, Message: r.Message}
+	if kind == Denied {
+		e.Denial = &Denial{By: r.By, Verified: r.Tagged, Reason: r.Reason, Text: r.ReasonText, Frame: r.Frame, Constraint: r.Constraint}
+	}
+	return e
+}
+
+// ReplayRequest sends the last protected request of this node to a service again. Only with enable_test_hooks.
+type ReplayRequest struct {
+	Service string `json:"service"`
+	// Mode is "replay" (the same bytes), "flip" (one bit of the payload, or of the path if there is none, inverted) or
+	// "as_is" (the same bytes under a new message ID and token, as a proxy would that retransmits).
+	Mode string `json:"mode"`
+}
+
+// PayloadText shows a payload for people: its number if it has 1, 2 or 4 bytes, else base64.
+func PayloadText(p []byte) string {
+	switch len(p) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprint(p[0])
+	case 2:
+		return fmt.Sprint(uint16(p[0])<<8 | uint16(p[1]))
+	case 4:
+		return fmt.Sprint(uint32(p[0])<<24 | uint32(p[1])<<16 | uint32(p[2])<<8 | uint32(p[3]))
+	default:
+		return base64.StdEncoding.EncodeToString(p)
+	}
+}
+
+// Timeout gives the request's bound.
+func (r *CallRequest) Timeout() time.Duration {
+	if r.TimeoutMS <= 0 {
+		return 30 * time.Second
+	}
+	return time.Duration(r.TimeoutMS) * time.Millisecond
+}

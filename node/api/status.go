@@ -1,0 +1,60 @@
+package api
+
+import "time"
+
+// Status is what GET /v1/status answers.
+type Status struct {
+	Node    string `json:"node"` // 12D3KooW...
+	Mesh    string `json:"mesh"`
+	Version string `json:"version"`
+	Home    string `json:"home"`
+	PID     int    `json:"pid"`
+	API     string `json:"api"`            // http://127.0.0.1:7780
+	CoAP    string `json:"coap,omitempty"` // 127.0.0.1:5683; empty: no port
+	Service string `json:"service"`        // the node's own service
+	Ready   bool   `json:"ready"`
+	// Standing is "joined" when a node of the mesh is connected, "alone" when none is configured, "joining" otherwise.
+	Standing  string    `json:"standing"`
+	Addrs     []string  `json:"addrs"` // as told to others
+	Relay     Relay     `json:"relay"`
+	Peers     []Peer    `json:"peers"`
+	Services  []Service `json:"services"`
+	Functions int       `json:"functions"`
+	Started   time.Time `json:"started"`
+	ReadyMS   float64   `json:"ready_ms"` // from start to ready
+}
+
+// Relay says how others reach this node, and whether it relays for others.
+type Relay struct {
+	// State is "listening" (it has addresses of its own, and may be relayed too), "relayed" (relays only), or "unreachable".
+	State   string   `json:"state"`
+	Through []string `json:"through,omitempty"` // peer IDs of the relays that hold a reservation
+	Text    string   `json:"text"`              // "relayed through 12D3KooW..."
+	Serving bool     `json:"serving"`
+	Limits  string   `json:"limits,omitempty"` // of what it relays for others
+}
+
+// Peer is a connected node.
+type Peer struct {
+	ID    string  `json:"id"`
+	Addr  string  `json:"addr"`
+	Conn  string  `json:"conn"`             // "direct" or "relayed through 12D3KooW..."
+	RTTMS float64 `json:"rtt_ms,omitempty"` // 0: not measured yet
+}
+
+// PingRequest asks for the way to a node, by its ID or by a service it is home to.
+type PingRequest struct {
+	Target string `json:"target"`
+	Count  int    `json:"count,omitempty"` // 1 to 20; 0: 1
+}
+
+// PingResult says how a node is reached.
+type PingResult struct {
+	Peer    string    `json:"peer"`
+	Service string    `json:"service,omitempty"`
+	Conn    string    `json:"conn"`          // "direct" or "relayed through 12D3KooW..."
+	Via     string    `json:"via,omitempty"` // the relay's peer ID
+	Addr    string    `json:"addr"`
+	RTTMS   float64   `json:"rtt_ms"` // the least of all
+	All     []float64 `json:"all_ms"`
+}

@@ -1,0 +1,81 @@
+package home
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/goccy/go-yaml"
+)
+
+// PendingClaim is a claim that has begun: what is needed, with the device's setup code, to finish it after its last answer was
+// lost or the node was stopped. It is kept before the device can have become the owner's, and removed when the key is.
+type PendingClaim struct {
+	Key        *ServiceKey // its epoch key is not the device's yet
+	OwnerNonce []byte      // empty: nothing was sent yet that a device could have accepted
+	Answer     []byte      // the device's first
+}
+
+type pendingFile struct {
+	Service    string `yaml:"service_key"`
+	OwnerNonce string `yaml:"owner_nonce,omitempty"`
+	Answer     string `yaml:"answer,omitempty"`
+}
+
+func (h *Home) claimPath(id [4]byte) string {
+	return h.path("claims", hex.EncodeToString(id[:])+".yaml")
+}
+
+// SaveClaim keeps a claim of the device with this factory ID.
+func (h *Home) SaveClaim(id [4]byte, c PendingClaim) error {
+	key, err := c.Key.encode()
+	if err != nil {
+		return err
+	}
+	body, err := yaml.Marshal(pendingFile{
+		Service:    base64.StdEncoding.EncodeToString(key),
+		OwnerNonce: base64.StdEncoding.EncodeToString(c.OwnerNonce),
+		Answer:     base64.StdEncoding.EncodeToString(c.Answer),
+	})
+	if err != nil {
+		return fmt.Errorf("keep claim: %w", err)
+	}
+	data := append([]byte("# A claim that has begun. Claim the device again to finish it. Secret.\n"), body...)
+	if err := writeFile(h.claimPath(id), data, secretMode); err != nil {
+		return fmt.Errorf("keep claim: %w", err)
+	}
+	return nil
+}
+
+// Claim gives the claim of a device that has begun; ErrNotFound if none has.
+func (h *Home) Claim(id [4]byte) (*PendingClaim, error) {
+	path := h.claimPath(id)
+	raw, err := readSecret(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("claim: %w", ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var f pendingFile
+	if err := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict()).Decode(&f); err != nil {
+		return nil, damaged(path, "it is not a claim that has begun")
+	}
+	key, err1 := base64.StdEncoding.DecodeString(f.Service)
+	nonce, err2 := base64.StdEncoding.DecodeString(f.OwnerNonce)
+	answer, err3 := base64.StdEncoding.DecodeString(f.Answer)
+	if errors.Join(err1, err2, err3) != nil {
+		return nil, damaged(path, "it is not a claim that has begun")
+	}
+	c := &PendingClaim{OwnerNonce: nonce, Answer: answer}
+	if c.Key, err = decodeServiceKey(path, key); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// RemoveClaim forgets a claim that is finished.
+func (h *Home) RemoveClaim(id [4]byte) error { return remove(h.claimPath(id)) }

@@ -1,0 +1,82 @@
+package home
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestConfigRoundTrip(t *testing.T) {
+	for _, edit := range []func(*Config){
+		func(*Config) {},
+		func(c *Config) {
+			c.Listen = nil
+			c.EnableMDNS = false
+			c.Seeds = []string{seed}
+			c.EnableTestHooks = true
+		},
+		func(c *Config) { c.CoAPListen = ""; c.Relays = []string{seed, seed2}; c.LogLevel = "debug" },
+	} {
+		c := DefaultConfig()
+		edit(&c)
+		got, err := ParseConfig(c.Format())
+		if err != nil {
+			t.Errorf("ParseConfig(Format()) of %+v: %v", c, err)
+			continue
+		}
+		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", c) {
+			t.Errorf("ParseConfig(Format()) = %+v, want %+v", got, c)
+		}
+	}
+}
+
+const (
+	seed  = "/dns4/cloud.example/tcp/7776/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5"
+	seed2 = "/ip4/192.0.2.1/udp/7776/quic-v1/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5"
+)
+
+func TestConfigErrors(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"unknown key", "mesh: farm\nlisen: []\n", `line 2: unknown key "lisen"`},
+		{"key twice", "mesh: a\nmesh: b\n", "line 2"},
+		{"wrong type", "mesh: farm\nenable_mdns: perhaps\n", "line 2"},
+		{"not yaml", "mesh: [\n", "line 1"},
+		{"mesh", "mesh: Farm/1\n", "mesh:"},
+		{"listen", "listen: [localhost:1]\n", "listen:"},
+		{"seed without peer", "seeds: [/ip4/192.0.2.1/tcp/1]\n", "seeds:"},
+		{"api not loopback", "api_listen: 0.0.0.0:7780\n", "loopback"},
+		{"api by name", "api_listen: localhost:7780\n", "api_listen:"},
+		{"coap", "coap_listen: somewhere\n", "coap_listen:"},
+		{"interval", "mirror_interval: 1ms\n", "mirror_interval:"},
+		{"validity", "record_validity: 1000h\n", "record_validity:"},
+		{"level", "log_level: loud\n", "log_level:"},
+		{"nowhere", "listen: []\nenable_mdns: false\n", "listen:"},
+		{"large", "# " + strings.Repeat("x", maxFile), "larger"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := ParseConfig([]byte(tt.text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("ParseConfig = %v, want one line with %q", err, tt.want)
+			}
+		})
+	}
+	if c, err := ParseConfig(nil); err != nil || c.Mesh != DefaultConfig().Mesh || len(c.Listen) != 2 {
+		t.Errorf("ParseConfig(nothing) = %+v, %v, want the default", c, err)
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	c := DefaultConfig()
+	f.Add(c.Format())
+	f.Add([]byte("mesh: farm\nlisten: []\nseeds: [" + seed + "]\n"))
+	f.Add([]byte("mesh: &a [*a]"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := ParseConfig(data)
+		if err != nil {
+			return
+		}
+		if _, err := ParseConfig(c.Format()); err != nil {
+			t.Errorf("accepted configuration does not survive Format: %v", err)
+		}
+	})
+}

@@ -1,0 +1,142 @@
+package home
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+)
+
+// Device is a device that this node is home to.
+type Device struct {
+	Service  edgeistry.ServiceID
+	Name     string // local name; may be ""
+	Link     string // serial:/dev/ttyUSB0, udp:127.0.0.1:5690
+	Manifest edgeistry.Manifest
+	Claimed  time.Time
+	// Reader is the capability that the node itself uses: it reads every log and sets the time.
+	Reader *capability.Capability
+}
+
+type deviceFile struct {
+	Service  string       `yaml:"service"`
+	Name     string       `yaml:"name"`
+	Link     string       `yaml:"link"`
+	Board    string       `yaml:"board"`
+	Firmware string       `yaml:"firmware"`
+	Logs     []deviceLog  `yaml:"logs"`
+	Funcs    []deviceFunc `yaml:"functions"`
+	Claimed  time.Time    `yaml:"claimed"`
+	Reader   string       `yaml:"capability"`
+}
+
+type deviceLog struct {
+	Name   string `yaml:"name"`
+	Period uint32 `yaml:"period"`
+	Size   uint32 `yaml:"size"`
+}
+
+type deviceFunc struct {
+	Name     string `yaml:"name"`
+	Argument string `yaml:"argument"`
+}
+
+// SaveDevice keeps a device.
+func (h *Home) SaveDevice(d Device) error {
+	f := deviceFile{
+		Service: d.Service.String(), Name: d.Name, Link: d.Link,
+		Board: d.Manifest.Board, Firmware: d.Manifest.Firmware, Claimed: d.Claimed.UTC(), Reader: d.Reader.Text(),
+	}
+	for _, l := range d.Manifest.Logs {
+		f.Logs = append(f.Logs, deviceLog(l))
+	}
+	for _, fn := range d.Manifest.Functions {
+		f.Funcs = append(f.Funcs, deviceFunc(fn))
+	}
+	body, err := yaml.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("keep device: %w", err)
+	}
+	data := append([]byte("# A device of this node. The capability is a secret.\n"), body...)
+	if err := writeFile(h.path("devices", f.Service+".yaml"), data, secretMode); err != nil {
+		return fmt.Errorf("keep device: %w", err)
+	}
+	return nil
+}
+
+// RemoveDevice forgets a device; its key stays in the keystore.
+func (h *Home) RemoveDevice(id edgeistry.ServiceID) error {
+	return remove(h.path("devices", id.String()+".yaml"))
+}
+
+// Devices gives all devices of this node.
+func (h *Home) Devices() ([]Device, error) {
+	names, err := listFiles(h.path("devices"))
+	if err != nil {
+		return nil, fmt.Errorf("list devices: %w", err)
+	}
+	var out []Device
+	for _, name := range names {
+		text, ok := strings.CutSuffix(name, ".yaml")
+		if !ok {
+			continue
+		}
+		id, err := edgeistry.ParseServiceID(text)
+		if err != nil {
+			continue
+		}
+		d, err := h.readDevice(id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+func (h *Home) readDevice(id edgeistry.ServiceID) (Device, error) {
+	path := h.path("devices", id.String()+".yaml")
+	raw, err := readSecret(path)
+	if err != nil {
+		return Device{}, err
+	}
+	var f deviceFile
+	if err := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict()).Decode(&f); err != nil {
+		return Device{}, damaged(path, yamlError(err, nil).Error())
+	}
+	if f.Service != id.String() {
+		return Device{}, damaged(path, "it describes another service")
+	}
+	c, err := capability.Parse(f.Reader)
+	if err != nil || c.Service != id {
+		return Device{}, damaged(path, "its capability is not one of this service")
+	}
+	if f.Link == "" {
+		return Device{}, damaged(path, "it names no link")
+	}
+	d := Device{Service: id, Name: f.Name, Link: f.Link, Claimed: f.Claimed, Reader: c}
+	d.Manifest = edgeistry.Manifest{Board: f.Board, Firmware: f.Firmware}
+	for _, l := range f.Logs {
+		if err := edgeistry.CheckName(l.Name); err != nil {
+			return Device{}, damaged(path, err.Error())
+		}
+		d.Manifest.Logs = append(d.Manifest.Logs, edgeistry.LogInfo(l))
+	}
+	for _, fn := range f.Funcs {
+		if err := edgeistry.CheckName(fn.Name); err != nil {
+			return Device{}, damaged(path, err.Error())
+		}
+		d.Manifest.Functions = append(d.Manifest.Functions, edgeistry.FunctionInfo(fn))
+	}
+	return d, nil
+}

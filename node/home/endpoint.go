@@ -1,0 +1,55 @@
+package home
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+)
+
+// Endpoint says where the running node's HTTP API is, and the token it asks for. It is the file api.
+type Endpoint struct {
+	Address string `json:"address"` // 127.0.0.1:7780
+	Token   string `json:"token"`
+	PID     int    `json:"pid"`
+}
+
+// String hides the token.
+func (e Endpoint) String() string { return "api at " + e.Address }
+
+// Format keeps every verb of fmt from printing the token.
+func (e Endpoint) Format(s fmt.State, _ rune) { fmt.Fprint(s, e.String()) }
+
+// SaveEndpoint replaces the file api.
+func (h *Home) SaveEndpoint(e Endpoint) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("save endpoint: %w", err)
+	}
+	return writeFile(h.path("api"), append(data, '\n'), secretMode)
+}
+
+// RemoveEndpoint removes the file api, when the node stops.
+func (h *Home) RemoveEndpoint() error { return remove(h.path("api")) }
+
+// Endpoint reads the file api. ErrNotFound: no node runs here, or it has not started its API.
+func (h *Home) Endpoint() (Endpoint, error) {
+	path := h.path("api")
+	raw, err := readSecret(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Endpoint{}, fmt.Errorf("node's API of %s: %w: no node runs here; to do: edgeistry run", h.dir, ErrNotFound)
+	}
+	if err != nil {
+		return Endpoint{}, err
+	}
+	var e Endpoint
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return Endpoint{}, &FileError{Path: path, Problem: "it is not what a node writes", Action: "start the node again"}
+	}
+	addr, err := netip.ParseAddrPort(e.Address)
+	if err != nil || !addr.Addr().IsLoopback() || e.Token == "" {
+		return Endpoint{}, &FileError{Path: path, Problem: "it names no loopback address and token", Action: "start the node again"}
+	}
+	return e, nil
+}

@@ -1,0 +1,224 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// formatVersion is what the file version holds.
+const formatVersion = "1"
+
+// EnvDir is the environment variable that names the home.
+const EnvDir = "EDGEISTRY_HOME"
+
+// DefaultDir gives $EDGEISTRY_HOME, or .edgeistry in the user's home directory.
+func DefaultDir() (string, error) {
+	if d := os.Getenv(EnvDir); d != "" {
+		return d, nil
+	}
+	user, err := os.UserHomeDir()
+	if err != nil {
+		return "", fmt.Errorf("find the home: %w; set %s", err, EnvDir)
+	}
+	return filepath.Join(user, ".edgeistry"), nil
+}
+
+// Home is an opened home directory. Its methods may be used by many goroutines.
+type Home struct {
+	dir      string
+	config   Config
+	identity crypto.PrivKey
+	peerID   peer.ID
+
+	mu  sync.Mutex
+	own *ServiceKey
+}
+
+// Init makes dir a home with this configuration, with fresh keys. It overwrites nothing: a directory that is a home
+// already gives ErrExists, and an Init that was interrupted is taken up where it stopped, with the keys it had made.
+func Init(dir string, c Config) (*Home, error) {
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("init %s: %w", dir, err)
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "version")); err == nil {
+		return nil, fmt.Errorf("init: %s %w; nothing was changed", dir, ErrExists)
+	}
+	if err := initDir(dir); err != nil {
+		return nil, err
+	}
+	path := func(name string) string { return filepath.Join(dir, name) }
+	err = keepOrMake(path("identity.key"), func(p string) error { _, _, err := readIdentity(p); return err }, newIdentity)
+	if err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	err = keepOrMake(path("service.key"), func(p string) error { _, err := readServiceKey(p); return err }, func(p string) error {
+		k, err := NewServiceKey()
+		if err != nil {
+			return err
+		}
+		data, err := k.encode()
+		if err != nil {
+			return err
+		}
+		return writeNew(p, data, secretMode)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	for _, d := range []string{"keystore", "keychain", "names", "devices", "data"} {
+		if err := os.MkdirAll(path(d), dirMode); err != nil {
+			return nil, fmt.Errorf("init: %w", err)
+		}
+	}
+	if err := writeFile(path("config.yaml"), c.Format(), secretMode); err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	own, err := readServiceKey(path("service.key"))
+	if err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	h := &Home{dir: dir, own: own}
+	if err := h.SaveCapability(OwnCapability, own.Owner()); err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	if err := writeNew(path("version"), []byte(formatVersion+"\n"), plainMode); err != nil {
+		return nil, fmt.Errorf("init: %w", err)
+	}
+	return Open(dir)
+}
+
+// initDir makes the directory, or checks that what is there is empty or an interrupted Init.
+func initDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(dir, dirMode); err != nil {
+			return fmt.Errorf("init: %w", err)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("init: %w", err)
+	}
+	ours := map[string]bool{"identity.key": true, "service.key": true, "config.yaml": true, "keystore": true, "keychain": true, "names": true, "devices": true, "claims": true, "data": true}
+	for _, e := range entries {
+		if !ours[e.Name()] && !strings.HasPrefix(e.Name(), ".new-") {
+			return fmt.Errorf("init: %s holds %q, which is not of a home; use an empty directory", dir, e.Name())
+		}
+		if e.Name() == "config.yaml" && len(entries) == 1 {
+			return fmt.Errorf("init: %s holds a config.yaml and no identity; move it away first", dir)
+		}
+	}
+	return os.Chmod(dir, dirMode)
+}
+
+// Open reads a home and checks its files. It changes nothing and needs no lock.
+func Open(dir string) (*Home, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open home: %w", err)
+	}
+	if err := checkVersion(dir); err != nil {
+		return nil, err
+	}
+	h := &Home{dir: dir}
+	if h.identity, h.peerID, err = readIdentity(h.path("identity.key")); err != nil {
+		return nil, fileMissing(h.path("identity.key"), err)
+	}
+	if h.own, err = readServiceKey(h.path("service.key")); err != nil {
+		return nil, fileMissing(h.path("service.key"), err)
+	}
+	raw, err := readFile(h.path("config.yaml"))
+	if err != nil {
+		return nil, fileMissing(h.path("config.yaml"), err)
+	}
+	if h.config, err = ParseConfig(raw); err != nil {
+		return nil, &FileError{Path: h.path("config.yaml"), Problem: err.Error(), Action: "correct the file"}
+	}
+	return h, nil
+}
+
+func checkVersion(dir string) error {
+	path := filepath.Join(dir, "version")
+	raw, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(filepath.Join(dir, "identity.key")); err == nil {
+			return &FileError{Path: path, Problem: "it is missing: an init was interrupted, or the file was lost", Action: "run edgeistry init again on this home (it keeps the keys)"}
+		}
+		return fmt.Errorf("%s: %w; to do: edgeistry init --home %s", dir, ErrNoHome, dir)
+	}
+	if err != nil {
+		return fmt.Errorf("open home: %w", err)
+	}
+	if got := strings.TrimSpace(string(raw)); got != formatVersion {
+		if len(got) > 20 {
+			got = got[:20]
+		}
+		return &FileError{Path: path, Problem: fmt.Sprintf("the home has version %q, this program knows %s", got, formatVersion), Action: "use the edgeistry that made it, or restore the file"}
+	}
+	return nil
+}
+
+// fileMissing turns "no such file" into what to do about it.
+func fileMissing(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return damaged(path, "it is missing")
+	}
+	var fe *FileError
+	if errors.As(err, &fe) {
+		return err
+	}
+	return fmt.Errorf("open home: %w", err)
+}
+
+func (h *Home) path(elem ...string) string { return filepath.Join(append([]string{h.dir}, elem...)...) }
+
+// Dir gives the absolute path of the home.
+func (h *Home) Dir() string { return h.dir }
+
+// DataDir gives the folder of the datastore.
+func (h *Home) DataDir() string { return h.path("data") }
+
+// Config gives the configuration as read by Open.
+func (h *Home) Config() Config { return h.config }
+
+// Identity gives the node's private key.
+func (h *Home) Identity() crypto.PrivKey { return h.identity }
+
+// PeerID gives the node's ID, 12D3KooW...
+func (h *Home) PeerID() peer.ID { return h.peerID }
+
+// BumpOwn raises the generation of a branch of the node's own service and keeps it.
+func (h *Home) BumpOwn(branch, generation uint8) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := *h.own
+	k.Generations[branch&15] = generation
+	data, err := k.encode()
+	if err != nil {
+		return err
+	}
+	if err := writeFile(h.path("service.key"), data, secretMode); err != nil {
+		return fmt.Errorf("keep generation: %w", err)
+	}
+	h.own = &k
+	return nil
+}
+
+// OwnService gives the key of the service that the node itself is: the one its own logs belong to.
+func (h *Home) OwnService() *ServiceKey {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.own
+}

@@ -1,0 +1,393 @@
+package home
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+)
+
+func newHome(t *testing.T) *Home {
+	t.Helper()
+	h, err := Init(filepath.Join(t.TempDir(), "home"), DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func TestInitOpen(t *testing.T) {
+	h := newHome(t)
+	again, err := Open(h.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.PeerID() != h.PeerID() || again.OwnService().ID != h.OwnService().ID {
+		t.Errorf("Open gives another identity than Init")
+	}
+	if c, err := again.Capability(OwnCapability); err != nil || c.Service != h.OwnService().ID {
+		t.Errorf("Capability(%q) = %v, %v, want the owner's", OwnCapability, c, err)
+	}
+	if _, err := Init(h.Dir(), DefaultConfig()); !errors.Is(err, ErrExists) {
+		t.Errorf("second Init = %v, want ErrExists", err)
+	}
+	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNoHome) {
+		t.Errorf("Open of an empty directory = %v, want ErrNoHome", err)
+	}
+}
+
+func TestPermissions(t *testing.T) {
+	h := newHome(t)
+	if err := h.SaveEndpoint(Endpoint{Address: "127.0.0.1:1", Token: "secret", PID: 1}); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]fs.FileMode{".": 0o700, "identity.key": 0o600, "service.key": 0o600, "api": 0o600, "config.yaml": 0o600, "keychain/node/owner": 0o600, "keystore": 0o700, "keychain": 0o700, "keychain/node": 0o700}
+	for name, mode := range want {
+		info, err := os.Stat(filepath.Join(h.Dir(), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != mode {
+			t.Errorf("mode of %s = %o, want %o", name, info.Mode().Perm(), mode)
+		}
+	}
+	for _, name := range []string{"identity.key", "service.key"} {
+		path := filepath.Join(h.Dir(), name)
+		if err := os.Chmod(path, 0o640); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(h.Dir()); err == nil || !strings.Contains(err.Error(), "chmod 600 "+path) {
+			t.Errorf("Open with readable %s = %v, want what to do", name, err)
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDamage harms each file in several ways: Open, or the read that needs the file, names it and leaves it alone.
+func TestDamage(t *testing.T) {
+	read := map[string]func(*Home) error{
+		"identity.key":        func(h *Home) error { _, err := Open(h.Dir()); return err },
+		"service.key":         func(h *Home) error { _, err := Open(h.Dir()); return err },
+		"version":             func(h *Home) error { _, err := Open(h.Dir()); return err },
+		"config.yaml":         func(h *Home) error { _, err := Open(h.Dir()); return err },
+		"keychain/node/owner": func(h *Home) error { _, err := h.Capability("node/owner"); return err },
+		"names/greenhouse":    func(h *Home) error { _, err := h.Name("greenhouse"); return err },
+		"api":                 func(h *Home) error { _, err := h.Endpoint(); return err },
+	}
+	harm := map[string]func([]byte) []byte{
+		"truncated": func(b []byte) []byte { return b[:len(b)/3] },
+		"junk":      func(b []byte) []byte { return bytes.Repeat([]byte("\x00\xffjunk: ["), 9) },
+		"large":     func([]byte) []byte { return bytes.Repeat([]byte("a"), maxFile+1) },
+		"empty":     func([]byte) []byte { return nil },
+	}
+	for name, use := range read {
+		for how, f := range harm {
+			if name == "config.yaml" && (how == "truncated" || how == "empty") {
+				continue // an empty configuration is the default one
+			}
+			t.Run(name+"/"+how, func(t *testing.T) {
+				h := newHome(t)
+				key, err := NewServiceKey()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := errors.Join(h.SaveName("greenhouse", key.ID), h.SaveEndpoint(Endpoint{Address: "127.0.0.1:1", Token: "x"})); err != nil {
+					t.Fatal(err)
+				}
+				path := filepath.Join(h.Dir(), name)
+				if err := use(h); err != nil {
+					t.Fatalf("before the damage: %v", err)
+				}
+				good, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bad := f(good)
+				if err := os.WriteFile(path, bad, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				err = use(h)
+				if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "to do:") {
+					t.Errorf("error = %v, want one that names %s and says what to do", err, path)
+				}
+				if now, _ := os.ReadFile(path); !bytes.Equal(now, bad) {
+					t.Errorf("the damaged file was changed")
+				}
+			})
+		}
+	}
+}
+
+// TestKeyFileFlips inverts one bit of each byte of a key file: never another key, never a panic.
+func TestKeyFileFlips(t *testing.T) {
+	h := newHome(t)
+	path := filepath.Join(h.Dir(), "service.key")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 1
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k, err := readServiceKey(path)
+		if err != nil {
+			continue
+		}
+		if *k != *h.own {
+			t.Fatalf("bit flipped in byte %d: read another key", i)
+		}
+	}
+}
+
+func TestErrorsHoldNoSecret(t *testing.T) {
+	h := newHome(t)
+	path := filepath.Join(h.Dir(), "identity.key")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(raw), "seed: ")
+	seed, _, _ := strings.Cut(after, "\n")
+	if len(seed) < 40 {
+		t.Fatalf("no seed in %q", raw)
+	}
+	for _, bad := range []string{"more: 1\n" + string(raw), string(raw) + "kind: x\n", strings.Replace(string(raw), "version: 1", "version: [", 1)} {
+		if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(h.Dir())
+		if err == nil || strings.Contains(err.Error(), seed) {
+			t.Errorf("error %v: want one without the secret", err)
+		}
+	}
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %x", h.own, h.own, h.own, h.own), fmt.Sprintf("%v %+v %#v", Endpoint{Token: seed}, Endpoint{Token: seed}, Endpoint{Token: seed})} {
+		if strings.Contains(text, seed) || strings.Contains(text, fmt.Sprintf("%x", h.own.seed)) {
+			t.Errorf("formatting shows a secret: %s", text)
+		}
+	}
+}
+
+func TestInitTakesUp(t *testing.T) {
+	h := newHome(t)
+	id := h.PeerID()
+	for _, name := range []string{"version", "service.key"} {
+		if err := os.Remove(filepath.Join(h.Dir(), name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(h.Dir(), "keychain")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(h.Dir()); err == nil || !strings.Contains(err.Error(), "init again") {
+		t.Errorf("Open of an interrupted Init = %v, want what to do", err)
+	}
+	h, err := Init(h.Dir(), DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.PeerID() != id {
+		t.Errorf("Init made a new identity over an existing one")
+	}
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "thesis.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Init(foreign, DefaultConfig()); err == nil {
+		t.Errorf("Init in a directory with other files succeeded")
+	}
+}
+
+func TestKeychain(t *testing.T) {
+	h := newHome(t)
+	k, err := NewServiceKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.SaveCapability("greenhouse/owner", k.Owner()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.SaveCapability("greenhouse/owner", k.Owner()); err != nil {
+		t.Errorf("saving the same again: %v", err)
+	}
+	if err := h.SaveCapability("greenhouse/owner", h.own.Owner()); err == nil {
+		t.Errorf("another capability under a taken name was accepted")
+	}
+	for _, name := range []string{"", "a", "a/", "/a", "../x", "a/../b", "a/b/c", "A/b", "a/.b", strings.Repeat("a", 99) + "/b"} {
+		if err := h.SaveCapability(name, k.Owner()); err == nil {
+			t.Errorf("name %q was accepted", name)
+		}
+	}
+	list, err := h.Capabilities()
+	if err != nil || len(list) != 2 || list[0].Name != "greenhouse/owner" || list[1].Name != "node/owner" {
+		t.Errorf("Capabilities() = %v, %v", list, err)
+	}
+	if err := h.RemoveCapability("greenhouse/owner"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Capability("greenhouse/owner"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after removal: %v, want ErrNotFound", err)
+	}
+}
+
+func TestKeystoreAndDevices(t *testing.T) {
+	h := newHome(t)
+	k, err := NewServiceKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Generations[3] = 7
+	d := Device{Service: k.ID, Name: "greenhouse", Link: "serial:/dev/ttyUSB0", Claimed: time.Unix(1700000000, 0).UTC(), Reader: k.Owner(), Manifest: edgeistry.Manifest{
+		Board: "ATmega328P", Firmware: "greenhouse/1.0",
+		Logs:      []edgeistry.LogInfo{{Name: "temperature", Period: 10, Size: 2}},
+		Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
+	}}
+	if err := errors.Join(h.SaveServiceKey(k), h.SaveDevice(d)); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := h.ServiceKeys()
+	if err != nil || len(keys) != 1 || *keys[0] != *k {
+		t.Fatalf("ServiceKeys() = %v, %v", keys, err)
+	}
+	devices, err := h.Devices()
+	if err != nil || len(devices) != 1 {
+		t.Fatalf("Devices() = %v, %v", devices, err)
+	}
+	got := devices[0]
+	if got.Link != d.Link || got.Name != d.Name || !got.Claimed.Equal(d.Claimed) || got.Reader.Text() != d.Reader.Text() || fmt.Sprint(got.Manifest) != fmt.Sprint(d.Manifest) {
+		t.Errorf("Devices() = %+v, want %+v", got, d)
+	}
+	path := filepath.Join(h.Dir(), "devices", k.ID.String()+".yaml")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(raw, "color: green\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Devices(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), `"color"`) {
+		t.Errorf("unknown key in a device file: %v", err)
+	}
+	if err := h.RemoveDevice(k.ID); err != nil {
+		t.Fatal(err)
+	}
+	if devices, err := h.Devices(); err != nil || len(devices) != 0 {
+		t.Errorf("after removal: %v, %v", devices, err)
+	}
+}
+
+func TestNames(t *testing.T) {
+	h := newHome(t)
+	a, _ := NewServiceKey()
+	b, _ := NewServiceKey()
+	if err := h.SaveName("pump", a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.SaveName("pump", b.ID); err == nil {
+		t.Errorf("a taken name was given to another service")
+	}
+	if err := h.SaveName(OwnName, b.ID); err == nil {
+		t.Errorf("the node's own name was given away")
+	}
+	for _, name := range []string{"pump", a.ID.String()} {
+		if id, err := h.Service(name); err != nil || id != a.ID {
+			t.Errorf("Service(%q) = %v, %v", name, id, err)
+		}
+	}
+	if id, err := h.Service(OwnName); err != nil || id != h.own.ID {
+		t.Errorf("Service(%q) = %v, %v", OwnName, id, err)
+	}
+	if got := h.NameOf(a.ID); got != "pump" {
+		t.Errorf("NameOf = %q, want pump", got)
+	}
+	if _, err := h.Service("../identity.key"); err == nil {
+		t.Errorf("a path was taken for a name")
+	}
+}
+
+func TestWriteFileKeepsOld(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := writeFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeNew(path, []byte("new"), 0o600); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("writeNew over a file = %v, want ErrExist", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(filepath.Join(dir, "d"), []byte("new"), 0o600); err == nil {
+		t.Errorf("writing over a directory succeeded")
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 {
+		t.Errorf("temporary files were left: %v, %v", entries, err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "old" {
+		t.Errorf("content = %q, want old", got)
+	}
+}
+
+func TestPendingClaim(t *testing.T) {
+	h := newHome(t)
+	id := [4]byte{1, 2, 3, 4}
+	if _, err := h.Claim(id); !errors.Is(err, ErrNotFound) {
+		t.Errorf("claim that never began: %v, want ErrNotFound", err)
+	}
+	k, err := NewServiceKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.SaveClaim(id, PendingClaim{Key: k, OwnerNonce: []byte("nonce"), Answer: []byte("answer")}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := h.Claim(id)
+	if err != nil || *c.Key != *k || string(c.OwnerNonce) != "nonce" || string(c.Answer) != "answer" {
+		t.Errorf("Claim = %+v, %v", c, err)
+	}
+	path := filepath.Join(h.Dir(), "claims", "01020304.yaml")
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode of a begun claim: %v, %v", info, err)
+	}
+	if err := os.WriteFile(path, []byte("service_key: AAAA\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Claim(id); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("damaged claim: %v, want one that names the file", err)
+	}
+	if err := errors.Join(h.RemoveClaim(id), h.RemoveClaim(id)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBumpOwn(t *testing.T) {
+	h := newHome(t)
+	before := h.OwnService()
+	if err := h.BumpOwn(3, 9); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(h.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []*ServiceKey{h.OwnService(), again.OwnService()} {
+		if k.Generations[3] != 9 || k.EpochKey != before.EpochKey || k.ID != before.ID {
+			t.Errorf("after BumpOwn: generations %v", k.Generations)
+		}
+	}
+	if before.Generations[3] != 0 {
+		t.Errorf("BumpOwn changed a key that was handed out")
+	}
+}

@@ -1,0 +1,130 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+)
+
+// OwnCapability is the keychain name of the owner capability of the node's own service.
+const OwnCapability = "node/owner"
+
+// KeychainEntry is one capability in the keychain.
+type KeychainEntry struct {
+	Name       string // greenhouse/owner
+	Capability *capability.Capability
+}
+
+// CheckCapabilityName says what is wrong with a keychain name: SERVICE/CAP, where SERVICE is a service's name or ID.
+func CheckCapabilityName(name string) error {
+	service, cap, ok := strings.Cut(name, "/")
+	if !ok {
+		return fmt.Errorf("capability name %.80q must be SERVICE/NAME, like greenhouse/anna", name)
+	}
+	if _, err := edgeistry.ParseServiceID(service); err != nil {
+		if err := edgeistry.CheckName(service); err != nil {
+			return fmt.Errorf("capability name %.80q: %w", name, err)
+		}
+	}
+	if err := edgeistry.CheckName(cap); err != nil {
+		return fmt.Errorf("capability name %.80q: %w", name, err)
+	}
+	return nil
+}
+
+func (h *Home) keychainPath(name string) string {
+	return h.path("keychain", filepath.FromSlash(name))
+}
+
+// SaveCapability keeps a capability under a name. The same capability may be saved again; another one under a name that is
+// taken is refused, so that no permission is lost by a slip.
+func (h *Home) SaveCapability(name string, c *capability.Capability) error {
+	if err := CheckCapabilityName(name); err != nil {
+		return err
+	}
+	path := h.keychainPath(name)
+	text := c.Text() + "\n"
+	if old, err := readSecret(path); err == nil {
+		if string(old) == text {
+			return nil
+		}
+		return fmt.Errorf("keep capability: the name %q is taken by another capability; remove it or use another name", name)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keep capability: %w", err)
+	}
+	if err := writeFile(path, []byte(text), secretMode); err != nil {
+		return fmt.Errorf("keep capability: %w", err)
+	}
+	return nil
+}
+
+// Capability reads one capability of the keychain.
+func (h *Home) Capability(name string) (*capability.Capability, error) {
+	if err := CheckCapabilityName(name); err != nil {
+		return nil, err
+	}
+	path := h.keychainPath(name)
+	raw, err := readSecret(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("capability %q: %w in the keychain of %s", name, ErrNotFound, h.dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("capability %q: %w", name, err)
+	}
+	c, err := capability.Parse(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return nil, damaged(path, "it is not a capability")
+	}
+	return c, nil
+}
+
+// RemoveCapability deletes a capability from the keychain. Removing one that is not there is ErrNotFound.
+func (h *Home) RemoveCapability(name string) error {
+	if err := CheckCapabilityName(name); err != nil {
+		return err
+	}
+	path := h.keychainPath(name)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("capability %q: %w in the keychain of %s", name, ErrNotFound, h.dir)
+	}
+	return remove(path)
+}
+
+// Capabilities lists the keychain in order of name. Damaged files are left out of the list and joined in the error, so that one
+// of them does not hide the rest.
+func (h *Home) Capabilities() ([]KeychainEntry, error) {
+	dirs, err := os.ReadDir(h.path("keychain"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list keychain: %w", err)
+	}
+	var out []KeychainEntry
+	var bad error
+	for _, d := range dirs {
+		if !d.IsDir() {
+			continue
+		}
+		files, err := listFiles(h.path("keychain", d.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("list keychain: %w", err)
+		}
+		for _, f := range files {
+			name := d.Name() + "/" + f
+			if CheckCapabilityName(name) != nil {
+				continue
+			}
+			c, err := h.Capability(name)
+			if err != nil {
+				bad = errors.Join(bad, err)
+				continue
+			}
+			out = append(out, KeychainEntry{Name: name, Capability: c})
+		}
+	}
+	return out, bad
+}

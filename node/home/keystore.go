@@ -1,0 +1,86 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/edgeistry/edgeistry"
+)
+
+// SaveServiceKey keeps the key of a service that this home owns. The key of another epoch of the same service is replaced.
+func (h *Home) SaveServiceKey(k *ServiceKey) error {
+	data, err := k.encode()
+	if err != nil {
+		return err
+	}
+	if err := writeFile(h.path("keystore", k.ID.String()+".key"), data, secretMode); err != nil {
+		return fmt.Errorf("keep service key: %w", err)
+	}
+	return nil
+}
+
+// ServiceKey gives the key of an owned service, the node's own included.
+func (h *Home) ServiceKey(id edgeistry.ServiceID) (*ServiceKey, error) {
+	if id == h.OwnService().ID {
+		return h.OwnService(), nil
+	}
+	path := h.path("keystore", id.String()+".key")
+	k, err := readServiceKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("key of service %s: %w in this home", id, ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if k.ID != id {
+		return nil, damaged(path, "it holds the key of another service")
+	}
+	return k, nil
+}
+
+// ServiceKeys gives the keys of all owned services but the node's own. One damaged file fails the whole list: the node
+// must not start as if it never owned the service.
+func (h *Home) ServiceKeys() ([]*ServiceKey, error) {
+	names, err := listFiles(h.path("keystore"))
+	if err != nil {
+		return nil, fmt.Errorf("list keystore: %w", err)
+	}
+	var keys []*ServiceKey
+	for _, name := range names {
+		text, ok := strings.CutSuffix(name, ".key")
+		if !ok {
+			continue
+		}
+		id, err := edgeistry.ParseServiceID(text)
+		if err != nil {
+			continue // not ours: a backup copy, an editor's file
+		}
+		k, err := h.ServiceKey(id)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// listFiles gives the names of the files in dir in order, without hidden ones; none if dir does not exist.
+func listFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,49 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/gofrs/flock"
+)
+
+// Lock is held by the one process that runs a node on a home. The operating system lets go of it when the process
+// ends, however it ends.
+type Lock struct {
+	lock *flock.Flock
+	path string
+}
+
+// Lock takes the home for this process, or says who has it (*LockedError). It does not wait.
+func (h *Home) Lock() (*Lock, error) {
+	path := h.path("lock")
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(secretMode))
+	ok, err := l.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock home: %w", err)
+	}
+	if !ok {
+		pid := 0
+		if raw, err := readFile(path); err == nil {
+			pid, _ = strconv.Atoi(strings.TrimSpace(string(raw)))
+		}
+		return nil, &LockedError{Dir: h.dir, PID: pid}
+	}
+	// In place: a renamed file would not be the locked one.
+	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), secretMode); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock home: %w", err), l.Close())
+	}
+	return &Lock{lock: l, path: path}, nil
+}
+
+// Close lets go of the home. It may be called twice.
+func (l *Lock) Close() error {
+	if !l.lock.Locked() {
+		return nil
+	}
+	_ = os.Truncate(l.path, 0)
+	return l.lock.Close()
+}

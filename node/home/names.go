@@ -1,0 +1,119 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/edgeistry/edgeistry"
+)
+
+// OwnName is the name by which every node calls its own service.
+const OwnName = "node"
+
+// SaveName gives a service a local name. A name that stands for another service is refused.
+func (h *Home) SaveName(name string, id edgeistry.ServiceID) error {
+	if err := edgeistry.CheckName(name); err != nil {
+		return err
+	}
+	if name == OwnName {
+		return fmt.Errorf("name %q is the node's own service; choose another", OwnName)
+	}
+	old, err := h.Name(name)
+	switch {
+	case err == nil && old == id:
+		return nil
+	case err == nil:
+		return fmt.Errorf("name %q already stands for %s; choose another", name, old)
+	case !errors.Is(err, ErrNotFound):
+		return err
+	}
+	if err := writeFile(h.path("names", name), []byte(id.String()+"\n"), secretMode); err != nil {
+		return fmt.Errorf("keep name %q: %w", name, err)
+	}
+	return nil
+}
+
+// RemoveName forgets a local name; one that is not there is no error.
+func (h *Home) RemoveName(name string) error {
+	if err := edgeistry.CheckName(name); err != nil {
+		return err
+	}
+	return remove(h.path("names", name))
+}
+
+// Name gives the service that a local name stands for.
+func (h *Home) Name(name string) (edgeistry.ServiceID, error) {
+	if err := edgeistry.CheckName(name); err != nil {
+		return edgeistry.ServiceID{}, err
+	}
+	if name == OwnName {
+		return h.OwnService().ID, nil
+	}
+	path := h.path("names", name)
+	raw, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return edgeistry.ServiceID{}, fmt.Errorf("service named %q: %w in %s", name, ErrNotFound, h.dir)
+	}
+	if err != nil {
+		return edgeistry.ServiceID{}, fmt.Errorf("service named %q: %w", name, err)
+	}
+	id, err := edgeistry.ParseServiceID(strings.TrimSpace(string(raw)))
+	if err != nil {
+		return edgeistry.ServiceID{}, damaged(path, "it holds no service ID")
+	}
+	return id, nil
+}
+
+// Service reads a service ID or a local name.
+func (h *Home) Service(nameOrID string) (edgeistry.ServiceID, error) {
+	if id, err := edgeistry.ParseServiceID(nameOrID); err == nil {
+		return id, nil
+	}
+	if len(nameOrID) > edgeistry.MaxName {
+		return edgeistry.ServiceID{}, fmt.Errorf("%.80q is neither a service ID (k51...) nor a name", nameOrID)
+	}
+	return h.Name(nameOrID)
+}
+
+// Names gives all local names. The node's own is among them.
+func (h *Home) Names() (map[string]edgeistry.ServiceID, error) {
+	files, err := listFiles(h.path("names"))
+	if err != nil {
+		return nil, fmt.Errorf("list names: %w", err)
+	}
+	out := map[string]edgeistry.ServiceID{OwnName: h.OwnService().ID}
+	var bad error
+	for _, f := range files {
+		if edgeistry.CheckName(f) != nil || f == OwnName {
+			continue
+		}
+		id, err := h.Name(f)
+		if err != nil {
+			if errors.Is(err, os.ErrNotExist) {
+				continue
+			}
+			bad = errors.Join(bad, err)
+			continue
+		}
+		out[f] = id
+	}
+	return out, bad
+}
+
+// NameOf gives the first local name of a service in order of the alphabet, or "".
+func (h *Home) NameOf(id edgeistry.ServiceID) string {
+	if id == h.OwnService().ID {
+		return OwnName
+	}
+	names, _ := h.Names()
+	best := ""
+	for name, other := range names {
+		if other == id && (best == "" || name < best) {
+			best = name
+		}
+	}
+	return best
+}
