@@ -18,6 +18,7 @@ import (
 // Wire is an attacker on the serial line: a node opens its Path instead of the chip's, and every SLIP frame passes
 // through here, where it can be recorded, altered and sent again. It knows no key.
 type Wire struct {
+	newsLog
 	Path string // what the node opens
 
 	node *os.File // our end of the pty the node opens
@@ -139,6 +140,7 @@ func (w *Wire) toChip(m []byte) []byte {
 
 // toNode keeps the answers to injected messages from the node.
 func (w *Wire) toNode(m []byte) []byte {
+	w.see(m)
 	if len(m) < 4 {
 		return m
 	}

@@ -1,0 +1,54 @@
+// The demo is the main job of Edgeistry on real parts: three nodes as processes, an ATmega328P in its simulator on a serial line, a device on
+// UDP; a capability is narrowed with the network off and used from another site, attacks are refused by the device, the log flows
+// to the cloud, and nothing is lost when a node is killed. `make demo` runs it; the test beside it asserts every step.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	keep := flag.Bool("keep", false, "leave the mesh up at the end, until Ctrl-C")
+	root := flag.String("root", ".", "the repository, with build/ in it")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, *root, *keep))
+}
+
+func run(ctx context.Context, root string, keep bool) int {
+	dir, err := os.MkdirTemp("", "edgeistry-demo-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	d := newDemo(newPrinter(os.Stdout), root, dir)
+	err = d.play(ctx)
+	if err == nil && keep {
+		d.out.text("The mesh stays up; Ctrl-C ends it.")
+		<-ctx.Done()
+	}
+	if closeErr := d.close(); closeErr != nil && err == nil {
+		err = closeErr
+	}
+	switch {
+	case err != nil && ctx.Err() != nil && !keep:
+		fmt.Fprintln(os.Stderr, "interrupted; every process has ended")
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "\nThe demo failed: %v\n\nThe logs and homes are kept in %s\n", err, dir)
+		return 1
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if ctx.Err() != nil && !keep {
+		return 130
+	}
+	return 0
+}
