@@ -19,7 +19,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e size fuzz torture build firmware cross clean deps-go deps-demo deps-test deps-fuzz
+.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e size fuzz torture build firmware cross clean deps-go deps-demo deps-test deps-fuzz wasm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ fuzz: deps-fuzz ## every fuzz target for FUZZTIME (60s) each
 	@set -e; for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 		echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
 	$(MAKE) -C firmware fuzz FUZZTIME=$(FUZZTIME)
+
+wasm: deps-fuzz ## rebuild the sample handlers in function/testdata
+	sh function/testdata/build.sh
 
 torture: deps-test build firmware ## hours: ten million datagrams, a thousand kills
 	EDGEISTRY_TORTURE=1 $(GO) test -count=1 -timeout 6h ./logstore/ ./function/ ./proxy/ ./e2e/...

@@ -1,0 +1,106 @@
+package capability
+
+import (
+	"crypto/sha256"
+	"testing"
+	"time"
+)
+
+// compress measures what n compressions of SHA-256 alone take: the floor under everything here.
+func compress(b *testing.B, n int) {
+	block := make([]byte, 64*n-9) // the padding takes the last 9 bytes
+	for b.Loop() {
+		sha256.Sum256(block)
+	}
+}
+
+// BenchmarkVerify2 walks the chain of two frames to the session key and checks the tag that opens: 5 HMACs.
+func BenchmarkVerify2(b *testing.B) {
+	c := testChain(b, 2)
+	kb, header := testKey().Branch(1, 3, 2), c.Header.encode()
+	nonce, cookie := [nonceSize]byte{1}, [cookieSize]byte{2}
+	req := callMessage("valve", 1)
+	req.Set(OptionRequest, appendOpen(nil, 0, nonce, cookie, 1, 100, c.Carried()))
+	b.ReportAllocs()
+	for b.Loop() {
+		k := frameKey(headKey(kb, header, c.Frames[0]), c.Frames[1])
+		if _, err := newTagger(sessionKey(k, nonce, cookie)).request(slotOpening, 1, 0, 100, req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkVerify2Floor is the compressions of BenchmarkVerify2: 3 HMACs of 4, and a tag over 168 bytes of 6.
+func BenchmarkVerify2Floor(b *testing.B) { compress(b, 18) }
+
+// BenchmarkOpen is a hello and an OPEN at the guard.
+func BenchmarkOpen(b *testing.B) {
+	m := newMeeting(b, func(cfg *GuardConfig) { cfg.Generations[3] = 2 })
+	c := testChain(b, 2)
+	b.ReportAllocs()
+	for b.Loop() {
+		m.now = m.now.Add(3 * time.Second)
+		s := m.session(c)
+		req := callMessage("valve", 1)
+		if _, err := s.Protect(req, 0, m.now); err != nil {
+			b.Fatal(err)
+		}
+		if a, resp := m.g.Check(req, m.verifierNow()); a == nil {
+			b.Fatalf("refused: %x", resp.Payload)
+		}
+	}
+}
+
+// BenchmarkSessionRequest is a request in a session, all of it: protected, checked, answered, verified. 4 tags.
+func BenchmarkSessionRequest(b *testing.B) {
+	m := newMeeting(b, nil)
+	s := m.session(wideOwner())
+	m.ask(s, callMessage("valve", 1))
+	now := m.verifierNow()
+	req := callMessage("valve", 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := s.Protect(req, 0, m.now)
+		if err != nil {
+			b.Fatal(err)
+		}
+		a, resp := m.g.Check(req, now)
+		if a == nil {
+			b.Fatalf("refused: %x", resp.Payload)
+		}
+		resp = a.Answer(&Message{Code: CodeChanged}, now)
+		if _, err := s.Verify(p, resp, m.now); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSessionRequestFloor is the compressions of BenchmarkSessionRequest: 4 tags of 2.
+func BenchmarkSessionRequestFloor(b *testing.B) { compress(b, 8) }
+
+// BenchmarkTag is one tag of a session.
+func BenchmarkTag(b *testing.B) {
+	req := callMessage("valve", 1)
+	req.Set(OptionRequest, appendSession(nil, 0, 1, 1, 0, 100, nil))
+	t := newTagger([keySize]byte{1})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := t.request(1, 1, 0, 100, req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkTagFloor is the compressions of BenchmarkTag.
+func BenchmarkTagFloor(b *testing.B) { compress(b, 2) }
+
+func BenchmarkEvaluate(b *testing.B) {
+	c := testChain(b, 4)
+	s := Situation{Target: Target{Operation: Call, Name: "valve"}, Payload: []byte{20}, Hold: 50, Now: Now{Unix: 1}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := Evaluate(c.Frames, &s); d.Reason != ReasonNone {
+			b.Fatal(d)
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package capability
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Describe gives one line a frame that reads as a sentence: "until Fri 2026-11-27 23:59 UTC: read temperature; call
+// valve with argument 0..30". A request must satisfy every line.
+func (c *Capability) Describe() []string {
+	lines := make([]string, len(c.Frames))
+	for i, f := range c.Frames {
+		lines[i] = f.Describe()
+	}
+	return lines
+}
+
+// Describe gives the frame as a sentence. Salt is left out: it permits and forbids nothing.
+func (f Frame) Describe() string {
+	s, err := DecodeFrame(f)
+	if err != nil {
+		return fmt.Sprintf("nothing (%v)", err)
+	}
+	var limits, grants []string
+	for _, l := range s.Limits {
+		if l.Type != TypeSalt {
+			limits = append(limits, l.describe())
+		}
+	}
+	for _, g := range s.Grants {
+		grants = append(grants, g.describe())
+	}
+	switch {
+	case len(limits) == 0 && len(grants) == 0:
+		return "everything"
+	case len(grants) == 0:
+		return strings.Join(limits, ", ")
+	case len(limits) == 0:
+		return strings.Join(grants, "; ")
+	}
+	return strings.Join(limits, ", ") + ": " + strings.Join(grants, "; ")
+}
+
+func (l Limit) describe() string {
+	switch l.Type {
+	case TypeBound:
+		return "with " + l.Bound.describe()
+	case TypeSequence:
+		return "entries " + l.Sequence.describe()
+	case TypeExpiry:
+		return "until " + timeText(l.Unix)
+	case TypeNotBefore:
+		return "from " + timeText(l.Unix)
+	case TypeLease:
+		return fmt.Sprintf("until %v after boot %d", time.Duration(l.Lease.Tick)*TickDuration, l.Lease.Boot)
+	case TypeHold:
+		return fmt.Sprintf("within %v of asking", time.Duration(l.Hold)*TickDuration)
+	case TypeSalt:
+		return fmt.Sprintf("salt %x", l.Salt)
+	}
+	return fmt.Sprintf("%v (not known here: denies)", l.Type)
+}
+
+func (b Bound) describe() string {
+	text := fmt.Sprintf("argument %d..%d", b.Min, b.Max)
+	if b.Width != 1 || b.Signed || b.LittleEndian {
+		sign, order := "u", ""
+		if b.Signed {
+			sign = "i"
+		}
+		if b.LittleEndian {
+			order = "le"
+		}
+		text = fmt.Sprintf("argument %s%d%s:%d..%d", sign, 8*int(b.Width), order, b.Min, b.Max)
+	}
+	if b.Offset != 0 {
+		text += fmt.Sprintf(" at byte %d", b.Offset)
+	}
+	return text
+}
+
+func (s Sequence) describe() string {
+	if s.To == ^uint32(0) {
+		return fmt.Sprintf("%d and later", s.From)
+	}
+	return fmt.Sprintf("%d..%d", s.From, s.To)
+}
+
+func (g Grant) describe() string {
+	name := g.Name
+	if g.Prefix {
+		name += "*"
+	}
+	text := g.Operations.String() + " " + name
+	if g.Name == "" && !g.Prefix { // TIME and MANAGE have no name
+		text = g.Operations.String()
+	}
+	for _, p := range g.Parts {
+		text += " " + p.describe()
+	}
+	return text
+}
+
+// Explain says in words why a verdict denies req: "frame 1 allows argument 0..30, not 90". For other reasons it gives their text.
+func (c *Capability) Explain(v Verdict, req *Message) string {
+	if v.Reason != ReasonDenied && v.Reason != ReasonDeniedNoClock {
+		return v.Reason.String()
+	}
+	if v.Frame < 1 || v.Frame > len(c.Frames) {
+		return fmt.Sprintf("branch %d may not do this, whatever its frames say", c.Header.Branch)
+	}
+	f := c.Frames[v.Frame-1]
+	if v.Reason == ReasonDeniedNoClock {
+		return fmt.Sprintf("frame %d says %q, and the verifier does not know the time yet", v.Frame, f.Describe())
+	}
+	spec, err := DecodeFrame(f)
+	if err != nil {
+		return fmt.Sprintf("frame %d allows nothing: %v", v.Frame, err)
+	}
+	if text := spec.explain(v.Constraint, req); text != "" {
+		return fmt.Sprintf("frame %d allows %s", v.Frame, text)
+	}
+	return fmt.Sprintf("frame %d allows only: %s", v.Frame, f.Describe())
+}
+
+// explain finds the constraints of that type that have to do with req.
+func (s FrameSpec) explain(t ConstraintType, req *Message) string {
+	target, _ := req.Target()
+	parts := s.Limits
+	for _, g := range s.Grants {
+		judged := Situation{Target: target}
+		if g.Operations&target.Operation != 0 && judged.named([]byte(g.Name), g.Prefix) {
+			parts = append(parts[:len(parts):len(parts)], g.Parts...)
+		}
+	}
+	var allowed []string
+	not := ""
+	for _, p := range parts {
+		if p.Type != t {
+			continue
+		}
+		switch t {
+		case TypeBound:
+			allowed = append(allowed, p.Bound.describe())
+			if n, ok := p.Bound.field(req.Payload); ok {
+				not = fmt.Sprintf(", not %d", n)
+			} else {
+				not = fmt.Sprintf(", not a payload of %d bytes", len(req.Payload))
+			}
+		case TypeSequence:
+			allowed = append(allowed, p.describe())
+		case TypeExpiry, TypeNotBefore, TypeLease, TypeHold:
+			allowed = append(allowed, "nothing but "+p.describe())
+		default:
+			return ""
+		}
+	}
+	if len(allowed) == 0 {
+		return ""
+	}
+	return strings.Join(allowed, " or ") + not
+}

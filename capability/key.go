@@ -1,0 +1,165 @@
+package capability
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+)
+
+// Labels: the first byte of every HMAC input, one purpose each (docs/spec/capability.md, Labels).
+const (
+	labelRoot       = 0x01
+	labelHead       = 0x02
+	labelFrame      = 0x03
+	labelSession    = 0x04
+	labelRequest    = 0x06
+	labelResponse   = 0x07
+	labelCookie     = 0x08
+	labelCookieKey  = 0x09
+	labelFactory    = 0x0b
+	labelClaimNonce = 0x0c
+	labelClaim      = 0x0d
+	labelConfirmO   = 0x0e
+	labelConfirmD   = 0x0f
+	labelFrames     = 0x12
+)
+
+const (
+	keySize      = 32
+	openTagSize  = 16 // tag of OPEN, of its answer, and of the claim
+	tagSize      = 8  // tag within a session
+	cookieMACLen = 8
+	digestSize   = 8
+)
+
+// EpochKey is Ke: the root of everything a service verifies in one epoch. It lives in the service and in its
+// owner's home, nowhere else. It never prints.
+type EpochKey [keySize]byte
+
+// BranchKey is Kb: the root of one branch in one generation. Who has it can mint for that branch. It never prints.
+type BranchKey [keySize]byte
+
+// errSecret keeps keys out of JSON and YAML: whoever stores one says so with key[:].
+var errSecret = errors.New("a key has no text form")
+
+const redacted = "(secret key)"
+
+func (EpochKey) String() string                { return redacted }
+func (EpochKey) Format(f fmt.State, _ rune)    { _, _ = f.Write([]byte(redacted)) }
+func (EpochKey) MarshalText() ([]byte, error)  { return nil, errSecret }
+func (BranchKey) String() string               { return redacted }
+func (BranchKey) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
+func (BranchKey) MarshalText() ([]byte, error) { return nil, errSecret }
+
+// Branch gives Kb = H(Ke, 01 | epoch u16 | branch u8 | generation u8).
+func (ke EpochKey) Branch(epoch uint16, branch, generation uint8) BranchKey {
+	return BranchKey(derive(ke[:], []byte{labelRoot, byte(epoch >> 8), byte(epoch), branch, generation}))
+}
+
+// BranchKeys gives what GuardConfig wants of a verifier that has the epoch key: every branch of one epoch.
+func (ke EpochKey) BranchKeys(epoch uint16) func(branch, generation uint8) (BranchKey, bool) {
+	return func(branch, generation uint8) (BranchKey, bool) {
+		return ke.Branch(epoch, branch, generation), branch <= BranchMirror
+	}
+}
+
+// CookieKey gives H(Ke, 09 | boot u32): the key of one boot's cookies.
+func (ke EpochKey) CookieKey(boot uint32) [32]byte {
+	return derive(ke[:], binary.BigEndian.AppendUint32([]byte{labelCookieKey}, boot))
+}
+
+// derive is H(key, input).
+func derive(key, input []byte) [keySize]byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(input)
+	return [keySize]byte(mac.Sum(nil))
+}
+
+// headKey gives k0 = H(Kb, 02 | u8 length | header | u8 length | frame 1).
+func headKey(kb BranchKey, header [HeaderSize]byte, first Frame) [keySize]byte {
+	b := make([]byte, 0, 3+HeaderSize+len(first))
+	b = append(b, labelHead, HeaderSize)
+	b = append(b, header[:]...)
+	b = append(b, byte(len(first)))
+	return derive(kb[:], append(b, first...))
+}
+
+// frameKey gives k(i) = H(k(i-1), 03 | u8 length | frame).
+func frameKey(k [keySize]byte, f Frame) [keySize]byte {
+	b := make([]byte, 0, 2+len(f))
+	b = append(b, labelFrame, byte(len(f)))
+	return derive(k[:], append(b, f...))
+}
+
+// sessionKey gives ks = H(k, 04 | caller nonce | cookie).
+func sessionKey(k [keySize]byte, nonce [nonceSize]byte, cookie [cookieSize]byte) [keySize]byte {
+	b := make([]byte, 0, 1+nonceSize+cookieSize)
+	b = append(b, labelSession)
+	b = append(b, nonce[:]...)
+	return derive(k[:], append(b, cookie[:]...))
+}
+
+// cookieMAC gives H(cookie key, 08 | boot u32 | tick u32 | caller nonce | header), cut to 8 bytes.
+func cookieMAC(key [keySize]byte, boot, tick uint32, nonce [nonceSize]byte, header [HeaderSize]byte) [cookieMACLen]byte {
+	b := make([]byte, 0, 9+nonceSize+HeaderSize)
+	b = append(b, labelCookie)
+	b = binary.BigEndian.AppendUint32(b, boot)
+	b = binary.BigEndian.AppendUint32(b, tick)
+	b = append(b, nonce[:]...)
+	sum := derive(key[:], append(b, header[:]...))
+	return [cookieMACLen]byte(sum[:])
+}
+
+// tagger computes tags under one session key. It keeps the HMAC's padded states, so a tag costs two
+// compressions instead of four, and its buffers, so it allocates nothing once warm. One goroutine at a time.
+type tagger struct {
+	mac hash.Hash
+	buf []byte
+	sum [keySize]byte
+}
+
+func newTagger(ks [keySize]byte) *tagger {
+	return &tagger{mac: hmac.New(sha256.New, ks[:]), buf: make([]byte, 0, 128)}
+}
+
+func (t *tagger) finish(input []byte) []byte {
+	t.buf = input[:0]
+	t.mac.Reset()
+	t.mac.Write(input)
+	return t.mac.Sum(t.sum[:0])
+}
+
+// request gives H(ks, 06 | slot | sequence | tick | hold | canonical request); valid until the next call.
+func (t *tagger) request(slot uint8, sequence, tick uint32, hold uint8, m *Message) ([]byte, error) {
+	b := append(t.buf[:0], labelRequest, slot)
+	b = binary.BigEndian.AppendUint32(b, sequence)
+	b = binary.BigEndian.AppendUint32(b, tick)
+	b, err := CanonicalRequest(append(b, hold), m)
+	if err != nil {
+		return nil, err
+	}
+	return t.finish(b), nil
+}
+
+// response gives H(ks, 07 | sequence | notification | request tag | tick | slot | canonical response).
+func (t *tagger) response(slot uint8, sequence, notification, tick uint32, requestTag []byte, m *Message) ([]byte, error) {
+	b := append(t.buf[:0], labelResponse)
+	b = binary.BigEndian.AppendUint32(b, sequence)
+	b = binary.BigEndian.AppendUint32(b, notification)
+	b = append(b, requestTag...)
+	b = binary.BigEndian.AppendUint32(b, tick)
+	b, err := CanonicalResponse(append(b, slot), m)
+	if err != nil {
+		return nil, err
+	}
+	return t.finish(b), nil
+}
+
+// digest gives H(ks, 12 | u8 length | carried form), cut to 8 bytes: what a slot keeps of long frames.
+func (t *tagger) digest(carried []byte) [digestSize]byte {
+	b := append(t.buf[:0], labelFrames, byte(len(carried)))
+	return [digestSize]byte(t.finish(append(b, carried...)))
+}

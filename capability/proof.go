@@ -1,0 +1,220 @@
+package capability
+
+import "encoding/binary"
+
+const (
+	nonceSize  = 8
+	cookieSize = 16
+	helloSize  = nonceSize + HeaderSize
+
+	formOpen          = 0x1f
+	formSession       = 0x20
+	formSessionFrames = 0x30
+	formNotification  = 0x40
+
+	slotOpening = 0xff // the slot of a request that opens
+
+	openFixed          = 2 + nonceSize + cookieSize + 4 + 1 + 1 + openTagSize // OPEN without its carried form
+	sessionSize        = 2 + 4 + 2 + 1 + tagSize
+	sessionFramesFixed = sessionSize + 1
+)
+
+// requestTagSize says how many bytes of an option 65001 are its tag; 0 if the form is unknown.
+func requestTagSize(value []byte) int {
+	if len(value) == 0 {
+		return 0
+	}
+	switch value[0] &^ mirrorBit {
+	case formOpen:
+		return openTagSize
+	case formSession, formSessionFrames:
+		return tagSize
+	}
+	return 0
+}
+
+// responseTagSize is the same for option 65000.
+func responseTagSize(value []byte) int {
+	if len(value) == 0 {
+		return 0
+	}
+	switch value[0] &^ mirrorBit {
+	case formOpen:
+		return openTagSize
+	case formSession, formNotification:
+		return tagSize
+	}
+	return 0
+}
+
+// proof is an option 65001 taken apart; the slices share its memory.
+//
+//	OPEN            1F FF | caller nonce (8) | cookie (16) | sequence u32 | hold u8 | u8 n | carried form (n) | tag (16)
+//	SESSION         20 slot | sequence u32 | tick u16 | hold u8 | tag (8)
+//	SESSION-FRAMES  30 slot | sequence u32 | tick u16 | hold u8 | u8 n | carried form (n) | tag (8)
+type proof struct {
+	form     uint8 // without the mirror bit
+	slot     uint8
+	nonce    [nonceSize]byte
+	cookie   [cookieSize]byte
+	sequence uint32
+	tick     uint16
+	hold     uint8
+	carried  []byte // nil in SESSION
+	header   Header // of carried
+	frames   [MaxFrames]Frame
+	nframes  int
+	tag      []byte
+}
+
+// parseProof reads an option 65001. mirror says whether this verifier is a mirror; a longer carried form than
+// maxCarried is well-formed but too large.
+func parseProof(v []byte, mirror bool, maxCarried int) (p proof, r Reason) {
+	if len(v) < sessionSize || len(v) > 255 || (v[0]&mirrorBit != 0) != mirror {
+		return p, ReasonMalformed
+	}
+	p.form, p.slot = v[0]&^mirrorBit, v[1]
+	body := v[2:]
+	switch p.form {
+	case formOpen:
+		if len(v) < openFixed || p.slot != slotOpening {
+			return p, ReasonMalformed
+		}
+		p.nonce = [nonceSize]byte(body)
+		p.cookie = [cookieSize]byte(body[nonceSize:])
+		body = body[nonceSize+cookieSize:]
+		p.sequence = binary.BigEndian.Uint32(body)
+		body = body[4:]
+	case formSession, formSessionFrames:
+		p.sequence = binary.BigEndian.Uint32(body)
+		p.tick = binary.BigEndian.Uint16(body[4:])
+		body = body[6:]
+	default:
+		return p, ReasonMalformed
+	}
+	cut := requestTagSize(v)
+	p.hold = body[0]
+	body, p.tag = body[1:len(body)-cut], body[len(body)-cut:]
+	if p.sequence == 0 {
+		return p, ReasonMalformed
+	}
+	if p.form == formSession {
+		if len(body) != 0 {
+			return p, ReasonMalformed
+		}
+		return p, ReasonNone
+	}
+	if len(body) < 1 || int(body[0]) != len(body)-1 {
+		return p, ReasonMalformed
+	}
+	p.carried = body[1:]
+	var err error
+	if p.header, p.nframes, err = decodeCarried(p.carried, &p.frames); err != nil {
+		return p, ReasonMalformed
+	}
+	if len(p.carried) > maxCarried {
+		return p, ReasonTooLarge
+	}
+	return p, ReasonNone
+}
+
+// appendOpen appends an OPEN with a tag of zeros.
+func appendOpen(dst []byte, mirror uint8, nonce [nonceSize]byte, cookie [cookieSize]byte, sequence uint32, hold uint8, carried []byte) []byte {
+	dst = append(dst, formOpen|mirror, slotOpening)
+	dst = append(dst, nonce[:]...)
+	dst = append(dst, cookie[:]...)
+	dst = binary.BigEndian.AppendUint32(dst, sequence)
+	dst = append(dst, hold, byte(len(carried)))
+	dst = append(dst, carried...)
+	return append(dst, make([]byte, openTagSize)...)
+}
+
+// appendSession appends a SESSION, or with a carried form a SESSION-FRAMES, with a tag of zeros.
+func appendSession(dst []byte, mirror, slot uint8, sequence uint32, tick uint16, hold uint8, carried []byte) []byte {
+	form := uint8(formSession)
+	if carried != nil {
+		form = formSessionFrames
+	}
+	dst = append(dst, form|mirror, slot)
+	dst = binary.BigEndian.AppendUint32(dst, sequence)
+	dst = binary.BigEndian.AppendUint16(dst, tick)
+	dst = append(dst, hold)
+	if carried != nil {
+		dst = append(dst, byte(len(carried)))
+		dst = append(dst, carried...)
+	}
+	return append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+}
+
+// answerProof is an option 65000 taken apart.
+//
+//	direct answer    20 | slot | tick u32 | tag (8)
+//	answer to OPEN   1F | slot | tick u32 | tag (16)
+//	notification     40 | slot | tick u32 | notification u32 | tag (8)
+type answerProof struct {
+	form         uint8 // without the mirror bit
+	slot         uint8
+	tick         uint32
+	notification uint32
+	tag          []byte
+}
+
+func parseAnswerProof(v []byte, mirror bool) (a answerProof, ok bool) {
+	cut := responseTagSize(v)
+	if cut == 0 || (v[0]&mirrorBit != 0) != mirror {
+		return a, false
+	}
+	a.form = v[0] &^ mirrorBit
+	fixed := 6
+	if a.form == formNotification {
+		fixed = 10
+	}
+	if len(v) != fixed+cut {
+		return a, false
+	}
+	a.slot = v[1]
+	a.tick = binary.BigEndian.Uint32(v[2:])
+	if a.form == formNotification {
+		a.notification = binary.BigEndian.Uint32(v[6:])
+	}
+	a.tag = v[fixed:]
+	return a, true
+}
+
+// appendAnswerProof appends an option 65000 with a tag of zeros.
+func appendAnswerProof(dst []byte, form, mirror, slot uint8, tick, notification uint32) []byte {
+	dst = binary.BigEndian.AppendUint32(append(dst, form|mirror, slot), tick)
+	n := tagSize
+	switch form {
+	case formOpen:
+		n = openTagSize
+	case formNotification:
+		dst = binary.BigEndian.AppendUint32(dst, notification)
+	}
+	for range n {
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
+// IsMirror says whether a hello or a protected request addresses the mirror verifier at a home node.
+func IsMirror(m *Message) bool {
+	if v, ok := m.Get(OptionRequest); ok {
+		return len(v) > 0 && v[0]&mirrorBit != 0
+	}
+	return IsHello(m) && len(m.Payload) == helloSize && m.Payload[nonceSize]&mirrorBit != 0
+}
+
+// IsHello says whether a request is a hello: POST /h without option 65001.
+func IsHello(m *Message) bool {
+	if _, ok := m.Get(OptionRequest); ok {
+		return false
+	}
+	return m.Code == CodePOST && m.Path() == "/h"
+}
+
+// IsOpen says whether a request opens a session: a proxy rations these, as it does hellos.
+func IsOpen(m *Message) bool {
+	v, ok := m.Get(OptionRequest)
+	return ok && len(v) > 0 && v[0]&^mirrorBit == formOpen
+}

@@ -1,0 +1,215 @@
+package capability
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+)
+
+// script plays a transcript against a guard, checks every answer's reason, and writes it down.
+type script struct {
+	t   testing.TB
+	v   *vectors
+	id  string
+	g   *Guard
+	now Now
+	n   uint16
+}
+
+const scriptBoot = 7
+
+// newScript starts a transcript. change may be nil.
+func newScript(t testing.TB, v *vectors, id string, change func(*GuardConfig)) *script {
+	t.Helper()
+	ke := testKey()
+	cfg := GuardConfig{
+		Hint: testService().Hint(), Epoch: 1, Boot: scriptBoot, CookieKey: ke.CookieKey(scriptBoot),
+		BranchKey: ke.BranchKeys(1), Slots: defaultSlots, MaxCarried: MaxCarried,
+	}
+	cfg.Generations[3] = 2
+	if change != nil {
+		change(&cfg)
+	}
+	g, err := NewGuard(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.add("guard", id, "ke", ke, "hint", cfg.Hint, "epoch", cfg.Epoch, "boot", cfg.Boot, "generations", cfg.Generations[:],
+		"cookie_key", cfg.CookieKey, "slots", uint8(cfg.Slots), "max_carried", uint8(cfg.MaxCarried),
+		"mirror", cfg.Mirror, "closed", cfg.Closed)
+	return &script{t: t, v: v, id: id, g: g, now: Now{Tick: 1000, Unix: 1_700_000_000}}
+}
+
+func (s *script) end() { s.v.add("end", s.id) }
+
+// bump changes a branch's generation between two steps, as POST /g does.
+func (s *script) bump(branch, generation uint8) {
+	s.g.SetGeneration(branch, generation)
+	s.v.add("generation", s.id, "branch", branch, "generation", generation)
+}
+
+// application is what stands behind the guard in every transcript.
+func application(a *Admission, req *Message) *Message {
+	switch a.Operation {
+	case Read, Observe:
+		return &Message{Code: CodeContent, Payload: bytes.Repeat([]byte{0x5a}, 28)}
+	case Append:
+		return &Message{Code: CodeChanged, Payload: []byte{0, 0, 0, 7, 0, 0, 0, 1}}
+	case Call: // every function gives its argument back
+		return &Message{Code: CodeChanged, Payload: bytes.Clone(req.Payload)}
+	}
+	return &Message{Code: CodeChanged}
+}
+
+// step sends req as it stands; want is the reason in the answer, 0 for success.
+func (s *script) step(name string, req *Message, want Reason) *Message {
+	s.t.Helper()
+	s.n++
+	token := []byte{0xed, byte(s.n)}
+	raw := coapBytes(req, 0, s.n, token)
+	pairs := []any{"tick", s.now.Tick, "unix", s.now.Unix, "request", raw}
+	var resp, app *Message
+	if IsHello(req) {
+		resp = s.g.AnswerHello(req, s.now)
+	} else {
+		var a *Admission
+		if a, resp = s.g.Check(req, s.now); a != nil {
+			app = application(a, req)
+			pairs = append(pairs, "admitted", true, "operation", a.Operation, "name", a.Name, "slot", a.Slot,
+				"app_code", app.Code, "app_payload", bytes.Clone(app.Payload))
+			resp = a.Answer(app, s.now)
+		}
+	}
+	if app == nil {
+		pairs = append(pairs, "admitted", false, "operation", uint8(0), "name", "", "slot", uint8(0), "app_code", uint8(0), "app_payload", "")
+	}
+	got := ReasonNone
+	if !resp.Success() {
+		got, _, _ = readError(resp.Payload)
+	}
+	if got != want {
+		s.t.Errorf("%s, step %d %q: reason %d (%v), want %d", s.id, s.n, name, got, got, want)
+	}
+	s.v.add("step", s.id+"/"+name, append(pairs, "response", coapBytes(resp, 2, s.n, token))...)
+	return resp
+}
+
+// caller makes requests byte by byte, so that a script can make wrong ones too.
+type caller struct {
+	s       *script
+	c       *Capability
+	mirror  uint8
+	nonce   [nonceSize]byte
+	cookie  [cookieSize]byte
+	carried []byte
+	tick    uint32 // of the cookie
+	t       *tagger
+	slot    uint8
+}
+
+// hello asks for a cookie.
+func (s *script) hello(name string, c *Capability) *caller {
+	s.t.Helper()
+	return s.helloMirror(name, c, false)
+}
+
+func (s *script) helloMirror(name string, c *Capability, mirror bool) *caller {
+	s.t.Helper()
+	h := &Hello{Mirror: mirror, capability: c, nonce: [nonceSize]byte(bytesFor(s.id+name, nonceSize))}
+	resp := s.step("hello-"+name, h.Message(), ReasonNone)
+	k := &caller{s: s, c: c, nonce: h.nonce, mirror: mirrorFlag(mirror), carried: c.Carried()}
+	k.useCookie([cookieSize]byte(resp.Payload), s.now.Tick)
+	return k
+}
+
+func (k *caller) useCookie(cookie [cookieSize]byte, tick uint32) {
+	k.cookie, k.tick = cookie, tick
+	k.t = newTagger(sessionKey(k.c.key, k.nonce, cookie))
+}
+
+// open makes an OPEN of m.
+func (k *caller) open(sequence uint32, hold uint8, m *Message) *Message {
+	m.Set(OptionRequest, appendOpen(nil, k.mirror, k.nonce, k.cookie, sequence, hold, k.carried))
+	return k.sign(slotOpening, sequence, k.tick, hold, m)
+}
+
+// request makes a SESSION of m, with frames a SESSION-FRAMES.
+func (k *caller) request(sequence, tick uint32, hold uint8, m *Message, frames []byte) *Message {
+	m.Set(OptionRequest, appendSession(nil, k.mirror, k.slot, sequence, uint16(tick), hold, frames))
+	return k.sign(k.slot, sequence, tick, hold, m)
+}
+
+func (k *caller) sign(slot uint8, sequence, tick uint32, hold uint8, m *Message) *Message {
+	sum, err := k.t.request(slot, sequence, tick, hold, m)
+	if err != nil {
+		// A message with an option that no tag covers: the tag is junk then, which no verifier gets to see.
+		sum = make([]byte, keySize)
+	}
+	value, _ := m.Get(OptionRequest)
+	cut := requestTagSize(value)
+	copy(value[len(value)-cut:], sum)
+	return m
+}
+
+// opened runs hello and an opening read, and notes the slot.
+func (s *script) opened(name string, c *Capability) *caller {
+	s.t.Helper()
+	k := s.hello(name, c)
+	resp := s.step("open-"+name, k.open(1, 100, callMessage("valve", 1)), ReasonNone)
+	k.noteSlot(resp)
+	return k
+}
+
+func (k *caller) noteSlot(resp *Message) {
+	if value, ok := resp.Get(OptionResponse); ok {
+		k.slot = value[1]
+	}
+}
+
+func callMessage(name string, payload ...byte) *Message {
+	m := &Message{Code: CodePOST, Payload: payload}
+	m.Add(OptionURIPath, []byte("f"))
+	m.Add(OptionURIPath, []byte(name))
+	return m
+}
+
+func readMessage(name string, queries ...string) *Message {
+	m := &Message{Code: CodeGET}
+	m.Add(OptionURIPath, []byte("l"))
+	m.Add(OptionURIPath, []byte(name))
+	for _, q := range queries {
+		m.Add(OptionURIQuery, []byte(q))
+	}
+	return m
+}
+
+func plainMessage(code uint8, path ...string) *Message {
+	m := &Message{Code: code}
+	for _, p := range path {
+		m.Add(OptionURIPath, []byte(p))
+	}
+	return m
+}
+
+// wide is a capability of branch 3 that admits everything; its nonce tells it from others.
+func wide(t testing.TB, nonce byte, more ...FrameSpec) *Capability {
+	t.Helper()
+	return branchCapability(t, 3, 2, nonce, more...)
+}
+
+func branchCapability(t testing.TB, branch, generation, nonce byte, more ...FrameSpec) *Capability {
+	t.Helper()
+	h := Header{Branch: branch, Epoch: 1, Generation: generation, Nonce: [4]byte{0xc0, 0, 0, nonce}}
+	c, err := Mint(testService(), testKey().Branch(1, branch, generation), h, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range more {
+		if c, err = c.extend(mustFrame(t, s)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+func name(format string, args ...any) string { return fmt.Sprintf(format, args...) }

@@ -1,0 +1,192 @@
+package capability
+
+import (
+	"crypto/hmac"
+	"errors"
+	"math"
+	"sync"
+	"time"
+)
+
+// DefaultHold is how long after its tick a request may still act, unless the caller says otherwise.
+const DefaultHold = 10 * time.Second
+
+// keptCarried is the longest carried form that a slot keeps; of a longer one it keeps a digest.
+const keptCarried = HeaderSize + 32
+
+var (
+	// ErrUntagged says that an answer of success came without proof: somebody on the way made it up.
+	ErrUntagged = errors.New("answer without proof that the service gave it")
+	// ErrBadTag says that an answer came with a proof that is wrong.
+	ErrBadTag = errors.New("answer with a wrong proof")
+	// ErrNotOpen says that the answer to the first request of a session is still out: others must wait for it.
+	ErrNotOpen = errors.New("session is not open yet")
+	// ErrExhausted says that a session has used up its sequence numbers.
+	ErrExhausted = errors.New("session has no sequence numbers left")
+)
+
+// Session is the caller's side of a session with a verifier. The first request that it protects opens it; until
+// the answer to that is verified no other can be made. Then it is safe for concurrent use.
+type Session struct {
+	mirror  uint8 // mirrorBit or 0
+	nonce   [nonceSize]byte
+	cookie  [cookieSize]byte
+	carried []byte
+	boot    uint32
+
+	mu         sync.Mutex // guards what follows
+	tagger     *tagger
+	clock      tickClock
+	next       uint32 // sequence; 0: used up
+	slot       uint8
+	opening    bool // OPEN was made
+	opened     bool // and its answer verified
+	sendFrames bool // SESSION-FRAMES instead of SESSION
+}
+
+// Pending is what a caller keeps of a request until its answer: it binds the two.
+type Pending struct {
+	sequence     uint32
+	slot         uint8
+	open         bool
+	notification uint32 // highest seen
+	tag          [openTagSize]byte
+}
+
+// Sequence tells the request's number in its session.
+func (p *Pending) Sequence() uint32 { return p.sequence }
+
+// Opens says whether the request opens its session.
+func (p *Pending) Opens() bool { return p.open }
+
+// Protect adds option 65001 to m, in place of one that is there. The hold is rounded down to 100 ms and is at most
+// 25.5 s; 0 means DefaultHold. To send a request again is to send the same bytes again; to protect it again makes
+// another request, which may run again.
+func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pending, error) {
+	units := holdUnits(hold)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next == 0 {
+		return nil, ErrExhausted
+	}
+	p := &Pending{sequence: s.next, slot: s.slot}
+	tick := s.clock.estimate(now, time.Duration(units)*TickDuration)
+	var value []byte
+	switch {
+	case s.opened:
+		var carried []byte
+		if s.sendFrames {
+			carried = s.carried
+		}
+		value = make([]byte, 0, sessionFramesFixed+len(carried))
+		value = appendSession(value, s.mirror, s.slot, p.sequence, uint16(tick), units, carried)
+	case s.opening:
+		return nil, ErrNotOpen
+	default:
+		p.open, p.slot = true, slotOpening
+		tick = s.clock.zero
+		value = appendOpen(nil, s.mirror, s.nonce, s.cookie, p.sequence, units, s.carried)
+	}
+	m.Set(OptionRequest, value)
+	sum, err := s.tagger.request(p.slot, p.sequence, tick, units, m)
+	if err != nil {
+		m.Remove(OptionRequest)
+		return nil, err
+	}
+	cut := requestTagSize(value)
+	copy(value[len(value)-cut:], sum)
+	copy(p.tag[:cut], sum)
+	s.opening = true
+	s.next++ // 0 after the last
+	return p, nil
+}
+
+func holdUnits(hold time.Duration) uint8 {
+	if hold <= 0 {
+		hold = DefaultHold
+	}
+	return uint8(min(hold/TickDuration, math.MaxUint8))
+}
+
+func (p *Pending) requestTag() []byte {
+	if p.open {
+		return p.tag[:]
+	}
+	return p.tag[:tagSize]
+}
+
+// Verdict is what an answer turned out to be.
+type Verdict struct {
+	Tagged       bool   // the service itself gave it; else somebody on the way may have
+	Reason       Reason // ReasonNone: success
+	Frame        int    // which frame denied, from 1; 0: none did
+	Constraint   ConstraintType
+	Tick         uint32 // of the verifier, if tagged
+	Notification uint32 // 0: the direct answer
+}
+
+// Verify judges the answer to p, or a notification. An error means that it must not be believed: the service may
+// have acted or not. An untagged answer of an error code is no error here, but ends nothing by itself.
+func (s *Session) Verify(p *Pending, resp *Message, now time.Time) (Verdict, error) {
+	value, ok := resp.Get(OptionResponse)
+	if !ok {
+		if resp.Success() {
+			return Verdict{}, ErrUntagged
+		}
+		return s.untagged(resp), nil
+	}
+	a, ok := parseAnswerProof(value, s.mirror != 0)
+	if !ok {
+		return Verdict{}, ErrBadTag
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.form != formNotification && (a.form == formOpen) != p.open {
+		return Verdict{}, ErrBadTag
+	}
+	if a.form == formNotification && a.notification <= p.notification {
+		return Verdict{}, ErrBadTag
+	}
+	sum, err := s.tagger.response(a.slot, p.sequence, a.notification, a.tick, p.requestTag(), resp)
+	if err != nil || !hmac.Equal(sum[:len(a.tag)], a.tag) {
+		return Verdict{}, ErrBadTag
+	}
+	p.notification = max(p.notification, a.notification)
+	if p.open {
+		s.slot, s.opened = a.slot, true
+	}
+	s.clock.learn(a.tick, now)
+	v := Verdict{Tagged: true, Tick: a.tick, Notification: a.notification}
+	if !resp.Success() {
+		v.Reason, v.Frame, v.Constraint = readError(resp.Payload)
+	}
+	return v, nil
+}
+
+func (s *Session) untagged(resp *Message) Verdict {
+	var v Verdict
+	v.Reason, v.Frame, v.Constraint = readError(resp.Payload)
+	if v.Reason == ReasonNeedFrames { // if it is a lie it costs bytes
+		s.mu.Lock()
+		s.sendFrames = true
+		s.mu.Unlock()
+	}
+	return v
+}
+
+// Boot tells the verifier's boot counter, as its cookie had it.
+func (s *Session) Boot() uint32 { return s.boot }
+
+// Tick estimates the verifier's tick; it is never ahead of it.
+func (s *Session) Tick(now time.Time) uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.clock.estimate(now, 0)
+}
+
+// Opened says whether the answer to the first request has been verified.
+func (s *Session) Opened() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.opened
+}

@@ -1,0 +1,94 @@
+package capability
+
+import (
+	"crypto/hmac"
+	"slices"
+)
+
+const (
+	defaultSlots  = 4
+	maxSlots      = 255
+	minResidency  = 20 // ticks: a session of less than 2 s is not evicted
+	maxKeptAnswer = 24 // bytes of payload
+)
+
+// slot is what a verifier keeps of a session.
+type slot struct {
+	inUse   bool
+	id      uint64 // of the session: slots are used again, ids are not
+	branch  uint8
+	nonce   [4]byte
+	mark    [ringMark]byte // of the cookie that opened it
+	tagger  *tagger
+	window  window
+	opened  uint32 // tick
+	used    uint32 // tick at which a tag last verified
+	carried []byte // nil: longer than keptCarried, digest stands for it
+	digest  [digestSize]byte
+	last    [tagSize]byte // tag of the request that last passed the window, its first 8 bytes
+	answer  keptAnswer    // to that request
+}
+
+// keptAnswer is an answer that a duplicate gets again, bit for bit.
+type keptAnswer struct {
+	kept    bool
+	code    uint8
+	tick    uint32
+	size    uint8
+	payload [maxKeptAnswer]byte
+}
+
+func (s *slot) matches(carried []byte) bool {
+	if s.carried != nil {
+		return hmac.Equal(s.carried, carried)
+	}
+	digest := s.tagger.digest(carried)
+	return hmac.Equal(s.digest[:], digest[:])
+}
+
+// accept notes the request that passed the window; the answer to it is not known yet.
+func (s *slot) accept(tag []byte) {
+	copy(s.last[:], tag)
+	s.answer.kept = false
+}
+
+// slotFor finds the slot for a new session: the lowest free one, else the one to evict, else -1. Slot 0 is the
+// owner's, so its last session falls to nobody else; a capability that has slots already evicts only one of these.
+func slotFor(slots []slot, h Header, now uint32) int {
+	first := 1
+	if h.Branch == BranchOwner {
+		first = 0
+	}
+	holds := false
+	for i := range slots {
+		holds = holds || slots[i].of(h)
+	}
+	best := -1
+	for i := first; i < len(slots); i++ {
+		s := &slots[i]
+		switch {
+		case !s.inUse:
+			return i
+		case now-s.opened <= minResidency, holds && !s.of(h):
+		case best < 0 || s.used < slots[best].used:
+			best = i
+		}
+	}
+	return best
+}
+
+func (s *slot) of(h Header) bool { return s.inUse && s.branch == h.Branch && s.nonce == h.Nonce }
+
+// fill opens a session in the slot.
+func (s *slot) fill(id uint64, p *proof, mark [ringMark]byte, t *tagger, now uint32) {
+	*s = slot{
+		inUse: true, id: id, branch: p.header.Branch, nonce: p.header.Nonce, mark: mark,
+		tagger: t, window: newWindow(p.sequence), opened: now, used: now,
+	}
+	s.accept(p.tag)
+	if len(p.carried) <= keptCarried {
+		s.carried = slices.Clone(p.carried)
+	} else {
+		s.digest = t.digest(p.carried)
+	}
+}

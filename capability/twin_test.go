@@ -1,0 +1,331 @@
+package capability
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	twinRuns = flag.Int("twin-runs", 20_000, "messages that TestTwin gives both verifiers")
+	twinSeed = flag.Uint64("twin-seed", 1, "and the seed they are made from")
+)
+
+// TestTwin gives the Go guard and the C core the same bytes at the same ticks, good and bad ones, and wants the same
+// bytes back and the same requests run.
+func TestTwin(t *testing.T) {
+	twin := startTwin(t)
+	for round := range max(1, *twinRuns/2000) {
+		playTwin(t, twin, *twinSeed+uint64(round))
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// twin is the C core behind a pipe; firmware/test/guard_pipe.c says what it takes.
+type twin struct {
+	t   testing.TB
+	in  io.Writer
+	out *bufio.Reader
+}
+
+func startTwin(t *testing.T) *twin {
+	t.Helper()
+	const program = "../build/firmware/edg-guard-pipe"
+	build := exec.Command("make", "-s", "-C", "../firmware", program)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the C core (this test wants make and a C compiler): %v\n%s", err, out)
+	}
+	if _, err := os.Stat(program); err != nil { // and so a cached result ends with a new program
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // t.Context() ends before the program may
+	cmd := exec.CommandContext(ctx, program)
+	cmd.Stderr = os.Stderr
+	cmd.WaitDelay = 10 * time.Second
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		defer cancel()
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil && !t.Failed() {
+			t.Errorf("the C core: %v", err)
+		}
+	})
+	return &twin{t: t, in: in, out: bufio.NewReader(out)}
+}
+
+func (w *twin) say(format string, args ...any) string {
+	w.t.Helper()
+	if _, err := fmt.Fprintf(w.in, format+"\n", args...); err != nil {
+		w.t.Fatal(err)
+	}
+	line, err := w.out.ReadString('\n')
+	if err != nil || strings.HasPrefix(line, "error") {
+		w.t.Fatalf("%.200s: %q, %v", fmt.Sprintf(format, args...), line, err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// twinPlay is one verifier of each kind and what came to them so far.
+type twinPlay struct {
+	*twin
+	r       random
+	g       *Guard
+	now     Now
+	n       uint16 // message ID
+	tuned   []*caller
+	record  []*Message
+	counts  map[string]int
+	current string
+}
+
+func playTwin(t *testing.T, w *twin, seed uint64) {
+	t.Helper()
+	var cfg GuardConfig
+	ke := testKey()
+	cfg.Generations[3], cfg.Generations[0] = 2, 0
+	boot := uint32(7)
+	var slots, carried int
+	hint := testService().Hint()
+	if _, err := fmt.Sscanf(w.say("init ke=%x hint=%x epoch=1 boot=%d generations=%x", ke[:], hint, boot, cfg.Generations[:]),
+		"ok slots=%d carried=%d", &slots, &carried); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Hint, cfg.Epoch, cfg.Boot, cfg.Slots, cfg.MaxCarried = hint, 1, boot, slots, carried
+	cfg.CookieKey, cfg.BranchKey = ke.CookieKey(boot), ke.BranchKeys(1)
+	g, err := NewGuard(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &twinPlay{twin: w, r: newRandom(seed), g: g, now: Now{Tick: 1000, Unix: 100}, counts: map[string]int{}}
+	for range 2000 {
+		p.step()
+		if t.Failed() {
+			t.Logf("seed %d, message %d", seed, p.n)
+			return
+		}
+	}
+	t.Logf("seed %d: %v", seed, p.counts)
+	for _, what := range []string{"open", "request", "again", "flip", "ran", "refused"} {
+		if p.counts[what] < 20 {
+			t.Errorf("seed %d: only %d of %q: too few to show anything", seed, p.counts[what], what)
+		}
+	}
+}
+
+func (p *twinPlay) step() {
+	r := p.r
+	if r.IntN(4) == 0 {
+		p.now.Tick += []uint32{1, 3, 10, 21, 60, 101, 70000}[min(r.IntN(7), r.IntN(9))]
+	}
+	if r.IntN(50) == 0 {
+		p.now.Unix = r.Uint32N(200)
+	}
+	if r.IntN(300) == 0 {
+		branch := []uint8{0, 3, 15}[r.IntN(3)]
+		generation := p.g.Generation(branch) + 1
+		p.say("generation branch=%d generation=%d", branch, generation)
+		p.g.SetGeneration(branch, generation)
+	}
+	switch n := r.IntN(20); {
+	case len(p.tuned) == 0 || n == 0:
+		p.open()
+	case n < 10:
+		p.current = "request"
+		k := p.tuned[max(r.IntN(len(p.tuned)), r.IntN(len(p.tuned)))]
+		p.send(p.request(k))
+	case n < 15 && len(p.record) > 0:
+		p.current = "again"
+		p.send(p.recent().Clone())
+	case len(p.record) > 0:
+		p.current = "flip"
+		p.send(p.flip(p.recent().Clone()))
+	}
+}
+
+func (p *twinPlay) recent() *Message {
+	n := min(len(p.record), 40)
+	return p.record[len(p.record)-1-p.r.IntN(n)]
+}
+
+// open makes a capability, says hello, and opens a session with it.
+func (p *twinPlay) open() {
+	r := p.r
+	branch := []uint8{0, 0, 3, 3, 15}[r.IntN(5)]
+	generation := p.g.Generation(branch)
+	if r.IntN(20) == 0 {
+		generation++
+	}
+	h := Header{Branch: branch, Epoch: 1, Generation: generation, Nonce: [4]byte{byte(r.IntN(6))}}
+	c, err := Mint(testService(), testKey().Branch(1, branch, generation), h, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for range r.IntN(4) {
+		f := r.frame()
+		if r.IntN(2) == 0 { // one that often admits
+			f, _ = Wish{Call: []string{"valve"}, Read: []string{"*"}, Arg: "0..200"}.mustSpec().Encode()
+		}
+		if next, err := c.extend(f); err == nil {
+			c = next
+		}
+	}
+	hello, err := NewHello(r, c)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.current = "hello"
+	resp := p.send(hello.Message())
+	if resp.Code != CodeChanged {
+		return
+	}
+	k := &caller{c: c, nonce: hello.nonce, carried: c.Carried()}
+	k.useCookie([cookieSize]byte(resp.Payload), p.now.Tick)
+	p.current = "open"
+	resp = p.send(k.open(1, uint8(50+r.IntN(100)), p.wish()))
+	if _, ok := resp.Get(OptionResponse); ok {
+		k.noteSlot(resp)
+		k.tick = 1 // from here on the newest sequence
+		p.tuned = append(p.tuned, k)
+	}
+	if len(p.tuned) > 6 {
+		p.tuned = p.tuned[1:]
+	}
+}
+
+func (w Wish) mustSpec() FrameSpec {
+	s, err := w.Spec()
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
+// request makes a request in a session: mostly the next, sometimes out of order, old, in the future or widened.
+func (p *twinPlay) request(k *caller) *Message {
+	r := p.r
+	sequence := k.tick + 1
+	switch r.IntN(12) {
+	case 0:
+		sequence = k.tick + 1 + r.Uint32N(40)
+	case 1:
+		sequence = k.tick - min(k.tick, r.Uint32N(40))
+	case 2:
+		sequence = r.Uint32()
+		if r.IntN(8) > 0 {
+			sequence = k.tick + 1
+		}
+	}
+	k.tick = max(k.tick, sequence)
+	tick := p.now.Tick
+	if r.IntN(3) == 0 {
+		tick += 5 - r.Uint32N(150)
+	}
+	var frames []byte
+	if len(k.carried) > keptCarried || r.IntN(6) == 0 {
+		frames = k.carried
+	}
+	if r.IntN(20) == 0 {
+		frames = p.tuned[r.IntN(len(p.tuned))].carried
+	}
+	return k.request(sequence, tick, uint8(r.IntN(200)), p.wish(), frames)
+}
+
+// wish makes a message to protect.
+func (p *twinPlay) wish() *Message {
+	r := p.r
+	switch r.IntN(12) {
+	case 0:
+		return readMessage("temperature")
+	case 1:
+		return withObserve(readMessage(r.name()), uint32(r.IntN(3)))
+	case 2, 3:
+		queries := queryCases()
+		return readMessage("temperature", queries[r.IntN(len(queries))].queries...)
+	case 4:
+		return postMessage("l", r.name())
+	case 5:
+		m := postMessage([]string{"t", "g", "h", "k", "x", ""}[r.IntN(6)])
+		m.Payload = r.bytes(r.IntN(8))
+		return m
+	case 6:
+		return plainMessage(uint8(1+r.IntN(6)), []string{"l", "f", "t"}[r.IntN(3)], r.name())
+	case 7:
+		m := callMessage("valve", 1)
+		m.Add([]uint16{OptionSize1, OptionSize2, OptionAccept, OptionContentFormat, OptionURIHost, OptionTrace, 2049, 2048}[r.IntN(8)], r.bytes(r.IntN(4)))
+		return m
+	}
+	return callMessage([]string{"valve", "valve", "valve", "temp", "t"}[r.IntN(5)], r.bytes(r.IntN(27))...)
+}
+
+// flip changes one thing of a message.
+func (p *twinPlay) flip(m *Message) *Message {
+	r := p.r
+	proof, _ := m.Get(OptionRequest)
+	switch n := r.IntN(10); {
+	case n < 6 && len(proof) > 0:
+		proof[r.IntN(len(proof))] ^= 1 << r.IntN(8)
+	case n == 6 && len(proof) > 0:
+		m.Set(OptionRequest, proof[:r.IntN(len(proof))])
+	case n == 7 && len(m.Payload) > 0:
+		m.Payload[r.IntN(len(m.Payload))] ^= 1 << r.IntN(8)
+	case n == 8 && len(proof) > 0:
+		m.Set(OptionRequest, append(bytes.Clone(proof), r.bytes(1+r.IntN(3))...))
+	default:
+		m.Payload = append(m.Payload, 0)
+	}
+	return m
+}
+
+// send gives a message to both and compares.
+func (p *twinPlay) send(m *Message) *Message {
+	p.t.Helper()
+	p.n++
+	p.counts[p.current]++
+	token := []byte{0xed}
+	raw := coapBytes(m, 0, p.n, token)
+	var resp *Message
+	ran := "ran=0"
+	if IsHello(m) {
+		resp = p.g.AnswerHello(m, p.now)
+	} else {
+		p.record = append(p.record, m.Clone())
+		var a *Admission
+		if a, resp = p.g.Check(m, p.now); a != nil {
+			resp = application(a, m)
+			p.say("app code=%d payload=%x", resp.Code, resp.Payload)
+			ran = fmt.Sprintf("ran=1 op=%d slot=%d name=%x", a.Operation, a.Slot, a.Name)
+			resp = a.Answer(resp, p.now)
+			p.counts["ran"]++
+		} else {
+			p.counts["refused"]++
+		}
+	}
+	want := fmt.Sprintf("answer=%s %s", hex.EncodeToString(coapBytes(resp, 2, p.n, token)), ran)
+	got := p.say("msg tick=%d unix=%d message=%x", p.now.Tick, p.now.Unix, raw)
+	if got != want {
+		p.t.Errorf("%s %x at tick %d, unix %d:\nC  %s\nGo %s", p.current, raw, p.now.Tick, p.now.Unix, got, want)
+	}
+	return resp
+}

@@ -1,0 +1,214 @@
+package capability
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// playMalformed: what is refused before any key is used. Each is signed, so that only its form is wrong.
+func playMalformed(t *testing.T, v *vectors) {
+	s := newScript(t, v, "malformed", nil)
+	defer s.end()
+	header := wide(t, 1).Header.encode()
+	hello := append(bytesFor("nonce", nonceSize), header[:]...)
+	for _, c := range []struct {
+		id      string
+		payload []byte
+	}{
+		{"empty", nil},
+		{"short", hello[:19]},
+		{"long", append(bytes.Clone(hello), 0)},
+		{"version-2", changed(hello, 8, 0x23)},
+		{"version-0", changed(hello, 8, 0x03)},
+		{"mirror", changed(hello, 8, 0x93)},
+	} {
+		m := plainMessage(CodePOST, "h")
+		m.Payload = c.payload
+		s.step("hello-"+c.id, m, ReasonMalformed)
+	}
+	k := s.opened("a", wide(t, 1))
+	n := uint32(1)
+	step := func(id string, want Reason, change func(*Message)) {
+		t.Helper()
+		m := callMessage("valve", 1)
+		change(m)
+		n++
+		s.step(id, k.request(n, s.now.Tick, 100, m, nil), want)
+	}
+	option := func(number uint16, length int) func(*Message) {
+		return func(m *Message) { m.Add(number, make([]byte, length)) }
+	}
+	step("if-match-8", 0, option(OptionIfMatch, 8))
+	step("if-match-9", ReasonMalformed, option(OptionIfMatch, 9))
+	step("if-none-match-1", ReasonMalformed, option(OptionIfNoneMatch, 1))
+	step("content-format-3", ReasonMalformed, option(OptionContentFormat, 3))
+	step("accept-3", ReasonMalformed, option(OptionAccept, 3))
+	step("block1-4", ReasonMalformed, option(OptionBlock1, 4))
+	step("block2-4", ReasonMalformed, option(OptionBlock2, 4))
+	step("request-tag-8", 0, option(OptionRequestTag, 8))
+	step("request-tag-9", ReasonMalformed, option(OptionRequestTag, 9))
+	step("observe-4", ReasonMalformed, option(OptionObserve, 4))
+	step("path-segment-31", ReasonNotFound, func(m *Message) { m.Options[1].Value = []byte(strings.Repeat(".", 31)) })
+	step("path-segment-32", ReasonMalformed, func(m *Message) { m.Options[1].Value = []byte(strings.Repeat("a", 32)) })
+	step("path-3-segments", ReasonNotFound, option(OptionURIPath, 1))
+	step("path-4-segments", ReasonMalformed, func(m *Message) { m.Add(OptionURIPath, []byte("a")); m.Add(OptionURIPath, []byte("b")) })
+	step("query-32", ReasonMalformed, option(OptionURIQuery, 32))
+	step("query-5-of-them", ReasonMalformed, func(m *Message) {
+		for range 5 {
+			m.Add(OptionURIQuery, []byte("n=1"))
+		}
+	})
+	step("observe-twice", ReasonMalformed, func(m *Message) { m.Add(OptionObserve, nil); m.Add(OptionObserve, nil) })
+	step("32-options", 0, many(29))
+	step("33-options", ReasonMalformed, many(30))
+	twice := k.request(n+1, s.now.Tick, 100, callMessage("valve", 1), nil)
+	value, _ := twice.Get(OptionRequest)
+	twice.Add(OptionRequest, value)
+	s.step("65001-twice", twice, ReasonMalformed)
+	for _, length := range []int{0, 1, 16} {
+		m := callMessage("valve", 1)
+		m.Add(OptionRequest, appendSession(nil, 0, k.slot, 9, 0, 100, nil)[:length])
+		s.step(name("65001-of-%d", length), m, ReasonMalformed)
+	}
+}
+
+func changed(b []byte, at int, value byte) []byte {
+	b = bytes.Clone(b)
+	b[at] = value
+	return b
+}
+
+// many adds n options to the two of the path; with 65001 they are n + 3.
+func many(n int) func(*Message) {
+	return func(m *Message) {
+		for range n {
+			m.Add(OptionIfMatch, nil)
+		}
+	}
+}
+
+// playOptions: reason 2, and the options that a protected request may have.
+func playOptions(t *testing.T, v *vectors) {
+	s := newScript(t, v, "options", nil)
+	defer s.end()
+	k := s.opened("a", wide(t, 1))
+	n := uint32(1)
+	step := func(id string, number uint16, value []byte, want Reason) {
+		t.Helper()
+		m := callMessage("valve", 1)
+		m.Add(number, value)
+		n++
+		s.step(id, k.request(n, s.now.Tick, 100, m, nil), want)
+	}
+	for _, number := range []uint16{
+		OptionURIHost, OptionURIPort, OptionMaxAge, OptionHopLimit, OptionProxyURI, OptionProxyScheme, OptionTrace,
+		OptionETag, OptionResponse, 2, 8, 9, 20, 31, 258, 2049, 64999, 65002, 65535,
+	} {
+		step(name("option-%d", number), number, []byte{1}, ReasonBadOption)
+	}
+	step("size1", OptionSize1, []byte{1, 0}, 0)
+	step("size2", OptionSize2, nil, 0)
+	step("accept", OptionAccept, []byte{42}, 0)
+	step("content-format", OptionContentFormat, []byte{42}, 0)
+	step("block1", OptionBlock1, []byte{6}, 0)
+	step("observe-2", OptionObserve, []byte{2}, ReasonBadOption)
+	step("observe-2-bytes", OptionObserve, []byte{0, 1}, ReasonBadOption)
+	m := withObserve(readMessage("temperature"), 0)
+	m.Options[0].Value = []byte{0}
+	n++
+	s.step("observe-00", k.request(n, s.now.Tick, 100, m, nil), 0)
+	added := k.request(n+1, s.now.Tick, 100, callMessage("valve", 1), nil)
+	added.AddUint(OptionSize1, 9)
+	s.step("size1-added-on-the-way", added, 0)
+	added = k.request(n+2, s.now.Tick, 100, callMessage("valve", 1), nil)
+	added.AddUint(OptionAccept, 9)
+	s.step("accept-added-on-the-way", added, ReasonTag)
+	added.Remove(OptionAccept)
+	added.Add(OptionURIHost, []byte("x"))
+	s.step("uri-host-left-in", added, ReasonBadOption)
+	added.Remove(OptionURIHost)
+	s.step("uri-host-taken-out", added, 0)
+}
+
+func playQueries(t *testing.T, v *vectors) {
+	s := newScript(t, v, "queries", nil)
+	defer s.end()
+	k := s.opened("a", wide(t, 1))
+	n := uint32(1)
+	for _, c := range queryCases() {
+		n++
+		s.step(c.id, k.request(n, s.now.Tick, 100, readMessage("temperature", c.queries...), nil), c.want)
+	}
+	m := callMessage("valve", 1)
+	m.Add(OptionURIQuery, []byte("s=1"))
+	s.step("query-of-a-post", k.request(n+1, s.now.Tick, 100, m, nil), ReasonBadOption)
+}
+
+type queryCase struct {
+	id      string
+	queries []string
+	want    Reason
+}
+
+func queryCases() []queryCase {
+	list := []queryCase{
+		{"s", []string{"s=1"}, 0},
+		{"s-n", []string{"s=1", "n=255"}, 0},
+		{"n-s", []string{"n=255", "s=1"}, 0},
+		{"s-largest", []string{"s=4294967295"}, 0},
+		{"a", []string{"a=7.41"}, 0},
+		{"a-zero", []string{"a=0.0", "n=1"}, 0},
+		{"a-largest", []string{"a=4294967295.4294967295"}, 0},
+		{"s-i", []string{"s=1", "i=0"}, 0},
+		{"s-n-i", []string{"s=1", "n=2", "i=6"}, 0},
+	}
+	for _, bad := range []string{
+		"s=0", "s=", "s", "", "s=01", "s=-1", "s=+1", "s= 1", "s=1 ", "s=1x", "s=4294967296", "s=10000000000", "s=00000000001",
+		"n=1", "i=1", "s=1&n=1", "s=1 n=0", "s=1 n=256", "s=1 n=01", "s=1 s=2", "s=1 n=1 n=1", "s=1 i=1 i=1",
+		"a=7", "a=.", "a=7.", "a=.1", "a=7.01", "a=07.1", "a=7.1.1", "a=7.4294967296", "a=7.1 a=7.1", "a=7.1 i=1", "s=1 a=7.1",
+		"x=1", "S=1", "ss=1", "s:1", "w=1", "a=7.1 w=1",
+	} {
+		queries := strings.Split(bad, " ")
+		if bad == "s= 1" || bad == "s=1 " {
+			queries = []string{bad}
+		}
+		list = append(list, queryCase{"bad " + bad, queries, ReasonBadOption})
+	}
+	for i := range list {
+		list[i].id = strings.NewReplacer(" ", "_", "=", ":").Replace(list[i].id)
+	}
+	return list
+}
+
+func playMirror(t *testing.T, v *vectors) {
+	mirrorOnly := func(branch, generation uint8) (BranchKey, bool) {
+		return testKey().Branch(1, branch, generation), branch == BranchMirror
+	}
+	s := newScript(t, v, "mirror", func(cfg *GuardConfig) {
+		cfg.Mirror, cfg.BranchKey, cfg.CookieKey = true, mirrorOnly, [32]byte(bytesFor("mirror cookie key", 32))
+	})
+	defer s.end()
+	c := branchCapability(t, BranchMirror, 0, 1)
+	k := s.helloMirror("a", c, true)
+	k.noteSlot(s.step("open", k.open(1, 100, readMessage("temperature")), 0))
+	s.step("read", k.request(2, s.now.Tick, 100, readMessage("temperature", "s=1"), nil), 0)
+	s.step("observe", k.request(3, s.now.Tick, 100, withObserve(readMessage("temperature"), 0), nil), 0)
+	s.step("call", k.request(4, s.now.Tick, 100, callMessage("valve", 1), nil), ReasonDenied)
+	s.step("append", k.request(5, s.now.Tick, 100, postMessage("l", "events"), nil), ReasonDenied)
+	device := *k
+	device.mirror = 0
+	s.step("form-of-the-device", device.request(6, s.now.Tick, 100, readMessage("temperature"), nil), ReasonMalformed)
+	plain := &Hello{capability: c}
+	s.step("hello-of-the-device", plain.Message(), ReasonMalformed)
+	other := s.helloMirror("branch-3", wide(t, 1), true)
+	s.step("open-of-branch-3", other.open(1, 100, readMessage("temperature")), ReasonEpoch)
+}
+
+func playTooLarge(t *testing.T, v *vectors) {
+	s := newScript(t, v, "too-large", func(cfg *GuardConfig) { cfg.MaxCarried = 48 })
+	defer s.end()
+	k := s.hello("a", testChain(t, 4))
+	s.step("open", k.open(1, 100, callMessage("valve", 1)), ReasonTooLarge)
+	s.step("frames", k.request(2, s.now.Tick, 100, callMessage("valve", 1), k.carried), ReasonTooLarge)
+}

@@ -1,0 +1,186 @@
+package capability
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+)
+
+// Wish is what a person asks for, in words; Spec makes a frame of it. Names are those of logs and functions; "temp*"
+// is every name that starts so, "*" every name. Everything that is empty asks for nothing.
+type Wish struct {
+	Read   []string // logs to read
+	Tail   []string // logs to read and to observe
+	Append []string // logs to append to
+	Call   []string // functions to call
+	Time   bool     // set the time
+	Manage bool     // manage generations
+
+	Arg     string // bounds the argument of every Call: "0..30", "u16:0..300", "i16le:-5..5@2"
+	Entries string // bounds the entries of every Read and Tail: "1..100"
+
+	From  time.Time     // not before
+	Until time.Time     // expiry
+	Lease *Lease        // ends by the device's own timer
+	Hold  time.Duration // requests act at most so long after they were made
+}
+
+// Spec makes the frame. Limits come first, then one grant a name and kind.
+func (w Wish) Spec() (FrameSpec, error) {
+	var s FrameSpec
+	var err error
+	if s.Limits, err = w.limits(); err != nil {
+		return FrameSpec{}, err
+	}
+	var bounds, entries []Limit
+	if w.Arg != "" {
+		if len(w.Call) == 0 {
+			return FrameSpec{}, fmt.Errorf("argument %q bounds nothing: name a function to call", w.Arg)
+		}
+		b, err := ParseBound(w.Arg)
+		if err != nil {
+			return FrameSpec{}, err
+		}
+		bounds = []Limit{{Type: TypeBound, Bound: b}}
+	}
+	if w.Entries != "" {
+		if len(w.Read)+len(w.Tail) == 0 {
+			return FrameSpec{}, fmt.Errorf("entries %q bound nothing: name a log to read", w.Entries)
+		}
+		r, err := parseEntries(w.Entries)
+		if err != nil {
+			return FrameSpec{}, err
+		}
+		entries = []Limit{{Type: TypeSequence, Sequence: r}}
+	}
+	for _, part := range []struct {
+		names []string
+		ops   Operations
+		parts []Limit
+	}{{w.Tail, Read | Observe, entries}, {w.Read, Read, entries}, {w.Append, Append, nil}, {w.Call, Call, bounds}} {
+		for _, name := range part.names {
+			g, err := parseGrantName(name)
+			if err != nil {
+				return FrameSpec{}, err
+			}
+			g.Operations, g.Parts = part.ops, part.parts
+			s.Grants = append(s.Grants, g)
+		}
+	}
+	var alone Operations
+	if w.Time {
+		alone |= Time
+	}
+	if w.Manage {
+		alone |= Manage
+	}
+	if alone != 0 {
+		s.Grants = append(s.Grants, Grant{Operations: alone})
+	}
+	return s, nil
+}
+
+func (w Wish) limits() ([]Limit, error) {
+	var limits []Limit
+	for _, at := range []struct {
+		t    ConstraintType
+		time time.Time
+	}{{TypeNotBefore, w.From}, {TypeExpiry, w.Until}} {
+		if at.time.IsZero() {
+			continue
+		}
+		unix := at.time.Unix()
+		if unix < 0 || unix > math.MaxUint32 {
+			return nil, fmt.Errorf("%v: %s does not fit 32 bits of seconds", at.t, at.time.Format(time.DateOnly))
+		}
+		limits = append(limits, Limit{Type: at.t, Unix: uint32(unix)})
+	}
+	if w.Lease != nil {
+		limits = append(limits, Limit{Type: TypeLease, Lease: *w.Lease})
+	}
+	if w.Hold != 0 {
+		if w.Hold < TickDuration || w.Hold > math.MaxUint8*TickDuration {
+			return nil, fmt.Errorf("hold %v is not within 100ms..25.5s", w.Hold)
+		}
+		limits = append(limits, Limit{Type: TypeHold, Hold: uint8(w.Hold / TickDuration)})
+	}
+	return limits, nil
+}
+
+func parseGrantName(text string) (Grant, error) {
+	name, prefix := strings.CutSuffix(text, "*")
+	if prefix && name == "" {
+		return Grant{Prefix: true}, nil
+	}
+	if err := edgeistry.CheckName(name); err != nil {
+		return Grant{}, err
+	}
+	return Grant{Name: name, Prefix: prefix}, nil
+}
+
+// ParseBound reads "MIN..MAX", or one number for both. In front may stand the field's type, "u8:", "i16:", "u32le:", which
+// manifests use too (u8 if there is none), and behind "@N" the byte in the payload where it begins.
+func ParseBound(text string) (Bound, error) {
+	fail := func(why string) (Bound, error) {
+		return Bound{}, fmt.Errorf("argument %.60q: %s (like 0..30, u16:0..300, i16le:-5..5@2)", text, why)
+	}
+	b := Bound{Width: 1}
+	rest := text
+	if kind, after, found := strings.Cut(text, ":"); found {
+		kind, b.LittleEndian = strings.CutSuffix(kind, "le")
+		switch kind {
+		case "u8", "i8":
+		case "u16", "i16":
+			b.Width = 2
+		case "u32", "i32":
+			b.Width = 4
+		default:
+			return fail("unknown type")
+		}
+		b.Signed = kind[0] == 'i'
+		rest = after
+	}
+	rest, offset, found := strings.Cut(rest, "@")
+	if found {
+		n, err := strconv.ParseUint(offset, 10, 8)
+		if err != nil {
+			return fail("a field begins at byte 0 to 255")
+		}
+		b.Offset = uint8(n)
+	}
+	low, high, found := strings.Cut(rest, "..")
+	if !found {
+		high = low
+	}
+	var err error
+	if b.Min, err = strconv.ParseInt(low, 10, 64); err != nil {
+		return fail("not a range of numbers")
+	}
+	if b.Max, err = strconv.ParseInt(high, 10, 64); err != nil {
+		return fail("not a range of numbers")
+	}
+	if _, err := b.encode(); err != nil {
+		return fail(err.Error())
+	}
+	return b, nil
+}
+
+func parseEntries(text string) (Sequence, error) {
+	low, high, found := strings.Cut(text, "..")
+	if !found {
+		high = low
+	}
+	from, ok := decimal(low)
+	to, ok2 := decimal(high)
+	if high == "" && found { // "41.." is all from there
+		to, ok2 = math.MaxUint32, true
+	}
+	if !ok || !ok2 || from > to {
+		return Sequence{}, fmt.Errorf("entries %.60q are no range (like 1..100, or 41.. for all from there)", text)
+	}
+	return Sequence{from, to}, nil
+}

@@ -1,0 +1,253 @@
+// Package coaptest gives tests a device: the capability package's own verifier behind the datagram form, on a real UDP
+// socket or in serial frames on any byte stream. It is a stand-in for firmware, with no limits of a small machine, and not
+// for use outside tests.
+package coaptest
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+)
+
+// Device is a greenhouse: a log "temperature", a function "valve" with one byte of argument.
+type Device struct {
+	Manifest edgeistry.Manifest
+	// Before, if set, is called with each request that is no repetition, before it is served. True: the answer is lost.
+	Before func(req *capability.Message) (lose bool)
+
+	mu      sync.Mutex
+	claim   capability.Claimable
+	guard   *capability.Guard
+	booted  time.Time
+	boot    uint32
+	entries [][]byte
+	valve   byte
+	moves   int
+	served  int
+	last    uint16 // message ID
+	answer  []byte // to it
+}
+
+// New makes a device that is not claimed.
+func New(setup capability.SetupCode) *Device {
+	d := &Device{
+		Manifest: edgeistry.Manifest{
+			Board: "test", Firmware: "greenhouse/1.0",
+			Logs:      []edgeistry.LogInfo{{Name: "temperature", Period: 10, Size: 2}},
+			Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
+		},
+		claim:   capability.Claimable{ID: setup.ID, FactoryKey: setup.FactoryKey(), Board: "test"},
+		entries: [][]byte{{0, 205}, {0, 206}, {0, 207}},
+	}
+	d.Reboot()
+	return d
+}
+
+// Claimed makes a device that belongs to who holds the key.
+func Claimed(hint [4]byte, key capability.EpochKey) *Device {
+	d := New(capability.SetupCode{ID: [4]byte{1, 2, 3, 4}, Seed: [16]byte{5}})
+	d.claim.Claimed, d.claim.Hint, d.claim.Key = true, hint, key
+	d.Reboot()
+	return d
+}
+
+// Reboot ends all sessions and raises the boot counter.
+func (d *Device) Reboot() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.boot++
+	d.claim.Boot = d.boot
+	d.booted = time.Now()
+	d.answer = nil
+	d.arm()
+}
+
+func (d *Device) arm() {
+	cfg := capability.GuardConfig{
+		Hint: d.claim.Hint, Epoch: 1, Boot: d.boot,
+		CookieKey: d.claim.Key.CookieKey(d.boot), BranchKey: d.claim.Key.BranchKeys(1),
+	}
+	if !d.claim.Claimed {
+		cfg.Closed = capability.ReasonUnclaimed
+	}
+	guard, err := capability.NewGuard(cfg)
+	if err != nil {
+		panic(err) // the configuration above is right
+	}
+	d.guard = guard
+}
+
+// Moves tells how often the valve moved, and where it is.
+func (d *Device) Moves() (moves int, valve byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.moves, d.valve
+}
+
+// Served tells how many requests were served, without repetitions.
+func (d *Device) Served() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.served
+}
+
+func (d *Device) now() capability.Now {
+	return capability.Now{Tick: uint32(time.Since(d.booted) / capability.TickDuration)}
+}
+
+// Handle takes one message and gives the answer to send; nil: none.
+func (d *Device) Handle(raw []byte) []byte {
+	in, err := coap.DecodeDatagram(raw)
+	if err != nil || in.Type != coap.Confirmable || in.Message.Code>>5 != 0 || in.Message.Code == 0 {
+		return nil
+	}
+	d.mu.Lock()
+	repeated := d.answer != nil && d.last == in.ID
+	answer := d.answer
+	d.mu.Unlock()
+	if repeated {
+		return answer
+	}
+	lose := false
+	if d.Before != nil {
+		lose = d.Before(&in.Message)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	resp := d.serve(&in.Message)
+	out, err := (&coap.Datagram{Type: coap.Acknowledgement, ID: in.ID, Token: in.Token, Message: *resp}).Append(nil)
+	if err != nil {
+		return nil
+	}
+	d.last, d.answer = in.ID, out
+	if lose {
+		return nil
+	}
+	return out
+}
+
+func (d *Device) serve(req *capability.Message) *capability.Message {
+	d.served++
+	switch path := req.Path(); {
+	case path == "/.well-known/core" && req.Code == capability.CodeGET:
+		links, err := coap.EncodeLinks(d.Manifest)
+		if err != nil {
+			return capability.Refusal(capability.ReasonStorage)
+		}
+		resp := &capability.Message{Code: capability.CodeContent, Payload: links}
+		resp.AddUint(capability.OptionContentFormat, capability.ContentFormatLink)
+		return resp
+	case path == "/h" && req.Code == capability.CodePOST:
+		return d.guard.AnswerHello(req, d.now())
+	case path == "/k" && req.Code == capability.CodePOST:
+		return d.serveClaim(req)
+	}
+	admission, resp := d.guard.Check(req, d.now())
+	if admission == nil {
+		return resp
+	}
+	return d.act(admission, req)
+}
+
+func (d *Device) serveClaim(req *capability.Message) *capability.Message {
+	claimed := d.claim.Claimed
+	answer, reason := d.claim.Answer(req.Payload, d.now())
+	if reason != capability.ReasonNone {
+		return capability.Refusal(reason)
+	}
+	if d.claim.Claimed && !claimed {
+		d.arm()
+	}
+	return &capability.Message{Code: capability.CodeChanged, Payload: answer}
+}
+
+func (d *Device) act(a *capability.Admission, req *capability.Message) *capability.Message {
+	switch {
+	case a.Operation == capability.Call && a.Name == "valve":
+		if len(req.Payload) != 1 || req.Payload[0] > 100 {
+			return a.Refuse(capability.ReasonArgument, d.now())
+		}
+		d.moves++
+		d.valve = req.Payload[0]
+		return a.Answer(&capability.Message{Code: capability.CodeChanged, Payload: []byte{d.valve}}, d.now())
+	case a.Operation == capability.Read && a.Name == "temperature":
+		return d.read(a)
+	}
+	return a.Refuse(capability.ReasonNotFound, d.now())
+}
+
+func (d *Device) read(a *capability.Admission) *capability.Message {
+	var payload []byte
+	switch {
+	case !a.Query.HasFrom && !a.Query.HasAfter:
+		payload = coap.EncodeHead(edgeistry.Head{
+			Place: edgeistry.Place{Incarnation: d.boot, Sequence: uint32(len(d.entries))}, Oldest: 1,
+		})
+	default:
+		from := a.Query.From
+		if a.Query.HasAfter {
+			from = a.Query.After.Sequence + 1
+		}
+		if from < 1 || int(from) > len(d.entries)+1 {
+			return a.Refuse(capability.ReasonNotKept, d.now())
+		}
+		entries := d.entries[from-1:]
+		if a.Query.HasCount {
+			entries = entries[:min(int(a.Query.Count), len(entries))]
+		}
+		payload, _ = coap.EncodeRange(coap.Range{Incarnation: d.boot, First: from, Entries: entries}) // of a few bytes
+	}
+	return a.Answer(&capability.Message{Code: capability.CodeContent, Payload: payload}, d.now())
+}
+
+// ServeUDP answers on socket until it is closed.
+func (d *Device) ServeUDP(socket net.PacketConn) {
+	buf := make([]byte, coap.MaxDatagram)
+	for {
+		n, from, err := socket.ReadFrom(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue
+		}
+		if answer := d.Handle(buf[:n]); answer != nil {
+			_, _ = socket.WriteTo(answer, from) // who asks repeats what is lost
+		}
+	}
+}
+
+// ServeSerial answers on line until reading it fails.
+func (d *Device) ServeSerial(line io.ReadWriter) {
+	frames := coap.SLIPReader{Max: coap.MaxSerial}
+	buf := make([]byte, 256)
+	for {
+		n, err := line.Read(buf)
+		for _, c := range buf[:n] {
+			message, ok := frames.Next(c)
+			if !ok {
+				continue
+			}
+			if answer := d.Handle(message); answer != nil {
+				_, _ = line.Write(coap.AppendSLIP(nil, answer)) // who asks repeats what is lost
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// News gives the message by which a device says that a log has grown.
+func News(id uint16) []byte {
+	raw := []byte{0x50, 2, 0, 0, 0xB1, 'u'}
+	binary.BigEndian.PutUint16(raw[2:], id)
+	return raw
+}

@@ -1,0 +1,75 @@
+package coap
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/edgeistry/edgeistry/capability"
+)
+
+// ErrUnproven says that an answer of success came without a proof that the device gave it, so it counts for nothing.
+var ErrUnproven = errors.New("the answer has no valid proof of the device")
+
+// Denied is an answer that is an error. Only with ByDevice is it known to come from the device (or from the node that
+// hosts the service): anybody on the way can make up the others.
+type Denied struct {
+	ByDevice   bool
+	Code       uint8             // CoAP code
+	Reason     capability.Reason // ReasonNone if the answer names none
+	Frame      int               // from 1; 0: none
+	Constraint capability.ConstraintType
+	Message    string        // for people
+	RetryAfter time.Duration // from Max-Age of 4.29 and 5.03; 0: unknown
+}
+
+func (d *Denied) Error() string {
+	if d.ByDevice {
+		return "denied by the device: " + d.Message
+	}
+	return "refused on the way (unverified): " + d.Message
+}
+
+// Timeout tells whether a node on the way waited for an answer in vain.
+func (d *Denied) Timeout() bool { return d.Code == capability.CodeGatewayTimeout }
+
+// newDenied reads an error answer. The error payload is reason u8 [| frame u8 | constraint type u8]; a node's own words
+// start at 32 (docs/spec/wire.md).
+func newDenied(resp *capability.Message, byDevice bool) *Denied {
+	d := &Denied{ByDevice: byDevice, Code: resp.Code}
+	p := resp.Payload
+	text := ""
+	switch {
+	case len(p) > 0 && p[0] >= 0x20:
+		text = printable(p)
+	case len(p) >= 1:
+		d.Reason = capability.Reason(p[0])
+		if len(p) >= 3 {
+			d.Frame, d.Constraint = int(p[1]), capability.ConstraintType(p[2])
+		}
+	}
+	if age, ok := resp.GetUint(capability.OptionMaxAge); ok {
+		d.RetryAfter = time.Duration(age) * time.Second
+	}
+	d.Message = capability.CodeText(resp.Code)
+	switch {
+	case text != "":
+		d.Message += " " + text
+	case d.Reason != capability.ReasonNone:
+		d.Message = d.Reason.String()
+	}
+	if d.Frame > 0 {
+		d.Message += fmt.Sprintf(": frame %d, %s", d.Frame, d.Constraint)
+	}
+	return d
+}
+
+func printable(b []byte) string {
+	b = append([]byte(nil), b[:min(len(b), 120)]...)
+	for i, c := range b {
+		if c < 0x20 || c > 0x7E {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}

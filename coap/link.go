@@ -1,0 +1,478 @@
+package coap
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/edgeistry/edgeistry/capability"
+)
+
+// Errors of device links.
+var (
+	// ErrLinkDown says that the line is not there: no such tty, or unplugged.
+	ErrLinkDown = errors.New("link is down")
+	// ErrReset says that the device did not accept the message (RFC 7252 section 4.2).
+	ErrReset = errors.New("reset by the device")
+)
+
+// LinkConfig configures a device link. Zero values mean the defaults of the link's kind.
+type LinkConfig struct {
+	MaxMessage    int           // bytes; serial MaxSerial, UDP MaxDatagram
+	AckTimeout    time.Duration // before the first retransmission; serial 400 ms, UDP 1 s; doubles each time
+	MaxRetransmit int           // default 4
+	Timeout       time.Duration // for one exchange; default 30 s
+	Baud          int           // serial only; default 115,200
+	Logger        *slog.Logger  // default slog.Default()
+}
+
+func (cfg LinkConfig) withDefaults(maxMessage int, ackTimeout time.Duration) LinkConfig {
+	if cfg.MaxMessage <= 0 {
+		cfg.MaxMessage = maxMessage
+	}
+	if cfg.AckTimeout <= 0 {
+		cfg.AckTimeout = ackTimeout
+	}
+	if cfg.MaxRetransmit <= 0 {
+		cfg.MaxRetransmit = 4
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	return cfg
+}
+
+// carrier moves whole messages. read gives one message (valid until the next read) and the bytes that it took on
+// the line; it returns an error when the carrier is of no more use. Both may be called at the same time.
+type carrier interface {
+	write(message []byte, stale bool) (wire int, err error) // stale: what was written before has not been answered
+	read() (message []byte, wire int, err error)
+	Close() error
+}
+
+// LinkStats counts what went over a link since it was opened.
+type LinkStats struct {
+	BytesSent, BytesReceived uint64 // on the line, framing included
+	Exchanges                uint64
+	Retransmissions          uint64
+	Dropped                  uint64 // messages that matched no exchange, or were damaged
+}
+
+// Link is the node's end of the way to one device, over a serial line or a UDP socket. One exchange is outstanding at a
+// time (RFC 7252 section 4.7, NSTART = 1). Requests are confirmable and retransmitted with exponential backoff; an answer
+// must match by message ID and token, and a late one is dropped. A line that disappears is opened again.
+type Link struct {
+	cfg  LinkConfig
+	name string
+	open func() (carrier, error)
+	baud int // bits a second on the line, for the legs; 0: none
+
+	turn   chan struct{} // holds one token while an exchange is under way
+	silent bool          // the last exchange had no answer; belongs to who has the turn
+	news   chan struct{} // holds one token while there is news
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	id        atomic.Uint32 // next message ID
+	sent      atomic.Uint64
+	received  atomic.Uint64
+	exchanges atomic.Uint64
+	again     atomic.Uint64
+	dropped   atomic.Uint64
+
+	mu       sync.Mutex
+	line     carrier       // nil while down
+	up       chan struct{} // closed while line is there; a new one while it is not
+	downErr  error         // why line is not there
+	waiting  *exchange     // the one outstanding
+	isClosed bool
+}
+
+// exchange is one request under way.
+type exchange struct {
+	id      uint16
+	token   []byte
+	arrived chan arrival
+}
+
+type arrival struct {
+	datagram *Datagram
+	wire     int
+}
+
+func newLink(name string, cfg LinkConfig, baud int, open func() (carrier, error)) *Link {
+	var seed [2]byte
+	_, _ = rand.Read(seed[:]) // never fails: crypto/rand ends the program first
+	l := &Link{
+		cfg: cfg, name: name, open: open, baud: baud,
+		turn:    make(chan struct{}, 1),
+		news:    make(chan struct{}, 1),
+		up:      make(chan struct{}),
+		downErr: errors.New("not opened yet"),
+	}
+	l.id.Store(uint32(binary.BigEndian.Uint16(seed[:])))
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.wg.Go(l.run)
+	return l
+}
+
+// String gives the link's URL.
+func (l *Link) String() string { return l.name }
+
+// MaxMessage is the largest message in bytes that the link carries.
+func (l *Link) MaxMessage() int { return l.cfg.MaxMessage }
+
+// News gives a token after the device said that one of its logs has grown (POST /u). Tokens do not pile up. It is a
+// hint that anybody on the line can make: who reads the logs for it should do so at most once in 100 ms.
+func (l *Link) News() <-chan struct{} { return l.news }
+
+// Stats gives the counts so far.
+func (l *Link) Stats() LinkStats {
+	return LinkStats{
+		BytesSent: l.sent.Load(), BytesReceived: l.received.Load(), Exchanges: l.exchanges.Load(),
+		Retransmissions: l.again.Load(), Dropped: l.dropped.Load(),
+	}
+}
+
+// Reopening waits this long after a failure, doubling each time.
+const (
+	firstReopen = 100 * time.Millisecond
+	lastReopen  = 5 * time.Second
+)
+
+// run keeps the line open and reads it.
+func (l *Link) run() {
+	wait := firstReopen
+	for l.ctx.Err() == nil {
+		line, err := l.open()
+		if err == nil && !l.setLine(line) {
+			line.Close()
+			return
+		}
+		if err == nil {
+			wait = firstReopen
+			err = l.readAll(line)
+			line.Close()
+		}
+		l.setDown(err)
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, lastReopen)
+		case <-l.ctx.Done():
+		}
+	}
+}
+
+func (l *Link) setLine(line carrier) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isClosed {
+		return false
+	}
+	l.line = line
+	close(l.up)
+	return true
+}
+
+func (l *Link) setDown(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := l.line != nil
+	l.downErr = err
+	if first {
+		l.line = nil
+		l.up = make(chan struct{})
+	}
+	if first && !l.isClosed {
+		l.cfg.Logger.Warn("device link went down, opening it again", "link", l.name, "error", err)
+	}
+}
+
+func (l *Link) readAll(line carrier) error {
+	for {
+		raw, wire, err := line.read()
+		if err != nil {
+			return err
+		}
+		l.received.Add(uint64(wire))
+		l.arrive(line, raw, wire)
+	}
+}
+
+// arrive takes one message from the device: an answer, or news. Any other request is reset.
+func (l *Link) arrive(line carrier, raw []byte, wire int) {
+	d, err := DecodeDatagram(raw)
+	if err != nil {
+		l.dropped.Add(1)
+		return
+	}
+	if d.Type == NonConfirmable && d.Message.Code == capability.CodePOST && d.Message.Path() == "/u" {
+		select {
+		case l.news <- struct{}{}:
+		default:
+		}
+		return
+	}
+	l.mu.Lock()
+	waiting := l.waiting
+	l.mu.Unlock()
+	mine := waiting != nil && waiting.matches(d)
+	if d.Type == Confirmable {
+		reply := Datagram{Type: Reset, ID: d.ID}
+		if mine {
+			reply.Type = Acknowledgement
+		}
+		if b, err := reply.Append(nil); err == nil {
+			_ = l.write(line, b, false) // the device repeats what is not acknowledged
+		}
+	}
+	if !mine {
+		l.dropped.Add(1)
+		return
+	}
+	select {
+	case waiting.arrived <- arrival{d, wire}:
+	default: // a repeated answer
+	}
+}
+
+// matches tells whether d answers the request: by message ID and token, or by token if it comes in a message of its own.
+func (e *exchange) matches(d *Datagram) bool {
+	switch class := d.Message.Code >> 5; {
+	case d.Type == Reset || d.Type == Acknowledgement && d.Message.Code == capability.CodeEmpty:
+		return d.ID == e.id
+	case class < 2 || class > 5 || !bytes.Equal(d.Token, e.token):
+		return false
+	case d.Type == Acknowledgement:
+		return d.ID == e.id
+	}
+	return true
+}
+
+func (l *Link) write(line carrier, raw []byte, again bool) error {
+	wire, err := line.write(raw, again)
+	l.sent.Add(uint64(wire))
+	return err
+}
+
+// Up waits until the line is there. If ctx ends before, the error says why it is not.
+func (l *Link) Up(ctx context.Context) error {
+	_, err := l.wait(ctx)
+	return err
+}
+
+func (l *Link) wait(ctx context.Context) (carrier, error) {
+	for {
+		l.mu.Lock()
+		line, up, closed := l.line, l.up, l.isClosed
+		l.mu.Unlock()
+		switch {
+		case closed:
+			return nil, fmt.Errorf("link %s: %w", l.name, ErrClosed)
+		case line != nil:
+			return line, nil
+		}
+		select {
+		case <-up:
+		case <-l.ctx.Done():
+		case <-ctx.Done():
+			l.mu.Lock()
+			downErr := l.downErr
+			l.mu.Unlock()
+			return nil, fmt.Errorf("%w: %s: %w", ErrLinkDown, l.name, downErr)
+		}
+	}
+}
+
+// Do is Exchange without the timings.
+func (l *Link) Do(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+	resp, _, err := l.Exchange(ctx, req)
+	return resp, err
+}
+
+type outcome struct {
+	resp *capability.Message
+	legs Legs
+	err  error
+}
+
+// Exchange sends req and waits for the answer. If ctx ends first, Exchange returns at once, but the link stays busy
+// until the device has had its time, so that the next request does not meet a device at work on this one.
+func (l *Link) Exchange(ctx context.Context, req *capability.Message) (*capability.Message, Legs, error) {
+	e := &exchange{id: uint16(l.id.Add(1)), token: newToken(), arrived: make(chan arrival, 4)}
+	raw, err := (&Datagram{Type: Confirmable, ID: e.id, Token: e.token, Message: *req}).Append(nil)
+	if err != nil {
+		return nil, Legs{}, err
+	}
+	if len(raw) > l.cfg.MaxMessage {
+		return nil, Legs{}, fmt.Errorf("%w: %d bytes, link %s takes %d", ErrTooLarge, len(raw), l.name, l.cfg.MaxMessage)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
+	defer cancel()
+	began := time.Now()
+	select {
+	case l.turn <- struct{}{}:
+	case <-l.ctx.Done():
+		return nil, Legs{}, fmt.Errorf("link %s: %w", l.name, ErrClosed)
+	case <-ctx.Done():
+		return nil, Legs{}, ended(ctx)
+	}
+	result := make(chan outcome, 1)
+	if !l.start(func() {
+		defer func() { <-l.turn }()
+		result <- l.carry(ctx, e, raw, time.Since(began))
+	}) {
+		<-l.turn
+		return nil, Legs{}, fmt.Errorf("link %s: %w", l.name, ErrClosed)
+	}
+	select {
+	case o := <-result:
+		return o.resp, o.legs, o.err
+	case <-ctx.Done():
+		return nil, Legs{}, ended(ctx)
+	}
+}
+
+// start runs f in a goroutine that Close waits for.
+func (l *Link) start(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.isClosed {
+		return false
+	}
+	l.wg.Go(f)
+	return true
+}
+
+// settle bounds how long a link stays busy with a request that nobody waits for any more.
+const settle = time.Second
+
+// carry carries one exchange to its end; the caller holds the turn.
+func (l *Link) carry(ctx context.Context, e *exchange, raw []byte, queued time.Duration) outcome {
+	l.exchanges.Add(1)
+	l.setWaiting(e)
+	defer l.setWaiting(nil)
+	began := time.Now()
+	wire := 0
+	timeout := l.cfg.AckTimeout
+	for attempt := 0; attempt <= l.cfg.MaxRetransmit; attempt++ {
+		n, err := l.send(ctx, raw, attempt > 0)
+		if err != nil {
+			return outcome{err: err}
+		}
+		wire += n
+		o, over := l.await(ctx, e, timeout)
+		if over {
+			l.silent = o.err != nil
+			return l.finish(o, e, wire, began, queued)
+		}
+		timeout *= 2
+	}
+	l.silent = true
+	return outcome{err: fmt.Errorf("link %s: %w after %d tries", l.name, ErrTimeout, l.cfg.MaxRetransmit+1)}
+}
+
+type awaited struct {
+	arrival
+	err error
+}
+
+// await waits for the answer until the time for a retransmission has come. An empty acknowledgement means that the
+// answer comes later in a message of its own, so nothing is sent again.
+func (l *Link) await(ctx context.Context, e *exchange, timeout time.Duration) (awaited, bool) {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	over, settled := ctx.Done(), (<-chan time.Time)(nil)
+	retransmit := timer.C
+	for {
+		select {
+		case a := <-e.arrived:
+			switch {
+			case a.datagram.Type == Reset:
+				return awaited{err: fmt.Errorf("link %s: %w", l.name, ErrReset)}, true
+			case a.datagram.Message.Code == capability.CodeEmpty:
+				retransmit = nil
+			default:
+				return awaited{arrival: a}, true
+			}
+		case <-retransmit:
+			return awaited{err: ended(ctx)}, ctx.Err() != nil
+		case <-over:
+			over = nil
+			t := time.NewTimer(min(settle, timeout))
+			defer t.Stop()
+			settled = t.C
+		case <-settled:
+			return awaited{err: ended(ctx)}, true
+		case <-l.ctx.Done():
+			return awaited{err: fmt.Errorf("link %s: %w", l.name, ErrClosed)}, true
+		}
+	}
+}
+
+func (l *Link) finish(o awaited, e *exchange, wire int, began time.Time, queued time.Duration) outcome {
+	if o.err != nil {
+		return outcome{err: o.err}
+	}
+	took := time.Since(began)
+	legs := Legs{Queue: queued, Device: took}
+	if l.baud > 0 { // 10 bits a byte: start, 8 data, stop
+		legs.Link = min(time.Duration(wire+o.wire)*10*time.Second/time.Duration(l.baud), took)
+		legs.Device = took - legs.Link
+	}
+	return outcome{resp: &o.datagram.Message, legs: legs}
+}
+
+// send writes the message. A line that is just being opened again gets a little time.
+func (l *Link) send(ctx context.Context, raw []byte, again bool) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	line, err := l.wait(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if again {
+		l.again.Add(1)
+	}
+	n, err := line.write(raw, again || l.silent)
+	l.sent.Add(uint64(n))
+	if err != nil {
+		l.cfg.Logger.Debug("write to device link failed", "link", l.name, "error", err) // repeated like a lost message
+	}
+	return n, nil
+}
+
+func (l *Link) setWaiting(e *exchange) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = e
+}
+
+// Close closes the line and waits for all goroutines; an exchange under way fails with ErrClosed. It may be called twice.
+func (l *Link) Close() error {
+	l.mu.Lock()
+	first := !l.isClosed
+	l.isClosed = true
+	line := l.line
+	l.mu.Unlock()
+	var err error
+	if first {
+		l.cancel()
+		if line != nil {
+			err = line.Close()
+		}
+	}
+	l.wg.Wait()
+	return err
+}

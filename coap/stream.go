@@ -1,0 +1,207 @@
+package coap
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/edgeistry/edgeistry/capability"
+)
+
+// Errors of links and streams.
+var (
+	// ErrClosed says that the link or stream was closed, here or by the other side.
+	ErrClosed = errors.New("closed")
+	// ErrTimeout says that no answer came in time.
+	ErrTimeout = errors.New("no answer in time")
+)
+
+// ended says why ctx ended; a deadline is ErrTimeout, whoever set it.
+func ended(ctx context.Context) error {
+	err := context.Cause(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: %w", ErrTimeout, err)
+	}
+	return err
+}
+
+// StreamConfig bounds one stream. The zero value means the documented defaults.
+type StreamConfig struct {
+	MaxMessage   int           // bytes of a message from the other side; default MaxStream
+	MaxInFlight  int           // requests under way; default 64
+	Timeout      time.Duration // for one exchange, and for the rest of a message that has begun; default 40 s
+	WriteTimeout time.Duration // for one message; default 10 s
+}
+
+func (cfg StreamConfig) withDefaults() StreamConfig {
+	if cfg.MaxMessage <= 0 {
+		cfg.MaxMessage = MaxStream
+	}
+	if cfg.MaxInFlight <= 0 {
+		cfg.MaxInFlight = 64
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 40 * time.Second // more than the proxy's
+	}
+	if cfg.WriteTimeout <= 0 {
+		cfg.WriteTimeout = 10 * time.Second
+	}
+	return cfg
+}
+
+// stream is what both ends share: framing, limits and signalling.
+type stream struct {
+	conn net.Conn
+	in   *bufio.Reader
+	cfg  StreamConfig
+
+	peerLimit atomic.Uint32 // the largest message the other side takes
+	ready     chan struct{} // closed when the other side's CSM has come
+
+	writing sync.Mutex
+	greeted bool // our CSM went out
+}
+
+func newStream(conn net.Conn, cfg StreamConfig) *stream {
+	s := &stream{conn: conn, in: bufio.NewReaderSize(conn, 4096), cfg: cfg.withDefaults(), ready: make(chan struct{})}
+	s.peerLimit.Store(baseStreamSize)
+	return s
+}
+
+// write sends one message. After an error other than ErrTooLarge the stream is of no more use and is closed.
+func (s *stream) write(f *frame) error {
+	raw, err := f.append(nil)
+	if err != nil {
+		return err
+	}
+	if limit := s.peerLimit.Load(); uint64(len(raw)) > uint64(limit) {
+		return fmt.Errorf("%w: %d bytes, the other side takes %d", ErrTooLarge, len(raw), limit)
+	}
+	return s.put(raw)
+}
+
+// greet sends the CSM, unless a message has brought it along already.
+func (s *stream) greet() error { return s.put(nil) }
+
+// put writes bytes, after the CSM.
+func (s *stream) put(raw []byte) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if !s.greeted {
+		csm := &frame{message: capability.Message{Code: codeCSM}}
+		csm.message.AddUint(optionMaxMessageSize, uint32(s.cfg.MaxMessage))
+		first, err := csm.append(nil)
+		if err != nil {
+			return err
+		}
+		raw = append(first, raw...)
+		s.greeted = true
+	}
+	if len(raw) == 0 {
+		return nil
+	}
+	if err := s.conn.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout)); err != nil {
+		s.conn.Close()
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	if _, err := s.conn.Write(raw); err != nil {
+		s.conn.Close()
+		return fmt.Errorf("%w: %w", ErrClosed, err)
+	}
+	return nil
+}
+
+func (s *stream) abort() {
+	_ = s.write(&frame{message: capability.Message{Code: codeAbort}}) // the stream is closed next, whatever comes of it
+}
+
+// read gives the next message that is no signal, or errRelease once. Between messages it waits without end;
+// a message that has begun must be complete in time. An *OptionError comes with the message's code and token.
+func (s *stream) read() (*frame, error) {
+	for {
+		if _, err := s.in.Peek(1); err != nil {
+			return nil, err
+		}
+		if err := s.conn.SetReadDeadline(time.Now().Add(s.cfg.Timeout)); err != nil {
+			return nil, err
+		}
+		f, err := readFrame(s.in, s.cfg.MaxMessage)
+		if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
+			return nil, err
+		}
+		if optionError := (*OptionError)(nil); err != nil && !errors.As(err, &optionError) {
+			if errors.Is(err, ErrMalformed) || errors.Is(err, ErrTooLarge) {
+				s.abort()
+			}
+			return nil, err
+		}
+		if f.isSignal() {
+			if err := s.signal(f); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if !s.isReady() {
+			s.abort()
+			return nil, fmt.Errorf("%w: the first message is no CSM", ErrMalformed)
+		}
+		if f.message.Code == capability.CodeEmpty { // RFC 8323 section 3.4: ignored
+			continue
+		}
+		return f, err
+	}
+}
+
+var errRelease = errors.New("released by the other side")
+
+func (s *stream) isReady() bool {
+	select {
+	case <-s.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *stream) signal(f *frame) error {
+	if f.message.Code != codeCSM && f.message.Code != codeAbort && !s.isReady() {
+		s.abort()
+		return fmt.Errorf("%w: the first message is no CSM", ErrMalformed)
+	}
+	switch f.message.Code {
+	case codeCSM:
+		for _, o := range f.message.Options {
+			if o.Number&1 == 1 {
+				s.abort()
+				return fmt.Errorf("%w: critical CSM option %d", ErrMalformed, o.Number)
+			}
+		}
+		if limit, ok := f.message.GetUint(optionMaxMessageSize); ok && limit >= 64 {
+			s.peerLimit.Store(limit)
+		}
+		if !s.isReady() {
+			close(s.ready)
+		}
+	case codePing:
+		return s.write(&frame{token: f.token, message: capability.Message{Code: codePong}})
+	case codePong:
+	case codeRelease:
+		return errRelease
+	case codeAbort:
+		return fmt.Errorf("%w: aborted by the other side", ErrClosed)
+	}
+	return nil
+}
+
+// newToken gives a token of 2 unpredictable bytes, so that who cannot see a request cannot answer it either.
+func newToken() []byte {
+	token := make([]byte, 2)
+	_, _ = rand.Read(token) // never fails: crypto/rand ends the program first
+	return token
+}

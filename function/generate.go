@@ -1,0 +1,3 @@
+package function
+
+//go:generate sh testdata/build.sh

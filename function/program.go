@@ -1,0 +1,152 @@
+package function
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/sys"
+)
+
+// program is a checked and compiled handler.
+//
+// It runs in wazero's interpreter, not its compiler: a short handler costs about the same in either, for most
+// of a run is making the instance, while under the compiler endless recursion ignores the deadline and takes some 200 MB
+// before it traps. The interpreter traps at a depth of 2000. docs/spec/function.md has the figures.
+type program struct {
+	runtime  wazero.Runtime
+	compiled wazero.CompiledModule
+	timeout  time.Duration
+}
+
+// compile checks a spec's module, compiles it, and makes one instance to see that it can be made.
+func compile(ctx context.Context, s Spec) (*program, error) {
+	m, err := parseModule(s.Module)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.checkABI(s.MemoryPages); err != nil {
+		return nil, err
+	}
+	stack, err := m.stackBytes()
+	if err != nil {
+		return nil, err
+	}
+	if stack > maxStackBytes {
+		return nil, fmt.Errorf("calls may need %d bytes of stack, at most %d: use smaller frames or no recursion", stack, maxStackBytes)
+	}
+	config := wazero.NewRuntimeConfigInterpreter().
+		WithCoreFeatures(api.CoreFeaturesV1).
+		WithMemoryLimitPages(s.MemoryPages).
+		WithCloseOnContextDone(true)
+	p := &program{runtime: wazero.NewRuntimeWithConfig(ctx, config), timeout: s.Timeout}
+	if p.compiled, err = p.runtime.CompileModule(ctx, m.guarded()); err != nil {
+		p.close()
+		return nil, errors.New(firstLine(err))
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	i, err := p.instantiate(ctx)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	i.close()
+	return p, nil
+}
+
+func (p *program) close() {
+	_ = p.runtime.Close(context.Background()) // it holds memory only
+}
+
+// instance is a fresh copy of a program with its buffer found.
+type instance struct {
+	module   api.Module
+	buffer   uint32
+	capacity uint32
+}
+
+func (p *program) instantiate(ctx context.Context) (*instance, error) {
+	module, err := p.runtime.InstantiateModule(ctx, p.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	i := &instance{module: module}
+	for _, f := range []struct {
+		name string
+		to   *uint32
+	}{{"edg_buffer", &i.buffer}, {"edg_capacity", &i.capacity}} {
+		results, err := module.ExportedFunction(f.name).Call(ctx)
+		if err != nil {
+			i.close()
+			return nil, fmt.Errorf("%s: %w", f.name, p.explain(err))
+		}
+		*f.to = uint32(results[0])
+	}
+	if uint64(i.buffer)+uint64(i.capacity) > uint64(module.Memory().Size()) {
+		i.close()
+		return nil, fmt.Errorf("buffer of %d bytes at %d is outside the memory of %d bytes", i.capacity, i.buffer, module.Memory().Size())
+	}
+	return i, nil
+}
+
+func (i *instance) close() { _ = i.module.Close(context.Background()) }
+
+// run gives input to a fresh instance and takes its output; nil: none.
+func (p *program) run(ctx context.Context, input []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	i, err := p.instantiate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer i.close()
+	if len(input) > int(i.capacity) {
+		return nil, fmt.Errorf("input of %d bytes is more than the handler's buffer of %d", len(input), i.capacity)
+	}
+	if !i.module.Memory().Write(i.buffer, input) {
+		return nil, errors.New("buffer is outside the memory")
+	}
+	results, err := i.module.ExportedFunction("edg_handle").Call(ctx, uint64(len(input)))
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	length := int32(uint32(results[0]))
+	switch {
+	case length < 0:
+		return nil, fmt.Errorf("handler gave error %d", length)
+	case length == 0:
+		return nil, nil
+	case uint32(length) > i.capacity || length > logstore.MaxPayload:
+		return nil, fmt.Errorf("handler gave %d bytes of output, its buffer has %d and an entry at most %d", length, i.capacity, logstore.MaxPayload)
+	}
+	view, ok := i.module.Memory().Read(i.buffer, uint32(length))
+	if !ok {
+		return nil, errors.New("output is outside the memory")
+	}
+	return append([]byte(nil), view...), nil
+}
+
+// explain says in one line why a run ended.
+func (p *program) explain(err error) error {
+	var exit *sys.ExitError
+	if errors.As(err, &exit) {
+		switch exit.ExitCode() {
+		case sys.ExitCodeDeadlineExceeded:
+			return fmt.Errorf("handler ran longer than %v", p.timeout)
+		case sys.ExitCodeContextCanceled:
+			return context.Canceled
+		}
+	}
+	return fmt.Errorf("handler trapped: %s", strings.TrimPrefix(firstLine(err), "wasm error: "))
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}

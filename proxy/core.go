@@ -1,0 +1,189 @@
+package proxy
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+)
+
+const (
+	failedCoreAge     = 5 * time.Second // how long a failure to read it is kept
+	maxCoreBlocks     = 128
+	codeNotAcceptable = 0x86 // 4.06
+)
+
+// coreCache keeps a device's /.well-known/core. Many readers cause one exchange.
+type coreCache struct {
+	age time.Duration
+
+	mu      sync.Mutex
+	body    []byte
+	err     error
+	until   time.Time
+	reading chan struct{} // closed when the reading under way is over; nil: none is
+}
+
+// get gives the document and how long it stays fresh.
+func (c *coreCache) get(ctx context.Context, start func(func()) bool, read func() ([]byte, error)) ([]byte, time.Duration, error) {
+	for {
+		c.mu.Lock()
+		if left := time.Until(c.until); left > 0 {
+			body, err := c.body, c.err
+			c.mu.Unlock()
+			return body, left, err
+		}
+		if c.reading == nil {
+			reading := make(chan struct{})
+			if !start(func() {
+				body, err := read()
+				c.keep(body, err)
+				close(reading)
+			}) {
+				c.mu.Unlock()
+				return nil, 0, coap.ErrClosed
+			}
+			c.reading = reading
+		}
+		reading := c.reading
+		c.mu.Unlock()
+		select {
+		case <-reading:
+		case <-ctx.Done():
+			return nil, 0, context.Cause(ctx)
+		}
+	}
+}
+
+func (c *coreCache) keep(body []byte, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	age := c.age
+	if err != nil {
+		age = min(age, failedCoreAge)
+	}
+	c.body, c.err, c.until, c.reading = body, err, time.Now().Add(age), nil
+}
+
+// serveCore answers GET /.well-known/core of a device.
+func (p *Proxy) serveCore(ctx context.Context, from coap.Source, d *device, req *capability.Message, t *trace) *capability.Message {
+	body, left, err := d.core.get(ctx, p.start, func() ([]byte, error) {
+		ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg.Limits.Exchange, coap.ErrTimeout)
+		defer cancel()
+		return readCore(ctx, d)
+	})
+	if err != nil {
+		return refuse(err)
+	}
+	return p.document(from, req, body, left)
+}
+
+// readCore reads the whole document, block by block if the device serves it so (RFC 7959).
+func readCore(ctx context.Context, d *device) ([]byte, error) {
+	var body []byte
+	size := uint32(0) // SZX; the device's choice after the first block
+	for number := uint32(0); number < maxCoreBlocks; number++ {
+		req := &capability.Message{Code: capability.CodeGET}
+		req.Add(capability.OptionURIPath, []byte(".well-known"))
+		req.Add(capability.OptionURIPath, []byte("core"))
+		if number > 0 {
+			req.AddUint(capability.OptionBlock2, number<<4|size)
+		}
+		resp, err := d.exchange(ctx, "core", req, &trace{})
+		if err != nil {
+			return nil, err
+		}
+		if resp.Code != capability.CodeContent {
+			return nil, fmt.Errorf("read core of %s: answer %s", d.id, capability.CodeText(resp.Code))
+		}
+		if len(body)+len(resp.Payload) > coap.MaxLinkBytes {
+			return nil, fmt.Errorf("read core of %s: %w", d.id, coap.ErrTooLarge)
+		}
+		block, ok := resp.GetUint(capability.OptionBlock2)
+		if ok && (block>>4 != number || block&7 == 7 || (number > 0 && block&7 != size)) {
+			return nil, fmt.Errorf("read core of %s: block %d answered with %d", d.id, number, block>>4)
+		}
+		body = append(body, resp.Payload...)
+		if !ok || block&8 == 0 {
+			return body, nil
+		}
+		if size = block & 7; len(resp.Payload) != 16<<size {
+			return nil, fmt.Errorf("read core of %s: block of %d bytes", d.id, len(resp.Payload))
+		}
+	}
+	return nil, fmt.Errorf("read core of %s: more than %d blocks", d.id, maxCoreBlocks)
+}
+
+// serveOwn answers what names no service: the node itself lists the services that are here, to its own callers.
+func (p *Proxy) serveOwn(from coap.Source, req *capability.Message) *capability.Message {
+	if !isCore(req) || (!from.Local && !from.Datagram) {
+		return said(&capability.Message{Code: capability.CodeNotFound}, "name a service in Uri-Host or Proxy-Uri: k51...")
+	}
+	p.mu.Lock()
+	var links []string
+	for id, s := range p.services {
+		if s.device != nil || s.host != nil {
+			links = append(links, fmt.Sprintf(`<coap://%s/.well-known/core>;ct=%d;rt="edg.svc"`, id, capability.ContentFormatLink))
+		}
+	}
+	p.mu.Unlock()
+	slices.Sort(links)
+	return p.document(from, req, []byte(strings.Join(links, ",")), time.Second)
+}
+
+// document answers a GET with a link-format document: 2.03 to who holds it already, else 2.05, in blocks where need be.
+func (p *Proxy) document(from coap.Source, req *capability.Message, body []byte, fresh time.Duration) *capability.Message {
+	if accept, ok := req.GetUint(capability.OptionAccept); ok && accept != capability.ContentFormatLink {
+		return &capability.Message{Code: codeNotAcceptable}
+	}
+	sum := sha256.Sum256(body)
+	tag := sum[:4]
+	resp := &capability.Message{Code: capability.CodeContent, Payload: body}
+	resp.Add(capability.OptionETag, tag)
+	resp.AddUint(capability.OptionMaxAge, uint32(fresh.Seconds()))
+	for _, o := range req.Options {
+		if o.Number == capability.OptionETag && string(o.Value) == string(tag) {
+			resp.Code, resp.Payload = coap.CodeValid, nil
+			return resp
+		}
+	}
+	resp.AddUint(capability.OptionContentFormat, capability.ContentFormatLink)
+	return blockwise(from, req, resp)
+}
+
+// blockwise cuts the block out of an unprotected document that the request asks for, or the first one of a document that
+// fits no datagram (RFC 7959).
+func blockwise(from coap.Source, req, resp *capability.Message) *capability.Message {
+	if _, cut := resp.Get(capability.OptionBlock2); cut || resp.Code != capability.CodeContent {
+		return resp
+	}
+	block, asked := req.GetUint(capability.OptionBlock2)
+	if !asked {
+		if !from.Datagram || len(resp.Payload) <= 1024 {
+			return resp
+		}
+		block = 6
+	}
+	size, number := block&7, int(block>>4)
+	if size == 7 || block >= 1<<24 {
+		return capability.Refusal(capability.ReasonMalformed)
+	}
+	start := number << (size + 4)
+	if start > 0 && start >= len(resp.Payload) {
+		return capability.Refusal(capability.ReasonMalformed)
+	}
+	end := min(start+16<<size, len(resp.Payload))
+	part := &capability.Message{Code: resp.Code, Payload: resp.Payload[start:end], Options: slices.Clone(resp.Options)}
+	more := uint32(0)
+	if end < len(resp.Payload) {
+		more = 8
+	}
+	part.AddUint(capability.OptionBlock2, uint32(number)<<4|more|size)
+	return part
+}

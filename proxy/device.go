@@ -1,0 +1,79 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+)
+
+// device is one device here: its link, its queue, and what is kept of it.
+type device struct {
+	id       edgeistry.ServiceID
+	manifest edgeistry.Manifest
+	link     Link
+	turns    *turns
+	core     coreCache
+
+	mu   sync.Mutex
+	seen time.Time
+}
+
+func newDevice(id edgeistry.ServiceID, manifest edgeistry.Manifest, link Link, limits Limits) *device {
+	return &device{id: id, manifest: manifest, link: link, turns: newTurns(limits.Queue), core: coreCache{age: limits.CoreAge}}
+}
+
+func (d *device) describe() Device {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return Device{ID: d.id, Manifest: d.manifest, Link: d.link, Waiting: d.turns.length(), Seen: d.seen}
+}
+
+// exchange waits for the device's turn and asks it.
+func (d *device) exchange(ctx context.Context, peer string, req *capability.Message, t *trace) (*capability.Message, error) {
+	began := time.Now()
+	done, err := d.turns.wait(ctx, peer)
+	if err != nil {
+		return nil, err
+	}
+	queued := time.Since(began)
+	resp, legs, err := d.link.Exchange(ctx, req)
+	done()
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	d.seen = time.Now()
+	d.mu.Unlock()
+	t.add(coap.LegQueue, queued+legs.Queue)
+	t.add(coap.LegLink, legs.Link)
+	t.add(coap.LegDevice, legs.Device)
+	return resp, nil
+}
+
+// refuse gives the answer for a failure on the way to a device or to another node.
+func refuse(err error) *capability.Message {
+	switch {
+	case errors.Is(err, errQueueFull):
+		return said(coap.Unavailable(2), "too many requests wait for the device")
+	case errors.Is(err, coap.ErrTooLarge):
+		return capability.Refusal(capability.ReasonTooLarge)
+	case errors.Is(err, coap.ErrLinkDown):
+		return said(coap.Unavailable(5), "the device's link is down")
+	case errors.Is(err, ErrNotFound):
+		return said(&capability.Message{Code: capability.CodeNotFound}, "no such service")
+	case errors.Is(err, coap.ErrTimeout), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return said(&capability.Message{Code: capability.CodeGatewayTimeout}, "no answer in time")
+	}
+	return said(&capability.Message{Code: capability.CodeBadGateway}, "the way to the service failed")
+}
+
+// said adds a text for people. Only fixed texts: nothing of this node's insides goes out.
+func said(m *capability.Message, text string) *capability.Message {
+	m.Payload = []byte(text)
+	return m
+}

@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+)
+
+// TestAmplification: an address that is not on loopback gets at most three times its bytes until it sends an Echo back.
+// The datagrams here claim such an address and go through the port's own handling; what it answers goes nowhere, so
+// the sizes are read off what it remembers to repeat.
+func TestAmplification(t *testing.T) {
+	p, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	id := edgeistry.ServiceID{0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a}
+	if err := p.Host(id, coap.HandlerFunc(func(context.Context, coap.Source, *capability.Message) *capability.Message {
+		return &capability.Message{Code: capability.CodeContent, Payload: make([]byte, 1000)}
+	})); err != nil {
+		t.Fatal(err)
+	}
+	port, err := p.ListenUDP("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sink, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sink.Close()
+	far := netip.MustParseAddrPort("192.0.2.1:7")
+	near := sink.LocalAddr().(*net.UDPAddr).AddrPort()
+	ask := func(from netip.AddrPort, messageID uint16, echo []byte) (answer *coap.Datagram, size, asked int) {
+		t.Helper()
+		m := capability.Message{Code: capability.CodeGET}
+		m.Add(capability.OptionURIHost, []byte(id.String()))
+		if echo != nil {
+			m.Add(coap.OptionEcho, echo)
+		}
+		d := &coap.Datagram{Type: coap.Confirmable, ID: messageID, Message: m}
+		raw, err := d.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry, _ := port.remember(messageKey{from, messageID})
+		port.serve(d, from, len(raw), entry)
+		answer, err = coap.DecodeDatagram(entry.answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer, len(entry.answer), len(raw)
+	}
+	if answer, _, _ := ask(near, 1, nil); len(answer.Message.Payload) != 1000 {
+		t.Errorf("on loopback: %+v, want the answer", answer)
+	}
+	answer, size, asked := ask(far, 2, nil)
+	echo, ok := answer.Message.Get(coap.OptionEcho)
+	if !ok || answer.Message.Code != capability.CodeUnauthorized || size > asked {
+		t.Fatalf("from afar: %d bytes for %d, %+v, want a challenge", size, asked, answer)
+	}
+	if answer, _, _ := ask(far, 3, echo); len(answer.Message.Payload) != 1000 {
+		t.Errorf("from afar with the Echo: %+v, want the answer", answer)
+	}
+	elsewhere := netip.MustParseAddrPort("192.0.2.2:7")
+	if answer, _, _ := ask(elsewhere, 4, echo); answer.Message.Code != capability.CodeUnauthorized {
+		t.Error("the Echo of another address counts")
+	}
+	echo[11] ^= 1
+	if answer, _, _ := ask(far, 5, echo); answer.Message.Code != capability.CodeUnauthorized {
+		t.Error("an altered Echo counts")
+	}
+	now := time.Now()
+	if !port.checkEcho(port.echo(far, uint32(now.Unix())), far, now.Add(59*time.Second)) ||
+		port.checkEcho(port.echo(far, uint32(now.Unix())), far, now.Add(62*time.Second)) ||
+		port.checkEcho(port.echo(far, uint32(now.Unix()+10)), far, now) {
+		t.Error("an Echo counts for 60 s, and not before its time")
+	}
+}
+
+func TestRemembered(t *testing.T) {
+	r := newRemembered(2)
+	now := time.Now()
+	key := func(id uint16) messageKey { return messageKey{id: id} }
+	first, known := r.add(key(1), now)
+	if known {
+		t.Error("known at first")
+	}
+	if again, known := r.add(key(1), now.Add(exchangeLifetime-1)); !known || again != first {
+		t.Error("forgotten too early")
+	}
+	if _, known := r.add(key(1), now.Add(exchangeLifetime)); known {
+		t.Error("known beyond the lifetime")
+	}
+	for id := range uint16(100) {
+		r.add(key(id), now)
+	}
+	if r.order.Len() != 2 || len(r.known) != 2 {
+		t.Errorf("%d remembered, want 2", r.order.Len())
+	}
+	r.remove(key(99))
+	r.remove(key(5))
+	if _, known := r.add(key(99), now); known {
+		t.Error("known after remove")
+	}
+}

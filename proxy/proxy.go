@@ -1,0 +1,238 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+)
+
+// ErrNotFound says that nobody is known to serve a service. Config.Resolve wraps it.
+var ErrNotFound = errors.New("no such service")
+
+// Link is the way to one device; *coap.Link is one. It may be asked by several goroutines and takes them in turn.
+type Link interface {
+	Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error)
+}
+
+// Config configures a Proxy.
+type Config struct {
+	// Resolve gives the way to the home node of a service that is not here, or an error that wraps ErrNotFound.
+	// nil: only services that are here are served.
+	Resolve func(ctx context.Context, id edgeistry.ServiceID) (coap.Doer, error)
+	// EnableTransit lets mesh peers reach services of other nodes through this one. Without it only this node's own
+	// callers do.
+	EnableTransit bool
+	Limits        Limits
+	Logger        *slog.Logger // default slog.Default()
+}
+
+// Limits bound what the proxy does for others. Zero values mean the defaults.
+type Limits struct {
+	UnderWay       int           // requests of one peer at a time; default 64, then 4.29
+	Queue          int           // requests that wait for one device; default 16, then 5.03
+	Openings       int           // hellos and opens of one peer in OpeningsWindow; default 20, then 4.29
+	OpeningsWindow time.Duration // default 10 s
+	Peers          int           // peers remembered; default 1,024
+	Exchange       time.Duration // for one request; default 35 s, more than a link's 30 s and the longest w
+	CoreAge        time.Duration // how long /.well-known/core of a device is kept; default 60 s
+	Workers        int           // requests at the UDP port at a time; default 128, then 5.03
+	Remembered     int           // message IDs at the UDP port; default 1,024
+}
+
+func (l Limits) withDefaults() Limits {
+	ints := []struct {
+		field *int
+		value int
+	}{{&l.UnderWay, 64}, {&l.Queue, 16}, {&l.Openings, 20}, {&l.Peers, 1024}, {&l.Workers, 128}, {&l.Remembered, 1024}}
+	for _, d := range ints {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	durations := []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&l.OpeningsWindow, 10 * time.Second}, {&l.Exchange, 35 * time.Second}, {&l.CoreAge, time.Minute}}
+	for _, d := range durations {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	return l
+}
+
+// Proxy is a coap.Handler for everything that enters the node. It is safe for concurrent use.
+type Proxy struct {
+	cfg   Config
+	log   *slog.Logger
+	peers *peers
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu       sync.Mutex
+	services map[edgeistry.ServiceID]*service
+	ports    []*Port
+	isClosed bool
+}
+
+// service is what is here under one ID.
+type service struct {
+	device *device      // nil: none
+	host   coap.Handler // nil: none
+	mirror coap.Handler // nil: none
+}
+
+// New makes a Proxy. Close releases it.
+func New(cfg Config) (*Proxy, error) {
+	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	p := &Proxy{
+		cfg: cfg, log: cfg.Logger,
+		peers:    newPeers(cfg.Limits),
+		services: make(map[edgeistry.ServiceID]*service),
+	}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// AddDevice makes a device reachable under its service ID. The link stays the caller's to close.
+func (p *Proxy) AddDevice(id edgeistry.ServiceID, manifest edgeistry.Manifest, link Link) error {
+	if link == nil {
+		return errors.New("add device: no link")
+	}
+	return p.change(id, func(s *service) error {
+		if s.device != nil || s.host != nil {
+			return fmt.Errorf("add device: %s is here already", id)
+		}
+		s.device = newDevice(id, manifest, link, p.cfg.Limits)
+		return nil
+	})
+}
+
+// RemoveDevice takes a device out. Its requests under way go on to their end.
+func (p *Proxy) RemoveDevice(id edgeistry.ServiceID) {
+	_ = p.change(id, func(s *service) error { // the change below cannot fail
+		s.device = nil
+		return nil
+	})
+}
+
+// Host serves a service of this node by h; nil takes it out.
+func (p *Proxy) Host(id edgeistry.ServiceID, h coap.Handler) error {
+	return p.change(id, func(s *service) error {
+		if h != nil && (s.device != nil || s.host != nil) {
+			return fmt.Errorf("host service: %s is here already", id)
+		}
+		s.host = h
+		return nil
+	})
+}
+
+// HostMirror lets h answer the requests to id that address the mirror verifier; nil takes it out.
+func (p *Proxy) HostMirror(id edgeistry.ServiceID, h coap.Handler) error {
+	return p.change(id, func(s *service) error {
+		s.mirror = h
+		return nil
+	})
+}
+
+func (p *Proxy) change(id edgeistry.ServiceID, f func(*service) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	changed := service{}
+	if s := p.services[id]; s != nil {
+		changed = *s
+	}
+	if err := f(&changed); err != nil {
+		return err
+	}
+	if changed == (service{}) {
+		delete(p.services, id)
+		return nil
+	}
+	p.services[id] = &changed // a new one, for those who hold the old one
+	return nil
+}
+
+func (p *Proxy) find(id edgeistry.ServiceID) *service {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.services[id]
+}
+
+// Device tells about one device.
+type Device struct {
+	ID       edgeistry.ServiceID
+	Manifest edgeistry.Manifest
+	Link     Link
+	Waiting  int       // requests in its queue
+	Seen     time.Time // when it answered last; zero: not since it was added
+}
+
+// Devices tells about all devices here, in the order of their IDs.
+func (p *Proxy) Devices() []Device {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var devices []Device
+	for _, s := range p.services {
+		if s.device != nil {
+			devices = append(devices, s.device.describe())
+		}
+	}
+	slices.SortFunc(devices, func(a, b Device) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	return devices
+}
+
+// Local gives the entry for callers in this process.
+func (p *Proxy) Local() coap.Doer {
+	return coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+		resp := p.ServeCoAP(ctx, coap.Source{Peer: "local", Local: true}, req)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if resp == nil {
+			return nil, coap.ErrClosed
+		}
+		return resp, nil
+	})
+}
+
+// Close ends the UDP ports and waits for what the proxy started itself. It may be called twice.
+func (p *Proxy) Close() error {
+	p.mu.Lock()
+	p.isClosed = true
+	ports := p.ports
+	p.ports = nil
+	p.mu.Unlock()
+	p.cancel()
+	var errs []error
+	for _, port := range ports {
+		errs = append(errs, port.Close())
+	}
+	p.wg.Wait()
+	return errors.Join(errs...)
+}
+
+// start runs f in a goroutine that Close waits for.
+func (p *Proxy) start(f func()) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.isClosed {
+		return false
+	}
+	p.wg.Go(f)
+	return true
+}
