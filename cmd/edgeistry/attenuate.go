@@ -1,0 +1,107 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+func (c *cli) capAttenuateCommand() *cobra.Command {
+	var w wishFlags
+	cmd := &cobra.Command{
+		Use:     "attenuate CAP",
+		Aliases: []string{"narrow"},
+		Short:   "Narrow a capability, to pass it on (no node, no network)",
+		Long: `Attenuate adds one frame to a capability. A request must satisfy every frame, so the result can do what both the old
+capability and the new frame allow, and never more. It needs nothing but the capability: no node, no network, no key.
+
+` + tokenHelp + `
+
+` + leaseHelp,
+		Example: `  edgeistry cap attenuate greenhouse/owner --read temperature --call valve --arg 0..30 --until friday --save greenhouse/anna
+  edgeistry cap show greenhouse/anna | edgeistry cap attenuate - --until 2h
+  edgeistry cap attenuate greenhouse/owner --lease 5s --boot 7 --tick 41230`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			parent, err := c.token(args[0])
+			if err != nil {
+				return err
+			}
+			wish, err := c.wish(cmd, &w, parent.Service)
+			if err != nil {
+				return err
+			}
+			spec, err := wish.Spec()
+			if err != nil {
+				return usagef("%w", err)
+			}
+			if len(spec.Limits)+len(spec.Grants) == 0 {
+				return usagef("nothing to narrow: say what stays allowed or until when").
+					Try("--read, --call, --append, --until or --lease")
+			}
+			child, err := parent.Attenuate(rand.Reader, spec)
+			if err != nil {
+				return usagef("%w", err)
+			}
+			return c.deliver(child, &w)
+		},
+	}
+	w.register(cmd)
+	return cmd
+}
+
+// minted is what mint and attenuate print.
+type minted struct {
+	Token string `json:"token,omitempty"` // the secret; not with --save
+	Saved string `json:"saved,omitempty"`
+	inspection
+}
+
+// deliver saves or prints a new capability.
+func (c *cli) deliver(p *capability.Capability, w *wishFlags) error {
+	var h *home.Home
+	if w.save != "" {
+		var err error
+		if h, err = c.openHome(); err != nil {
+			return err
+		}
+		if err := keep(h, w.save, p); err != nil {
+			return err
+		}
+	}
+	out := minted{Saved: w.save, inspection: inspect(w.save, p, h, c.now())}
+	if w.save == "" {
+		out.Token = p.Text()
+	}
+	if c.json {
+		return c.show(out, nil)
+	}
+	if w.save != "" {
+		c.printf("saved %s\n", w.save)
+		out.Name = "" // it was just said
+		c.showInspection(out.inspection)
+		if !w.qr {
+			return nil
+		}
+	}
+	return c.printToken(p, w.qr)
+}
+
+// printToken prints the secret itself, as text and, if asked, as a QR code above it.
+func (c *cli) printToken(p *capability.Capability, withQR bool) error {
+	text := p.Text()
+	if withQR {
+		code, err := terminalQR(text, terminal(c.stdout))
+		if err != nil {
+			return failedf("%w", err)
+		}
+		fmt.Fprint(c.stdout, code) // its colours are escape sequences of our own
+	}
+	c.printf("%s\n", text)
+	return nil
+}

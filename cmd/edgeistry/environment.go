@@ -1,0 +1,60 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// environmentName gives the variable of a flag: --node-name is EDGEISTRY_NODE_NAME.
+func environmentName(flag string) string {
+	return "EDGEISTRY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// showEnvironment writes each flag's variable into its help.
+func showEnvironment(cmd *cobra.Command) {
+	show := func(f *pflag.Flag) {
+		env := " [" + environmentName(f.Name) + "]"
+		if f.Name != "help" && !strings.HasSuffix(f.Usage, env) {
+			f.Usage += env
+		}
+	}
+	cmd.PersistentFlags().VisitAll(show)
+	cmd.LocalFlags().VisitAll(show)
+}
+
+// items splits the value of a flag that may be repeated.
+func items(f *pflag.Flag, value string) []string {
+	if _, repeated := f.Value.(pflag.SliceValue); repeated {
+		return strings.Split(value, ",")
+	}
+	return []string{value}
+}
+
+// fromEnvironment sets every flag that the command line left out and the environment gives. A list is separated by commas.
+func (c *cli) fromEnvironment(cmd *cobra.Command) error {
+	var failed error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" || failed != nil {
+			return
+		}
+		name := environmentName(f.Name)
+		value, ok := c.lookupEnv(name)
+		if !ok || value == "" {
+			return
+		}
+		for _, item := range items(f, value) {
+			if err := cmd.Flags().Set(f.Name, item); err != nil {
+				failed = usagef("environment variable %s: %w", name, err)
+			}
+		}
+	})
+	if timeout := cmd.Flags().Lookup("timeout"); timeout != nil {
+		c.timeoutSet = timeout.Changed
+	}
+	if failed == nil && c.timeout < 0 {
+		failed = usagef("--timeout %s is negative", c.timeout)
+	}
+	return failed
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/function"
+	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+// maxModule bounds a WebAssembly module that is sent to the node, in bytes; base64 must fit the API's bound.
+const maxModule = api.MaxBody/4*3 - 4096
+
+func (c *cli) fnCommand() *cobra.Command {
+	return noun("fn", "Run a WebAssembly function on every append to a log",
+		`A function runs on this node for every entry that is appended to a log, in order. What it returns is appended to another log together
+with the note that the entry is done, so that its effects happen exactly once, also across crashes.`,
+		`  edgeistry fn deploy smooth.wasm --on greenhouse/temperature --to smoothed
+  edgeistry fn ls`,
+		c.fnDeployCommand(), c.fnListCommand())
+}
+
+func (c *cli) fnDeployCommand() *cobra.Command {
+	var name, on, to, token string
+	var limit time.Duration
+	var pages, window int
+	var fromStart bool
+	cmd := &cobra.Command{
+		Use:   "deploy FILE.wasm",
+		Short: "Deploy a function",
+		Long: `Deploy sends a WebAssembly module to this node. Deploying again under the same name replaces it.
+
+--cap lets the node read a log that it is not home to; it must be of the mirror branch ("cap mint --mirror"), because it is the home
+node that checks it.`,
+		Example: `  edgeistry fn deploy smooth.wasm --on greenhouse/temperature --to smoothed
+  edgeistry fn deploy alarm.wasm --on k51.../events --to alarms --cap greenhouse/archive --run-timeout 20ms`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			req, err := c.deployment(args[0], name, on, to, limit, pages)
+			if err != nil {
+				return err
+			}
+			if window < 0 || window > function.MaxWindow {
+				return usagef("--window %d is not within 1..%d", window, function.MaxWindow)
+			}
+			req.Window, req.FromStart = window, fromStart
+			if req.Capability, err = c.capText(token); err != nil {
+				return err
+			}
+			return c.ask(cmd.Context(), "deploying "+req.Name, func(ctx context.Context, _ *home.Home, client *api.Client) error {
+				deployed, err := client.Deploy(ctx, req)
+				if err != nil {
+					return err
+				}
+				return c.show(deployed, func() {
+					c.printf("deployed %s on %s", deployed.Name, deployed.On)
+					if deployed.To != "" {
+						c.printf(" to %s", deployed.To)
+					}
+					c.printf("\n")
+				})
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&on, "on", "", "the `LOG` whose entries it runs on: SERVICE/LOG, or LOG of this node")
+	flags.StringVar(&to, "to", "", "the `LOG` of this node that its results go to")
+	flags.StringVar(&name, "name", "", "`NAME` of the deployment (default: the file's name)")
+	registerCap(cmd, &token)
+	flags.DurationVar(&limit, "run-timeout", 0, "`TIME` that one run may take (default: the node's)")
+	flags.IntVar(&window, "window", 0, "give each run this `NUMBER` of the newest entries (default: the new entry alone)")
+	flags.BoolVar(&fromStart, "from-start", false, "begin with what the log holds already (default: with the next entry)")
+	flags.IntVar(&pages, "memory-pages", 0, "memory that it may use, in `PAGES` of 64 KiB (default: the node's)")
+	return cmd
+}
+
+// wasmMagic opens every WebAssembly module (WebAssembly Core Specification 5.5.16).
+var wasmMagic = []byte("\x00asm")
+
+// deployment checks what can be checked before the node is asked.
+func (c *cli) deployment(file, name, on, to string, limit time.Duration, pages int) (api.DeployRequest, error) {
+	req := api.DeployRequest{Name: name, On: on, To: to, TimeoutMS: int(limit.Milliseconds()), MemoryPages: pages}
+	if on == "" {
+		return req, usagef("--on is missing: which log's entries shall it run on?").Try("--on greenhouse/temperature")
+	}
+	if _, err := parseTarget(on, false); err != nil {
+		return req, usagef("--on %w", err)
+	}
+	if to != "" {
+		if err := edgeistry.CheckName(to); err != nil {
+			return req, usagef("--to: %w", err)
+		}
+	}
+	if limit < 0 || limit > 0 && limit < time.Millisecond {
+		return req, usagef("--run-timeout %s is less than 1ms", limit)
+	}
+	if pages < 0 || pages > 65536 {
+		return req, usagef("--memory-pages %d is not within 1..65536", pages)
+	}
+	if name == "" {
+		req.Name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	}
+	if err := edgeistry.CheckName(req.Name); err != nil {
+		return req, usagef("%w", err).Try("--name NAME")
+	}
+	var err error
+	if req.Module, err = readBounded(file, c.stdin, maxModule); err != nil {
+		return req, err
+	}
+	if !bytes.HasPrefix(req.Module, wasmMagic) {
+		return req, usagef("%s is not a WebAssembly module", file).Try("compile it for wasm32 first")
+	}
+	return req, nil
+}
+
+func (c *cli) fnListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "ls",
+		Short:   "List the functions that run on this node",
+		Example: "  edgeistry fn ls\n  edgeistry fn ls --json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.ask(cmd.Context(), "asking the node for its functions", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+				functions, err := client.Functions(ctx)
+				if err != nil {
+					return err
+				}
+				return c.show(list(functions), func() { c.functionTable(functions) })
+			})
+		},
+	}
+}
+
+func (c *cli) functionTable(functions []api.Function) {
+	if len(functions) == 0 {
+		c.note("no functions yet; deploy one with: edgeistry fn deploy FILE.wasm --on SERVICE/LOG --to LOG")
+		return
+	}
+	rows := [][]string{{"NAME", "ON", "TO", "STATE", "RUNS", "RESULTS", "DONE UP TO"}}
+	for _, f := range functions {
+		state := f.State
+		if f.Problem != "" {
+			state += " (" + f.Problem + ")"
+		}
+		if f.PullState != "" {
+			state += ", mirror " + f.PullState
+		}
+		rows = append(rows, []string{
+			f.Name, f.On, orDash(f.To), state, fmt.Sprint(f.Runs), fmt.Sprint(f.Outputs), place(f.Cursor.Incarnation, f.Cursor.Sequence),
+		})
+	}
+	c.table(rows)
+}

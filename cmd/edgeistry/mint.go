@@ -1,0 +1,124 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+func (c *cli) capMintCommand() *cobra.Command {
+	var w wishFlags
+	var branch int
+	var mirror bool
+	cmd := &cobra.Command{
+		Use:   "mint SERVICE",
+		Short: "Make a new capability from the owner's key (no node, no network)",
+		Long: `Mint makes a capability of a service that this home owns. It can be revoked apart from all others of its branch, which
+"cap attenuate" of the owner's capability cannot: branches 1 to 14 are yours to give to groups of holders.
+
+Without --read, --call and --append the capability allows everything except what the other flags limit.
+
+--mirror makes one for the mirror branch instead: home nodes check it and answer from the entries they keep, also while the
+device sleeps. It can only read.
+
+` + leaseHelp,
+		Example: `  edgeistry cap mint greenhouse --read temperature --tail --until 2026-12-31 --branch 3 --save greenhouse/lab
+  edgeistry cap mint greenhouse --mirror --read '*' --save greenhouse/archive`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.completeServices,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := c.openHome()
+			if err != nil {
+				return err
+			}
+			key, err := ownedKey(h, args[0])
+			if err != nil {
+				return err
+			}
+			number, err := mintBranch(cmd, branch, mirror, &w)
+			if err != nil {
+				return err
+			}
+			header := capability.Header{Branch: number, Hint: key.ID.Hint(), Epoch: key.Epoch, Generation: key.Generations[number]}
+			if _, err := rand.Read(header.Nonce[:]); err != nil {
+				return failedf("mint: %w", err)
+			}
+			wish, err := c.wish(cmd, &w, key.ID)
+			if err != nil {
+				return err
+			}
+			spec, err := wish.Spec()
+			if err != nil {
+				return usagef("%w", err)
+			}
+			first, err := spec.Encode()
+			if err != nil {
+				return usagef("%w", err).Try("fewer or shorter permissions in one capability")
+			}
+			p, err := capability.Mint(key.ID, key.EpochKey.Branch(key.Epoch, number, header.Generation), header, first)
+			if err != nil {
+				return failedf("%w", err)
+			}
+			return c.deliver(p, &w)
+		},
+	}
+	w.register(cmd)
+	cmd.Flags().IntVar(&branch, "branch", 1, "`BRANCH` 1..14: what is revoked together")
+	cmd.Flags().BoolVar(&mirror, "mirror", false, "for the mirror branch: read what home nodes keep")
+	return cmd
+}
+
+// mintBranch gives the branch to mint in.
+func mintBranch(cmd *cobra.Command, branch int, mirror bool, w *wishFlags) (uint8, error) {
+	if !mirror {
+		if branch < 1 || branch >= capability.BranchMirror {
+			return 0, usagef("--branch %d is not within 1..14 (0 is the owner's, 15 is made with --mirror)", branch)
+		}
+		return uint8(branch), nil
+	}
+	if cmd.Flags().Changed("branch") {
+		return 0, usagef("--mirror and --branch exclude each other")
+	}
+	if len(w.call)+len(w.appendTo) > 0 || w.setTime {
+		return 0, usagef("--mirror can only read: leave out --call, --append and --set-time")
+	}
+	return capability.BranchMirror, nil
+}
+
+// ownedKey gives the key of a service that this home owns.
+func ownedKey(h *home.Home, nameOrID string) (*home.ServiceKey, error) {
+	id, err := service(h, nameOrID)
+	if err != nil {
+		return nil, err
+	}
+	key, err := h.ServiceKey(id)
+	if errors.Is(err, home.ErrNotFound) {
+		return nil, notFoundf("this home does not own the service %s: only its owner can mint", nameOrID).
+			Try("edgeistry cap attenuate, with a capability of that service")
+	}
+	if err != nil {
+		return nil, failedf("%w", err)
+	}
+	return key, nil
+}
+
+// service reads a service ID or a local name.
+func service(h *home.Home, nameOrID string) (edgeistry.ServiceID, error) {
+	id, err := h.Service(nameOrID)
+	switch {
+	case err == nil:
+		return id, nil
+	case errors.Is(err, home.ErrNotFound):
+		return id, notFoundf("%w", err).Try("edgeistry service ls, or the service's ID (k51...)")
+	}
+	var damaged *home.FileError
+	if errors.As(err, &damaged) {
+		return id, failedf("%w", err)
+	}
+	return id, usagef("%w", err)
+}

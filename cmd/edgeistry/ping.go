@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+func (c *cli) pingCommand() *cobra.Command {
+	var count int
+	cmd := &cobra.Command{
+		Use:   "ping NODE|SERVICE",
+		Short: "Say how a node is reached, direct or relayed, and the round trip",
+		Long:  `Ping measures the way to a node, given by its ID or by a service that it is home to.`,
+		Example: `  edgeistry ping 12D3KooW...
+  edgeistry ping greenhouse --count 5`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: c.completeServices,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if count < 1 || count > 20 {
+				return usagef("--count %d is not within 1..20", count)
+			}
+			return c.ask(cmd.Context(), "waiting for "+args[0], func(ctx context.Context, _ *home.Home, client *api.Client) error {
+				result, err := client.Ping(ctx, api.PingRequest{Target: args[0], Count: count})
+				if err != nil {
+					return err
+				}
+				return c.show(result, func() {
+					c.printf("%s   %s, %s", result.Peer, result.Conn, roundTrip(result.RTTMS))
+					if len(result.All) > 1 {
+						all := make([]string, len(result.All))
+						for i, ms := range result.All {
+							all[i] = number(ms)
+						}
+						c.printf("   (%s)", strings.Join(all, ", "))
+					}
+					c.printf("\n")
+				})
+			})
+		},
+	}
+	cmd.Flags().IntVar(&count, "count", 3, "measure this `NUMBER` of times, 1 to 20")
+	return cmd
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+const tokenPrefix = "ecap1_"
+
+// tokenHelp is said wherever a command takes a token.
+const tokenHelp = `CAP is a name in the keychain (greenhouse/anna), the text of a token (ecap1_...), or - to read the text from standard
+input, which keeps it out of the process list and the shell's history.`
+
+func looksLikeToken(text string) bool { return strings.HasPrefix(strings.TrimSpace(text), tokenPrefix) }
+
+// parseToken reads a token's text. The error never repeats the text: most of it may be a working secret.
+func parseToken(text string) (*capability.Capability, error) {
+	found, err := capability.Parse(strings.TrimSpace(text))
+	if err != nil {
+		return nil, usagef("%w", err).Try("copy the whole text, from %s to its end", tokenPrefix)
+	}
+	return found, nil
+}
+
+// inspection is what can be said of a capability without its secret.
+type inspection struct {
+	Name       string   `json:"name,omitempty"` // in the keychain
+	Service    string   `json:"service"`
+	Local      string   `json:"local,omitempty"` // local name of the service
+	Epoch      uint16   `json:"epoch"`
+	Branch     uint8    `json:"branch"`
+	Mirror     bool     `json:"mirror"`
+	Generation uint8    `json:"generation"`
+	Nonce      string   `json:"nonce"`
+	Frames     []string `json:"frames"`
+	Expires    string   `json:"expires,omitempty"` // RFC 3339, the earliest of all frames
+	Expired    bool     `json:"expired"`
+	Cost       cost     `json:"cost"`
+}
+
+type cost struct {
+	OpenBytes     int     `json:"open_bytes"`
+	RequestBytes  int     `json:"request_bytes"`
+	OpenHMACs     int     `json:"open_hmacs"`
+	RequestHMACs  int     `json:"request_hmacs"`
+	OpenCycles    int     `json:"open_avr_cycles"`
+	RequestCycles int     `json:"request_avr_cycles"`
+	OpenMS        float64 `json:"open_avr_ms"`
+	RequestMS     float64 `json:"request_avr_ms"`
+}
+
+func inspect(name string, p *capability.Capability, h *home.Home, now time.Time) inspection {
+	in := inspection{
+		Name: name, Service: p.Service.String(), Epoch: p.Header.Epoch, Branch: p.Header.Branch,
+		Mirror: p.Header.Branch == capability.BranchMirror, Generation: p.Header.Generation,
+		Nonce: fmt.Sprintf("%x", p.Header.Nonce), Frames: p.Describe(),
+	}
+	if h != nil {
+		in.Local = h.NameOf(p.Service)
+	}
+	if end, ok := earliestEnd(p); ok {
+		in.Expires, in.Expired = end.UTC().Format(time.RFC3339), !now.Before(end)
+	}
+	spent := p.Cost()
+	in.Cost = cost{
+		OpenBytes: spent.OpenBytes, RequestBytes: spent.RequestBytes, OpenHMACs: spent.OpenHMACs, RequestHMACs: spent.RequestHMACs,
+		OpenCycles: spent.OpenCycles, RequestCycles: spent.RequestCycles,
+		OpenMS:    capability.AVRTime(spent.OpenCycles).Seconds() * 1000,
+		RequestMS: capability.AVRTime(spent.RequestCycles).Seconds() * 1000,
+	}
+	return in
+}
+
+// earliestEnd gives the first EXPIRY among all frames; ok is false if none has one.
+func earliestEnd(p *capability.Capability) (end time.Time, ok bool) {
+	for _, frame := range p.Frames {
+		spec, err := capability.DecodeFrame(frame)
+		if err != nil {
+			continue
+		}
+		for _, l := range spec.Limits {
+			if l.Type != capability.TypeExpiry {
+				continue
+			}
+			if t := time.Unix(int64(l.Unix), 0); !ok || t.Before(end) {
+				end, ok = t, true
+			}
+		}
+	}
+	return end, ok
+}
+
+func (c *cli) showInspection(in inspection) {
+	service := in.Service
+	if in.Local != "" {
+		service += " (" + in.Local + ")"
+	}
+	lines := [][2]string{{"service", fmt.Sprintf("%s   epoch %d", service, in.Epoch)}}
+	if in.Name != "" {
+		lines = append(lines, [2]string{"keychain", in.Name})
+	}
+	for i, frame := range in.Frames {
+		lines = append(lines, [2]string{fmt.Sprintf("frame %d", i+1), frame})
+	}
+	if in.Expired {
+		lines = append(lines, [2]string{"over", "since " + in.Expires})
+	}
+	branch := fmt.Sprintf("branch %d, generation %d", in.Branch, in.Generation)
+	switch {
+	case in.Mirror:
+		branch += " (mirror: home nodes check it, devices refuse it)"
+	case in.Branch == capability.BranchOwner:
+		branch += " (the owner's)"
+	}
+	lines = append(lines,
+		[2]string{"revocable", branch},
+		[2]string{"cost", fmt.Sprintf("%d bytes to open, %d a request then; ATmega328P about %s, then %s (check and answer)",
+			in.Cost.OpenBytes, in.Cost.RequestBytes,
+			number(in.Cost.OpenMS)+" ms", number(in.Cost.RequestMS)+" ms")})
+	c.facts(lines...)
+}
+
+// keep saves a capability in the keychain. The first half of its name becomes the service's local name if it has none
+// yet; a half that already means another service is refused, because it would mislead.
+func keep(h *home.Home, name string, p *capability.Capability) error {
+	if err := home.CheckCapabilityName(name); err != nil {
+		return usagef("%w", err)
+	}
+	local, _, _ := strings.Cut(name, "/")
+	known, err := h.Service(local)
+	switch {
+	case err == nil && known != p.Service:
+		return usagef("keep %s: %q is the name of another service (%s)", name, local, known).Try("another name before the slash")
+	case errors.Is(err, home.ErrNotFound):
+		if err := h.SaveName(local, p.Service); err != nil {
+			return failedf("keep %s: %w", name, err)
+		}
+	case err != nil:
+		return failedf("keep %s: %w", name, err)
+	}
+	if err := h.SaveCapability(name, p); err != nil {
+		return failedf("%w", err).Try("edgeistry cap ls, edgeistry cap rm")
+	}
+	return nil
+}
