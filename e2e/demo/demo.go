@@ -43,10 +43,9 @@ type facts struct {
 	Valve         api.CallResult
 	Widened       api.CallResult
 	Expired       api.CallResult
-	Flipped       api.CallResult
-	MovesBefore   int // valve executions before the attacks
-	MovesAfter    int
-	ReplayCode    byte // what the chip answered to the replayed request
+	Flipped       []byte // what the chip answered to the altered request, a CoAP message
+	Moves         []int  // where the valve went after an altered, a genuine and a repeated request
+	Replayed      []byte // what the chip answered to the repeated request
 	CloudEntries  int
 	CloudOutputs  int
 	KeptAfterKill int // entries that stood before the kill and still stand
@@ -117,7 +116,7 @@ func (d *demo) show(ctx context.Context, n *harness.Node, want int, args ...stri
 	return r, nil
 }
 
-// call sends a request as JSON, for the facts, and prints it as a person would see it.
+// call calls the chip's valve function, as JSON for the facts, and prints the answer and what the chip did.
 func (d *demo) call(ctx context.Context, want int, args ...string) (api.CallResult, error) {
 	d.out.command("caller", "edgeistry "+strings.Join(args, " "))
 	mark := d.chipMark()
@@ -126,7 +125,12 @@ func (d *demo) call(ctx context.Context, want int, args ...string) (api.CallResu
 	if err != nil {
 		return result, err
 	}
-	d.out.text("       %s", result.Message)
+	d.out.text("       %s  (%.0f ms)", result.Message, float64(result.TotalUS)/1000)
+	if result.OK() { // the chip answers before it turns the valve
+		if _, err := d.chip.Wait(ctx, mark, `valve \[`); err != nil {
+			return result, err
+		}
+	}
 	d.showChip(mark)
 	if r.Code != want {
 		return result, fmt.Errorf("%s: exit code %d, want %d: %s", r.Line(), r.Code, want, result.Message)

@@ -71,12 +71,6 @@ func (c *Chip) Events(kind string) ([]Event, error) {
 	return found, s.Err()
 }
 
-// ValveMoves counts how often the valve function ran.
-func (c *Chip) ValveMoves() (int, error) {
-	moves, err := c.Events("valve")
-	return len(moves), err
-}
-
 // PosixDevice is the same firmware as a process on UDP.
 type PosixDevice struct {
 	*Process

@@ -26,8 +26,10 @@ type Wire struct {
 	chip *os.File
 
 	mu       sync.Mutex
-	flip     bool   // alter the next POST to a function
-	lastCall []byte // the last POST to a function that went to the chip, a CoAP message
+	flip     bool        // alter the next POST to a function
+	flipped  chan []byte // takes the chip's answer to the altered request
+	flipID   uint16      // its message ID, while flipped waits
+	lastCall []byte      // the last POST to a function that went to the chip, a CoAP message
 	injected map[uint16]chan []byte
 	closed   chan struct{}
 	wg       sync.WaitGroup
@@ -70,11 +72,13 @@ func (w *Wire) Close() error {
 	return err
 }
 
-// FlipNext alters one bit in the payload of the next request that calls a function.
-func (w *Wire) FlipNext() {
+// FlipNext alters one bit in the payload of the next request that calls a function. The channel gets the chip's answer to it, which
+// the node gets too.
+func (w *Wire) FlipNext() <-chan []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.flip = true
+	w.flip, w.flipped = true, make(chan []byte, 1)
+	return w.flipped
 }
 
 // LastCall is the last request that called a function, as recorded from the wire.
@@ -131,7 +135,7 @@ func (w *Wire) toChip(m []byte) []byte {
 	defer w.mu.Unlock()
 	w.lastCall = bytes.Clone(m)
 	if w.flip {
-		w.flip = false
+		w.flip, w.flipID = false, binary.BigEndian.Uint16(m[2:4])
 		m = bytes.Clone(m)
 		m[len(m)-1] ^= 1 // the payload is last
 	}
@@ -146,7 +150,12 @@ func (w *Wire) toNode(m []byte) []byte {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if answer, ok := w.injected[binary.BigEndian.Uint16(m[2:4])]; ok {
+	id := binary.BigEndian.Uint16(m[2:4])
+	if w.flipped != nil && !w.flip && id == w.flipID {
+		w.flipped <- bytes.Clone(m)
+		w.flipped = nil
+	}
+	if answer, ok := w.injected[id]; ok {
 		select {
 		case answer <- bytes.Clone(m):
 		default:

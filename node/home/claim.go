@@ -1,7 +1,6 @@
 package home
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -61,7 +60,7 @@ func (h *Home) Claim(id [4]byte) (*PendingClaim, error) {
 		return nil, err
 	}
 	var f pendingFile
-	if err := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict()).Decode(&f); err != nil {
+	if err := decodeYAML(raw, &f); err != nil {
 		return nil, damaged(path, "it is not a claim that has begun")
 	}
 	key, err1 := base64.StdEncoding.DecodeString(f.Service)

@@ -170,11 +170,7 @@ func addrInfos(addrs []string) []peer.AddrInfo {
 // ParseConfig reads a config.yaml. Errors name the line and the key.
 func ParseConfig(data []byte) (Config, error) {
 	c := DefaultConfig()
-	if len(data) > maxFile {
-		return Config{}, fmt.Errorf("larger than %d bytes", maxFile)
-	}
-	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	if err := dec.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+	if err := decodeYAML(data, &c); err != nil && !errors.Is(err, io.EOF) {
 		return Config{}, yamlError(err, configKeys())
 	}
 	if reflect.ValueOf(c).IsZero() {

@@ -1,7 +1,6 @@
 package home
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -111,7 +110,7 @@ func (h *Home) readDevice(id edgeistry.ServiceID) (Device, error) {
 		return Device{}, err
 	}
 	var f deviceFile
-	if err := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict()).Decode(&f); err != nil {
+	if err := decodeYAML(raw, &f); err != nil {
 		return Device{}, damaged(path, yamlError(err, nil).Error())
 	}
 	if f.Service != id.String() {

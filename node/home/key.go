@@ -1,7 +1,6 @@
 package home
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
@@ -68,7 +67,7 @@ func readKeyFile(path, kind string) (k keyFile, seed []byte, err error) {
 
 // decodeKeyFile is readKeyFile of bytes at hand; errors name path.
 func decodeKeyFile(path, kind string, raw []byte) (k keyFile, seed []byte, err error) {
-	if err := yaml.NewDecoder(bytes.NewReader(raw), yaml.Strict()).Decode(&k); err != nil {
+	if err := decodeYAML(raw, &k); err != nil {
 		if errors.Is(err, io.EOF) {
 			return keyFile{}, nil, damaged(path, "the file is empty")
 		}

@@ -1,0 +1,107 @@
+#include "edg_int.h"
+
+/* What an admitted request does. */
+
+static uint8_t storage_reason(int err) { return err == EDG_ERR_WEAR ? EDG_R_WEAR : EDG_R_STORAGE; }
+
+static uint8_t act_log(edg_device *dev, edg_answer *a, const edg_request *r)
+{
+    uint8_t *out = a->out + a->payload;
+    edg_log_spec spec;
+    int log = edg_log_find(dev, r->name, r->name_len, &spec);
+    int err;
+
+    if (log < 0)
+        return EDG_R_NOT_FOUND;
+    if (r->op != EDG_APPEND) {
+        a->code = EDG_CONTENT;
+        if (r->query != 0)
+            return edg_log_range(dev, (uint8_t)log, &spec, r, out, (uint16_t)(a->cap - a->payload), &a->len);
+        return edg_log_head(dev, (uint8_t)log, &spec, out, &a->len);
+    }
+    if (!(spec.flags & EDG_LOG_POST))
+        return EDG_R_METHOD;
+    if (r->m.payload_len != spec.size)
+        return r->m.payload_len > spec.size ? EDG_R_TOO_LARGE : EDG_R_ARGUMENT;
+    err = edg_device_append(dev, (uint8_t)log, r->m.payload);
+    if (err != EDG_OK)
+        return storage_reason(err);
+    edg_store32(out, edg_log_incarnation(dev, (uint8_t)log, &spec));
+    edg_store32(out + 4, dev->logs[log].sequence);
+    a->len = 8;
+    return 0;
+}
+
+static int argument_good(const edg_function_spec *spec, const uint8_t *arg, uint8_t width)
+{
+    uint32_t v = 0, flip = spec->format & EDG_ARG_I8 ? 0x80000000UL : 0;
+    uint8_t i;
+
+    if (flip && (arg[0] & 0x80))
+        v = 0xFFFFFFFFUL;
+    for (i = 0; i < width; i++)
+        v = (v << 8) | arg[i];
+    v ^= flip;
+    return v >= ((uint32_t)spec->min ^ flip) && v <= ((uint32_t)spec->max ^ flip);
+}
+
+static uint8_t act_function(edg_device *dev, edg_answer *a, const edg_request *r)
+{
+    edg_function_spec spec;
+    uint8_t width;
+    int n;
+
+    if (edg_function_find(dev, r->name, r->name_len, &spec) < 0)
+        return EDG_R_NOT_FOUND;
+    if (r->m.payload_len > EDG_MAX_PAYLOAD)
+        return EDG_R_TOO_LARGE;
+    width = (uint8_t)(1u << (spec.format & 3));
+    if (r->m.payload_len != width || !argument_good(&spec, r->m.payload, width))
+        return EDG_R_ARGUMENT;
+    n = edg_device_append(dev, spec.log, r->m.payload);
+    if (n != EDG_OK)
+        return storage_reason(n);
+    n = spec.call(dev, r->m.payload, width, a->out + a->payload);
+    if (n < 0)
+        return n == EDG_ERR_ARGUMENT ? EDG_R_ARGUMENT : storage_reason(n);
+    a->len = (uint16_t)n;
+    return 0;
+}
+
+static uint8_t act_generation(edg_device *dev, const edg_request *r)
+{
+    uint8_t branch, generation;
+    int current;
+
+    if (r->m.payload_len != 2 || r->m.payload[0] > 15)
+        return EDG_R_ARGUMENT;
+    branch = r->m.payload[0];
+    generation = r->m.payload[1];
+    current = edg_owner_generation(dev, branch);
+    if (current < 0)
+        return EDG_R_STORAGE;
+    if (generation < current)
+        return EDG_R_ARGUMENT;
+    if (generation > current) {
+        if (edg_owner_set_generation(dev, branch, generation) != EDG_OK)
+            return EDG_R_STORAGE;
+        dev->closing = (uint8_t)(branch + 1);
+    }
+    return 0;
+}
+
+uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t now)
+{
+    if (r->has & (EDG_HAS_CONDITION | EDG_HAS_BLOCK2 | EDG_HAS_ACCEPT | EDG_HAS_OTHER_ACCEPT))
+        return EDG_R_OPTION;
+    switch (r->at) {
+    case EDG_AT_LOG:
+        return act_log(dev, a, r);
+    case EDG_AT_FUNCTION:
+        return act_function(dev, a, r);
+    case EDG_AT_TIME:
+        return r->m.payload_len == 4 ? edg_clock_set(dev, r->branch, edg_load32(r->m.payload), now) : EDG_R_ARGUMENT;
+    default:
+        return act_generation(dev, r);
+    }
+}

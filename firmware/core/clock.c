@@ -1,0 +1,43 @@
+#include "edg_int.h"
+
+/* docs/spec/capability.md, Clock. */
+
+enum { BACK = 2 };
+#define DAY 86400UL
+#define MARK_STEP 3600UL
+
+uint32_t edg_clock_at(const edg_device *dev, uint32_t now)
+{
+    uint32_t t;
+
+    if (!(dev->flags & EDG_CLOCK_KNOWN))
+        return 0;
+    t = dev->clock_unix + (now - dev->clock_tick) / 10;
+    return t < dev->clock_unix ? 0xFFFFFFFFUL : t;
+}
+
+uint8_t edg_clock_set(edg_device *dev, uint8_t branch, uint32_t unix_seconds, uint32_t now)
+{
+    uint32_t mark = 0, current;
+    uint8_t slot = EDG_CLOCK_SLOTS - 1;
+
+    if (edg_counter_read(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, &mark, &slot) < 0)
+        return EDG_R_STORAGE;
+    current = dev->flags & EDG_CLOCK_KNOWN ? edg_clock_at(dev, now) : mark;
+    if (unix_seconds <= current) {
+        if (unix_seconds == 0 || current - unix_seconds > BACK)
+            return EDG_R_TIME;
+        if (dev->flags & EDG_CLOCK_KNOWN)
+            return 0;
+        unix_seconds = current; /* the first time after a boot, and as late as the mark */
+    }
+    if (unix_seconds - current > DAY && branch != 0)
+        return EDG_R_TIME;
+    if (unix_seconds - mark >= MARK_STEP && unix_seconds > mark &&
+        edg_counter_write(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, slot, unix_seconds) != EDG_OK)
+        return EDG_R_STORAGE;
+    dev->clock_unix = unix_seconds;
+    dev->clock_tick = now;
+    dev->flags |= EDG_CLOCK_KNOWN;
+    return 0;
+}

@@ -1,0 +1,95 @@
+#include "edg_int.h"
+
+/*      0                   1                   2                   3
+ *     |Ver| T |  TKL  |      Code     |          Message ID           |
+ *     | token (0..8) | options | FF payload                            |       RFC 7252 3 */
+int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
+{
+    edg_option o;
+    int more;
+
+    if (n < 4)
+        return EDG_ERR_MALFORMED;
+    m->type = (in[0] >> 4) & 3;
+    m->token_len = in[0] & 15;
+    m->code = in[1];
+    m->id = edg_load16(in + 2);
+    if (in[0] >> 6 != 1 || m->token_len > 8 || n < 4u + m->token_len)
+        return EDG_ERR_MALFORMED;
+    m->token = in + 4;
+    m->options = m->token + m->token_len;
+    if (m->code == 0)
+        return n == 4 ? EDG_OK : EDG_ERR_MALFORMED;
+
+    edg_option_first(&o, m->options, (uint16_t)(n - 4 - m->token_len));
+    do
+        more = edg_option_next(&o);
+    while (more > 0);
+    if (more < 0)
+        return more;
+    m->options_len = (uint16_t)(o.at - m->options);
+    m->payload = o.at;
+    m->payload_len = (uint16_t)(o.end - o.at);
+    if (m->payload_len == 1)
+        return EDG_ERR_MALFORMED; /* a marker with nothing behind it */
+    if (m->payload_len > 0) {
+        m->payload++;
+        m->payload_len--;
+    }
+    return EDG_OK;
+}
+
+void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len)
+{
+    o->at = options;
+    o->end = options + len;
+    o->number = 0;
+}
+
+/* One delta or length nibble with its extension; 1 and the value, or 0. */
+static int extended(edg_option *o, uint8_t nibble, uint16_t *value)
+{
+    uint16_t left = (uint16_t)(o->end - o->at);
+
+    *value = nibble;
+    if (nibble == 13) {
+        if (left < 1)
+            return 0;
+        *value = (uint16_t)(o->at[0] + 13u);
+        o->at += 1;
+    } else if (nibble == 14) {
+        if (left < 2 || edg_load16(o->at) > 0xFFFFu - 269u)
+            return 0;
+        *value = (uint16_t)(edg_load16(o->at) + 269u);
+        o->at += 2;
+    }
+    return nibble != 15;
+}
+
+int edg_option_next(edg_option *o)
+{
+    uint16_t delta;
+    uint8_t first;
+
+    if (o->at == o->end || *o->at == 0xFF)
+        return 0;
+    first = *o->at++;
+    if (!extended(o, first >> 4, &delta) || !extended(o, first & 15, &o->len))
+        return EDG_ERR_MALFORMED;
+    if (delta > 0xFFFFu - o->number || o->len > (uint16_t)(o->end - o->at))
+        return EDG_ERR_MALFORMED;
+    o->number = (uint16_t)(o->number + delta);
+    o->value = o->at;
+    o->at += o->len;
+    return 1;
+}
+
+uint32_t edg_option_uint(const edg_option *o)
+{
+    uint32_t v = 0;
+    uint16_t i;
+
+    for (i = 0; i < o->len; i++)
+        v = (v << 8) | o->value[i];
+    return v;
+}

@@ -1,0 +1,96 @@
+#include "edg_int.h"
+
+/* The newest valid counter + 1 into the next slot, read back. A claimed device without one is one whose past cannot be told from its present: the
+ * boot counter is lost. */
+static int count_boot(edg_device *dev)
+{
+    uint32_t value = 0;
+    uint8_t slot = EDG_BOOT_SLOTS - 1;
+    int found = edg_counter_read(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, &value, &slot);
+
+    if (found < 0)
+        return found;
+    if ((!found && (dev->flags & EDG_CLAIMED)) || value == 0xFFFFFFFFUL ||
+        edg_counter_write(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, slot, value + 1) != EDG_OK)
+        dev->flags |= EDG_BOOT_LOST;
+    else
+        dev->boot = value + 1;
+    return EDG_OK;
+}
+
+int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_service *service, void *user)
+{
+    int err;
+
+    memset(dev, 0, sizeof *dev);
+    dev->platform = platform;
+    dev->service = service;
+    dev->user = user;
+    dev->mark_log = 0xFF;
+    err = edg_owner_load(dev);
+    if (err == EDG_OK)
+        err = count_boot(dev);
+    if (err == EDG_OK && (dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) == EDG_CLAIMED) {
+        err = edg_cookie_key(dev);
+        if (err == EDG_OK)
+            edg_device_start(dev, EDG_START_BOOT);
+    }
+    return err;
+}
+
+void edg_device_start(edg_device *dev, uint8_t cause)
+{
+    void (*start)(edg_device *, uint8_t);
+
+    (void)edg_logs_init(dev); /* a cell that cannot be read ends what is kept, not the device */
+    edg_pgm_copy(&start, &dev->service->start, sizeof start);
+    if (start != NULL)
+        start(dev, cause);
+}
+
+void edg_device_poll(edg_device *dev)
+{
+    edg_log_spec spec;
+    uint32_t now = edg_device_ticks(dev);
+    uint8_t i;
+    void (*poll)(edg_device *);
+
+    if ((dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) != EDG_CLAIMED)
+        return;
+    for (i = 0; i < edg_pgm_u8(&dev->service->log_count); i++) {
+        edg_log *l = &dev->logs[i];
+
+        if (l->period == 0 || (uint32_t)(now - l->due) > 0x7FFFFFFFUL)
+            continue;
+        l->due += l->period;
+        if (now - l->due < 0x80000000UL) /* more than a period late: no catching up */
+            l->due = now + l->period;
+        edg_log_spec_get(dev, i, &spec);
+        spec.sample(dev, dev->key);
+        (void)edg_device_append(dev, i, dev->key);
+    }
+    edg_pgm_copy(&poll, &dev->service->poll, sizeof poll);
+    if (poll != NULL)
+        poll(dev);
+}
+
+size_t edg_device_news(edg_device *dev, uint8_t out[EDG_NEWS_MAX])
+{
+    if (!(dev->flags & EDG_GREW))
+        return 0;
+    dev->flags &= (uint8_t)~EDG_GREW;
+    out[0] = 0x40 | (EDG_NON << 4);
+    out[1] = EDG_POST;
+    edg_store16(out + 2, ++dev->message_id);
+    out[4] = (EDG_OPT_URI_PATH << 4) | 1;
+    out[5] = 'u';
+    return 6;
+}
+
+uint32_t edg_device_ticks(const edg_device *dev) { return dev->platform->ticks(dev->platform->ctx); }
+
+uint32_t edg_device_boot(const edg_device *dev) { return dev->boot; }
+
+int edg_device_claimed(const edg_device *dev) { return (dev->flags & EDG_CLAIMED) != 0; }
+
+uint32_t edg_device_unix(const edg_device *dev) { return edg_clock_at(dev, edg_device_ticks(dev)); }

@@ -1,0 +1,244 @@
+/* Edgeistry's firmware core: a nanoservice behind capabilities, for microcontrollers from 2 KiB of RAM up.
+ *
+ * Promises: no malloc, no recursion, no mutable globals, no I/O: bytes in, bytes out. The caller owns every byte; the structs
+ * are public so that they can be placed statically, their contents are private. Lengths are checked before bytes are touched.
+ * Formats and rules: docs/spec/{wire,capability,claim,log}.md.
+ *
+ * Use:
+ *     static edg_device dev;
+ *     static uint8_t in[256], out[160];            // out must stay as it is between calls: it is the deduplication memory
+ *     edg_device_init(&dev, &platform, &greenhouse_service, &greenhouse);     // before the link is enabled
+ *     for (;;) {
+ *         if (message of n bytes arrived in `in`)
+ *             if ((n = edg_device_handle(&dev, in, n, out, sizeof out, EDG_LINK_LOCAL | EDG_LINK_CLAIM)) > 0) send(out, n);
+ *         edg_device_poll(&dev);
+ *     }
+ */
+#ifndef EDG_H
+#define EDG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "edg_config.h"
+#include "edg_pgm.h"
+
+/* ---- results ---- */
+
+enum {
+    EDG_OK = 0,
+    EDG_ERR_STORAGE = -1,   /* non-volatile memory failed, or did not read back */
+    EDG_ERR_ARGUMENT = -2,  /* refused argument */
+    EDG_ERR_WEAR = -3,      /* the write budget of an EEPROM log is spent for now */
+    EDG_ERR_MALFORMED = -4, /* bytes that are not what they should be */
+    EDG_ERR_CLOSED = -5     /* not claimed: logs are not alive */
+};
+
+/* ---- the platform: everything the core needs from the board ---- */
+
+typedef struct edg_platform {
+    void *ctx;
+    /* 100 ms units since boot; never backwards. */
+    uint32_t (*ticks)(void *ctx);
+    /* EEPROM; 0 or a negative enum. A write returns when the bytes are durable, and writes them in ascending order. */
+    int (*nv_read)(void *ctx, uint16_t addr, void *dst, uint16_t n);
+    int (*nv_write)(void *ctx, uint16_t addr, const void *src, uint16_t n);
+} edg_platform;
+
+/* ---- SHA-256, HMAC (FIPS 180-4, RFC 2104): one block buffer, messages to 65,535 bytes ---- */
+
+typedef struct edg_sha256 {
+    uint8_t block[64] EDG_BLOCK_ALIGN;
+    uint32_t state[8];
+    uint16_t length;
+} edg_sha256;
+
+/* One compression. `block` holds the 64 message bytes and is destroyed. A port may supply its own
+ * (EDG_PORT_SHA256_BLOCK). */
+void edg_sha256_block(uint32_t state[8], uint8_t block[64]);
+
+void edg_sha256_init(edg_sha256 *s);
+void edg_sha256_update(edg_sha256 *s, const void *data, uint16_t n);
+void edg_sha256_final(edg_sha256 *s, uint8_t out[32]);
+
+/* key_len <= 64. The key given to final is the one given to init; out must not overlap it. */
+void edg_hmac_init(edg_sha256 *s, const uint8_t *key, uint8_t key_len);
+void edg_hmac_final(edg_sha256 *s, const uint8_t *key, uint8_t key_len, uint8_t out[32]);
+
+/* ---- CRC-16/CCITT-FALSE and SLIP ---- */
+
+#define EDG_CRC_INIT 0xFFFFu
+uint16_t edg_crc16_byte(uint16_t crc, uint8_t byte);
+uint16_t edg_crc16(const void *data, uint16_t n);
+
+/* Receiving, a byte at a time; cheap enough for an interrupt handler. The buffer holds the message and its CRC, so cap is
+ * the message limit + 2. */
+typedef struct edg_slip {
+    uint8_t *buf;
+    uint16_t cap;
+    uint16_t n;
+    uint16_t crc;
+    uint8_t state;
+} edg_slip;
+
+void edg_slip_init(edg_slip *s, uint8_t *buf, uint16_t cap);
+/* Returns the message's length when `byte` ended a good one (in buf; valid until the next push), else 0. */
+uint16_t edg_slip_push(edg_slip *s, uint8_t byte);
+/* Sends END, the message, its CRC, END through put. */
+void edg_slip_send(void (*put)(void *ctx, uint8_t byte), void *ctx, const uint8_t *msg, uint16_t n);
+
+/* ---- a service: constant tables, in flash on AVR (EDG_PGM) ---- */
+
+struct edg_device;
+
+enum {
+    EDG_LOG_EEPROM = 1, /* entries are kept in EEPROM, and survive power loss */
+    EDG_LOG_POST = 2,   /* POST /l/NAME may append */
+    EDG_LOG_FUNCTION = 4 /* the log of a function: not listed, appended to by calls only */
+};
+
+#define EDG_MAX_ENTRY 32
+
+typedef struct edg_log_spec {
+    const char *name;  /* in flash */
+    uint8_t size;      /* bytes of an entry, 1..EDG_MAX_ENTRY */
+    uint8_t capacity;  /* entries kept, 1..255 */
+    uint8_t flags;
+    uint16_t period;   /* ticks between entries that come by themselves; 0: none */
+    /* Makes the next entry (size bytes); called by edg_device_poll every period. May be NULL without a period. */
+    void (*sample)(struct edg_device *dev, uint8_t *entry);
+} edg_log_spec;
+
+/* Argument: format as in a BOUND constraint (bits 0-1 width 1, 2 or 4 bytes; bit 2 signed), big-endian. */
+enum { EDG_ARG_U8 = 0, EDG_ARG_U16 = 1, EDG_ARG_U32 = 2, EDG_ARG_I8 = 4, EDG_ARG_I16 = 5, EDG_ARG_I32 = 6 };
+
+#define EDG_RESULT_MAX 24 /* so that every result fits the answer kept for duplicates */
+
+typedef struct edg_function_spec {
+    const char *name; /* in flash */
+    uint8_t log;      /* index of its own log in the service's logs; entry size = argument width */
+    uint8_t format;
+    int32_t min, max;
+    /* Runs after the argument was checked and appended. Returns the bytes of result (0..EDG_RESULT_MAX), or a negative enum. */
+    int (*call)(struct edg_device *dev, const uint8_t *arg, uint8_t n, uint8_t *result);
+} edg_function_spec;
+
+enum { EDG_START_BOOT = 1, EDG_START_CLAIM = 2 };
+
+typedef struct edg_service {
+    const char *board;    /* in flash, "ATmega328P"; at most 14 bytes are told while claiming */
+    const char *firmware; /* in flash, "greenhouse/1.0" */
+    const edg_log_spec *logs;
+    const edg_function_spec *functions;
+    uint8_t log_count;
+    uint8_t function_count;
+    /* Logs are alive from now on: after a boot of a claimed device, or after a claim. May be NULL. */
+    void (*start)(struct edg_device *dev, uint8_t cause);
+    /* Called by every edg_device_poll while logs are alive. May be NULL. */
+    void (*poll)(struct edg_device *dev);
+} edg_service;
+
+/* ---- the device; contents private ---- */
+
+typedef struct edg_slot {
+    uint8_t key[32];      /* session key */
+    uint8_t carried[44];  /* header and frames, or header and digest */
+    uint8_t carried_len;  /* 0: slot is free; EDG_DIGEST: digest only */
+    uint8_t cookie[4];    /* start of the MAC of the cookie that opened it */
+    uint8_t tag[8];       /* of the newest request let through */
+    uint8_t answer_code;  /* its answer, 0: none kept */
+    uint8_t answer_len;
+    uint8_t answer[EDG_RESULT_MAX];
+    uint32_t answer_tick;
+    uint32_t sequence; /* highest seen */
+    uint32_t window;   /* bit i: sequence - i was seen */
+    uint32_t opened, used; /* ticks: when it was opened, when a tag last verified in it */
+} edg_slot;
+
+typedef struct edg_log {
+    uint32_t sequence; /* of the head; 0: nothing yet */
+    uint8_t hash[16];  /* of the head */
+    union {
+        uint8_t base[16]; /* in RAM: the hash before the oldest entry kept */
+        struct {
+            uint32_t incarnation;
+            uint32_t refilled; /* tick of the last refill of the write budget */
+            uint8_t budget;
+        } nv; /* in EEPROM */
+    } u;
+    uint32_t due; /* tick of the next sample */
+    uint16_t period;
+    uint8_t count; /* entries kept */
+    uint8_t newest; /* cell of the head */
+} edg_log;
+
+typedef struct edg_device {
+    edg_sha256 sha; /* first: its block may ask for an alignment */
+    uint8_t key[32];
+    uint8_t mac[32];
+    uint8_t cookie_key[32];
+    const edg_platform *platform;
+    const edg_service *service;
+    void *user;
+    uint32_t boot;
+    uint32_t clock_unix, clock_tick; /* 0, 0: clock unknown */
+    uint32_t swept;                  /* tick of the last look at the ring */
+    uint32_t mark_sequence;          /* a place in a RAM log whose hash is known */
+    uint32_t last_tick;              /* when the last message was answered */
+    uint16_t last_crc, last_id, last_answer; /* deduplication of the last message; last_answer 0: none */
+    uint16_t message_id;
+    uint16_t epoch;
+    uint8_t hint[4];
+    uint8_t flags;
+    uint8_t closing; /* branch + 1 whose sessions end after this answer */
+    uint8_t mark_log;
+    uint8_t mark[16];
+    uint8_t ring_tick[EDG_RING + EDG_RING_OWNER];
+    uint8_t ring_used[(EDG_RING + EDG_RING_OWNER + 7) / 8];
+    uint8_t ring[EDG_RING + EDG_RING_OWNER][4];
+    edg_slot slots[EDG_SLOTS];
+    edg_log logs[EDG_LOGS];
+    uint8_t store[EDG_LOG_STORE];
+} edg_device;
+
+/* 1 if the service's tables fit the limits of edg_config.h and each other. What does not change at run time is not checked at run time: a test or a port
+ * with room to spare calls it once; edg_device_init takes it for granted. */
+int edg_service_fits(const edg_service *service);
+
+/* Reads the EEPROM, raises the boot counter and reads it back. Call it before the link is enabled. EDG_OK even where the boot counter is lost (everything
+ * protected is then refused with reason 16); EDG_ERR_STORAGE if the EEPROM cannot be read: keep the link off. */
+int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_service *service, void *user);
+
+enum {
+    EDG_LINK_LOCAL = 1, /* serial line, loopback or on-link peer: nobody to amplify towards */
+    EDG_LINK_CLAIM = 2  /* a claim may come over it now (serial; local UDP within 10 minutes of a reset or button) */
+};
+
+#define EDG_OUT_MIN 96 /* smallest answer buffer that edg_device_handle accepts */
+
+/* Takes one CoAP message and writes the answer; returns its length, 0: no answer. `out` must be the same buffer every time and be left
+ * as it is in between; in and out must not overlap. */
+size_t edg_device_handle(edg_device *dev, const uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags);
+
+/* Periodic work: samples, write budgets. Call it at least once a second; cheap when nothing is due. */
+void edg_device_poll(edg_device *dev);
+
+/* A device may tell its home node that a log grew by itself (wire.md, News): if one did since the last call, writes a message and returns its
+ * length, else 0. It needs a buffer of its own, and is sent like an answer. */
+#define EDG_NEWS_MAX 8
+size_t edg_device_news(edg_device *dev, uint8_t out[EDG_NEWS_MAX]);
+
+/* For services and ports. */
+uint32_t edg_device_ticks(const edg_device *dev);
+uint32_t edg_device_boot(const edg_device *dev);                               /* boot counter, 0: lost */
+int edg_device_claimed(const edg_device *dev);                                 /* 1 or 0 */
+uint32_t edg_device_unix(const edg_device *dev);                               /* 0: clock unknown */
+int edg_device_append(edg_device *dev, uint8_t log, const uint8_t *entry);     /* size bytes; EDG_OK or a negative enum */
+void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks);
+/* Erases owner, logs and clock, and raises the claim count. The button. */
+int edg_device_factory_reset(edg_device *dev);
+
+/* What a factory does: writes id and factory key into a blank EEPROM (all FF) and nothing else. Needs ~230 B of stack. */
+int edg_factory_provision(const edg_platform *platform, const uint8_t id[4], const uint8_t seed[16]);
+
+#endif

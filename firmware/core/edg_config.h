@@ -1,0 +1,73 @@
+/* Limits of the core, each with what it costs in RAM on an 8-bit board (no padding). A port overrides them
+ * on the command line or in a header of its own named by -DEDG_CONFIG_FILE='"file.h"'. */
+#ifndef EDG_CONFIG_H
+#define EDG_CONFIG_H
+
+#ifdef EDG_CONFIG_FILE
+#include EDG_CONFIG_FILE
+#endif
+
+/* Sessions kept at once; slot 0 is reserved for branch 0. 139 B each. 3..200. */
+#ifndef EDG_SLOTS
+#define EDG_SLOTS 3
+#endif
+
+/* Used cookies remembered for 10 s, for everybody and for branch 0 only. 5 B each. */
+#ifndef EDG_RING
+#define EDG_RING 16
+#endif
+#ifndef EDG_RING_OWNER
+#define EDG_RING_OWNER 2
+#endif
+
+/* Logs of a service, those of its functions included. 44 B each. */
+#ifndef EDG_LOGS
+#define EDG_LOGS 3
+#endif
+
+/* Bytes for the entries of all logs in RAM: the sum of capacity * size. */
+#ifndef EDG_LOG_STORE
+#define EDG_LOG_STORE 68
+#endif
+
+/* Longest request payload that logs and functions take; it stays in the caller's buffer: no RAM. */
+#ifndef EDG_MAX_PAYLOAD
+#define EDG_MAX_PAYLOAD 64
+#endif
+
+/* Longest carried form (header and frames) taken; a longer one is refused with reason 21. It stays in the caller's buffer: no RAM. */
+#ifndef EDG_MAX_CARRIED
+#define EDG_MAX_CARRIED 207
+#endif
+
+/* Writes to a log in EEPROM: so many at once, then one per so many ticks of 100 ms. With 16 cells and 100,000
+ * writes a cell the defaults last 30 years. No RAM beyond the log's own. */
+#ifndef EDG_WEAR_BURST
+#define EDG_WEAR_BURST 16
+#endif
+#ifndef EDG_WEAR_TICKS
+#define EDG_WEAR_TICKS 6000UL
+#endif
+
+/* Where the core's records start in the EEPROM, and its size. No RAM. */
+#ifndef EDG_NV_BASE
+#define EDG_NV_BASE 0
+#endif
+#ifndef EDG_NV_SIZE
+#define EDG_NV_SIZE 1024
+#endif
+
+/* Alignment of the SHA-256 block inside edg_device, for a port whose compression function wants one
+ * (for example __attribute__((aligned(64)))). Costs the padding at the end of edg_device. */
+#ifndef EDG_BLOCK_ALIGN
+#define EDG_BLOCK_ALIGN
+#endif
+
+/* Called (as a statement) once for every HMAC that starts: lets a port count them. No RAM. */
+#ifndef EDG_ON_HMAC
+#define EDG_ON_HMAC() ((void)0)
+#endif
+
+/* Define EDG_PORT_SHA256_BLOCK when the port links its own edg_sha256_block. */
+
+#endif

@@ -1,0 +1,361 @@
+/* Inside the core only: labels, reasons, the message in hand, and what the files need of each other. */
+#ifndef EDG_INT_H
+#define EDG_INT_H
+
+#include "edg.h"
+
+/* ---- bytes.c: big-endian load and store, constant-time compare ---- */
+
+static inline uint16_t edg_load16(const uint8_t *p) { return (uint16_t)(((uint16_t)p[0] << 8) | p[1]); }
+uint32_t edg_load32(const uint8_t *p);
+void edg_store16(uint8_t *p, uint16_t v);
+void edg_store32(uint8_t *p, uint32_t v);
+int edg_same(const uint8_t *a, const uint8_t *b, uint8_t n); /* 1 if equal; time depends on n only */
+void edg_wipe(void *p, uint16_t n);
+
+/* ---- key.c: the labelled HMACs of docs/spec/capability.md ---- */
+
+enum {
+    EDG_LABEL_ROOT = 0x01,
+    EDG_LABEL_HEAD = 0x02,
+    EDG_LABEL_FRAME = 0x03,
+    EDG_LABEL_SESSION = 0x04,
+    EDG_LABEL_REQUEST = 0x06,
+    EDG_LABEL_RESPONSE = 0x07,
+    EDG_LABEL_COOKIE = 0x08,
+    EDG_LABEL_COOKIE_KEY = 0x09,
+    EDG_LABEL_FACTORY = 0x0B,
+    EDG_LABEL_CLAIM_NONCE = 0x0C,
+    EDG_LABEL_CLAIM = 0x0D,
+    EDG_LABEL_CONFIRM_OWNER = 0x0E,
+    EDG_LABEL_CONFIRM_DEVICE = 0x0F,
+    EDG_LABEL_FRAMES = 0x12,
+    EDG_LABEL_ENTRY = 0x20 /* of log hashes, not of an HMAC */
+};
+
+#define EDG_KEY 32
+#define EDG_HEADER 12
+#define EDG_MAX_FRAMES 4
+#define EDG_MAX_FRAME 48
+#define EDG_NONCE 8
+#define EDG_COOKIE 16
+#define EDG_DIGEST 0xFF /* carried_len of a slot that keeps header and digest only */
+#define EDG_VERSION 1
+
+void edg_mac_begin(edg_device *dev, const uint8_t *key, uint8_t label);
+void edg_mac_put(edg_device *dev, const void *data, uint16_t n);
+void edg_mac_put8(edg_device *dev, uint8_t v);
+void edg_mac_put16(edg_device *dev, uint16_t v);
+void edg_mac_put32(edg_device *dev, uint32_t v);
+void edg_mac_end(edg_device *dev, const uint8_t *key, uint8_t out[EDG_KEY]); /* in dev->mac too; out may be the key */
+
+/* ---- coap.c: messages (RFC 7252) ---- */
+
+enum { EDG_CON = 0, EDG_NON = 1, EDG_ACK = 2, EDG_RST = 3 };
+enum { EDG_GET = 0x01, EDG_POST = 0x02, EDG_CHANGED = 0x44, EDG_CONTENT = 0x45 };
+
+typedef struct edg_coap {
+    const uint8_t *token;
+    const uint8_t *options;
+    const uint8_t *payload;
+    uint16_t options_len;
+    uint16_t payload_len;
+    uint16_t id;
+    uint8_t type;
+    uint8_t code;
+    uint8_t token_len;
+} edg_coap;
+
+typedef struct edg_option {
+    const uint8_t *at;
+    const uint8_t *end;
+    const uint8_t *value;
+    uint16_t number;
+    uint16_t len;
+} edg_option;
+
+/* EDG_OK, or EDG_ERR_MALFORMED; type, code and id are set whenever n >= 4. */
+int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n);
+void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len);
+/* 1: the next option is in o; 0: no more; EDG_ERR_MALFORMED. Stops in front of a payload marker. */
+int edg_option_next(edg_option *o);
+uint32_t edg_option_uint(const edg_option *o); /* of at most 4 bytes */
+
+enum {
+    EDG_OPT_IF_MATCH = 1,
+    EDG_OPT_URI_HOST = 3,
+    EDG_OPT_ETAG = 4,
+    EDG_OPT_IF_NONE_MATCH = 5,
+    EDG_OPT_OBSERVE = 6,
+    EDG_OPT_URI_PORT = 7,
+    EDG_OPT_URI_PATH = 11,
+    EDG_OPT_CONTENT_FORMAT = 12,
+    EDG_OPT_MAX_AGE = 14,
+    EDG_OPT_URI_QUERY = 15,
+    EDG_OPT_HOP_LIMIT = 16,
+    EDG_OPT_ACCEPT = 17,
+    EDG_OPT_BLOCK2 = 23,
+    EDG_OPT_BLOCK1 = 27,
+    EDG_OPT_SIZE2 = 28,
+    EDG_OPT_PROXY_URI = 35,
+    EDG_OPT_PROXY_SCHEME = 39,
+    EDG_OPT_SIZE1 = 60,
+    EDG_OPT_REQUEST_TAG = 292
+};
+#define EDG_OPT_RESPONSE 65000u
+#define EDG_OPT_REQUEST 65001u
+#define EDG_OPT_TRACE 65004u
+
+/* ---- option.c: what the profile says of each option (docs/spec/wire.md) ---- */
+
+enum {
+    EDG_O_REQUEST = 1,  /* under the request tag */
+    EDG_O_RESPONSE = 2, /* under the response tag */
+    EDG_O_IGNORED = 8,  /* may stand in a protected request without being under the tag */
+    EDG_O_HOST = 16,    /* may stand in an unprotected request, and changes nothing */
+    EDG_O_LENGTH = 64   /* the length given is illegal */
+};
+uint8_t edg_option_rules(uint16_t number, uint16_t len);
+
+/* Feeds code, covered options (those with a bit of `covered`), and payload into the HMAC under way; of the options 65000 and 65001 the last
+ * `cut` bytes are left out. */
+void edg_mac_message(edg_device *dev, uint8_t code, const uint8_t *options, uint16_t options_len, const uint8_t *payload,
+                     uint16_t payload_len, uint8_t covered, uint8_t cut);
+
+/* ---- reasons ---- */
+
+enum {
+    EDG_R_MALFORMED = 1,
+    EDG_R_OPTION = 2,
+    EDG_R_COOKIE = 3,
+    EDG_R_COOKIE_USED = 4,
+    EDG_R_NO_ROOM = 5,
+    EDG_R_TAG = 6,
+    EDG_R_NO_SESSION = 7,
+    EDG_R_SEQUENCE = 8,
+    EDG_R_RESULT_GONE = 9,
+    EDG_R_STALE = 10,
+    EDG_R_DENIED = 11,
+    EDG_R_DENIED_NO_CLOCK = 12,
+    EDG_R_GENERATION = 13,
+    EDG_R_EPOCH = 14,
+    EDG_R_UNCLAIMED = 15,
+    EDG_R_BOOT_LOST = 16,
+    EDG_R_CLAIM_CLOSED = 17,
+    EDG_R_NOT_FOUND = 18,
+    EDG_R_NEED_FRAMES = 19,
+    EDG_R_NOT_KEPT = 20,
+    EDG_R_TOO_LARGE = 21,
+    EDG_R_ARGUMENT = 22,
+    EDG_R_METHOD = 23,
+    EDG_R_NEED_CAPABILITY = 24,
+    EDG_R_TIME = 25,
+    EDG_R_STORAGE = 26,
+    EDG_R_WEAR = 27
+};
+
+/* ---- request.c: what a request names ---- */
+
+enum { EDG_READ = 1, EDG_OBSERVE = 2, EDG_APPEND = 4, EDG_CALL = 8, EDG_MANAGE = 16, EDG_TIME = 32 };
+enum {
+    EDG_AT_NOTHING,
+    EDG_AT_CORE,
+    EDG_AT_HELLO,
+    EDG_AT_CLAIM,
+    EDG_AT_LOG,
+    EDG_AT_FUNCTION,
+    EDG_AT_TIME,
+    EDG_AT_GENERATION
+};
+enum { EDG_Q_FROM = 1, EDG_Q_COUNT = 2, EDG_Q_AFTER = 4, EDG_Q_INCARNATION = 8 };
+
+enum { EDG_FORM_OPEN = 0x1F, EDG_FORM_SESSION = 0x20, EDG_FORM_FRAMES = 0x30 };
+
+typedef struct edg_request {
+    edg_coap m;
+    const uint8_t *proof;   /* option 65001; NULL: not protected */
+    const uint8_t *carried; /* NULL: not in this request */
+    const uint8_t *tag;
+    const uint8_t *name; /* of the log or function */
+    uint32_t sequence;
+    uint32_t from;        /* ?s=, or the sequence of ?a= */
+    uint32_t incarnation; /* ?i=, or that of ?a= */
+    uint32_t block2;
+    uint8_t name_len;
+    uint8_t carried_len;
+    uint8_t hold;
+    uint8_t at;
+    uint8_t op;     /* 0: no operation of the profile */
+    uint8_t query;  /* EDG_Q_ bits */
+    uint8_t count;  /* ?n= */
+    uint8_t has;    /* EDG_HAS_ bits */
+    uint8_t target; /* why there is no operation: a reason, or 0 */
+    uint8_t slot;
+    uint8_t tag_len; /* of the answer; 0: untagged */
+    uint8_t branch;
+    uint8_t frame; /* for reasons 11 and 12 */
+    uint8_t type;
+} edg_request;
+
+enum {
+    EDG_HAS_OBSERVE = 1,
+    EDG_HAS_BLOCK2 = 2,
+    EDG_HAS_CONDITION = 4, /* If-Match, If-None-Match, Block1: understood, never served here */
+    EDG_HAS_ACCEPT = 8,    /* a format that only /.well-known/core might have */
+    EDG_HAS_OTHER_ACCEPT = 16
+};
+
+/* Reads what r->m asks for (docs/spec/capability.md, Reading a request); a reason, or 0. Sets every field but slot, tag_len, branch, frame, type. */
+uint8_t edg_request_read(edg_request *r);
+
+/* ---- frame.c ---- */
+
+/* Structure of a carried form: header, then 1..4 frames within limits. 1 or 0. */
+int edg_carried_formed(const uint8_t *carried, uint8_t n);
+/* Every frame of it against the request: a reason with r->frame and r->type, or 0: all hold. */
+uint8_t edg_frames_hold(const edg_device *dev, edg_request *r, const uint8_t *carried, uint8_t n, uint32_t now);
+
+/* ---- hello.c ---- */
+
+#define EDG_COOKIE_TICKS 100
+
+void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *header, uint32_t tick, uint8_t *cookie);
+int edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie, uint32_t now);
+
+/* ---- slot.c: the table of sessions and the ring of used cookies ---- */
+
+#define EDG_NO_SLOT 0xFF
+
+void edg_ring_sweep(edg_device *dev, uint32_t now);
+int edg_ring_has(const edg_device *dev, const uint8_t *mac);
+uint8_t edg_ring_room(const edg_device *dev, uint8_t branch); /* an entry, EDG_NO_SLOT: full */
+void edg_ring_put(edg_device *dev, uint8_t entry, const uint8_t *mac, uint32_t tick);
+uint8_t edg_slot_by_cookie(const edg_device *dev, const uint8_t *mac);
+uint8_t edg_slot_choose(const edg_device *dev, const uint8_t *header, uint32_t now);
+void edg_slot_close_branch(edg_device *dev, uint8_t branch);
+void edg_slot_close_all(edg_device *dev);
+
+/* ---- guard.c ---- */
+
+enum {
+    EDG_ADMIT,  /* act, then edg_guard_tag and edg_guard_keep */
+    EDG_REFUSE, /* with the reason; tagged if r->tag_len is not 0 */
+    EDG_REPEAT  /* a duplicate: send the slot's stored answer again */
+};
+int edg_guard_check(edg_device *dev, edg_request *r, uint32_t now, uint8_t *reason);
+/* Tag of an answer, r->tag_len bytes of dev->mac. `options` has option 65000 with room for the tag at its end. */
+void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *options,
+                   uint16_t options_len, const uint8_t *payload, uint16_t payload_len);
+void edg_guard_keep(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *payload, uint16_t n);
+
+/* ---- answer.c ---- */
+
+typedef struct edg_answer {
+    uint8_t *out;
+    uint16_t cap;
+    uint16_t options; /* where they start */
+    uint16_t payload; /* where it starts, behind its marker */
+    uint16_t len;     /* of the payload */
+    uint8_t code;
+} edg_answer;
+
+/* What stands between token and payload: nothing; option 65000; Content-Format 40 and Block2; Max-Age. */
+enum { EDG_PLAIN, EDG_TAGGED, EDG_BLOCK, EDG_RETRY };
+#define EDG_NO_BLOCK 0xFFFFFFFFUL
+
+/* Lays out header, token and options; code and payload may then be written. */
+void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint32_t block);
+/* Header and tag; the length of the message. */
+uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t tick);
+/* The whole answer of a reason, tagged if r->tag_len is not 0. */
+uint16_t edg_answer_refuse(edg_device *dev, edg_answer *a, const edg_request *r, uint8_t reason, uint32_t tick);
+
+/* ---- act.c, plain.c: write code and payload of the answer; a reason, or 0 ---- */
+
+uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t now);
+uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t now, uint16_t asked, unsigned link_flags);
+
+/* ---- counter.c: values that only grow, in EEPROM slots written in turn ---- */
+
+#define EDG_COUNTER_CELL 6
+/* 1 and the value and its slot; 0: no valid slot; or a negative enum. */
+int edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot);
+/* Writes value into the slot after `slot` and reads it back; bad slots are skipped. */
+int edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8_t slot, uint32_t value);
+int edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
+
+/* ---- EEPROM ---- */
+
+#define EDG_NV_FACTORY (EDG_NV_BASE)       /* magic u16 | id (4) | Kf (32) | CRC u16 */
+#define EDG_NV_COUNT (EDG_NV_BASE + 40)    /* claim count */
+#define EDG_NV_BOOT (EDG_NV_BASE + 64)     /* boot counter */
+#define EDG_NV_CLOCK (EDG_NV_BASE + 160)   /* high-water mark of the clock */
+#define EDG_NV_OWNER (EDG_NV_BASE + 256)   /* claim record */
+#define EDG_NV_BACKUP (EDG_NV_BASE + 320)  /* claim record, second copy */
+#define EDG_NV_LOGS (EDG_NV_BASE + 384)    /* cells of EEPROM logs */
+#define EDG_COUNT_SLOTS 4
+#define EDG_BOOT_SLOTS 16
+#define EDG_CLOCK_SLOTS 16
+
+int edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n);
+int edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n);
+/* A record written piece by piece, its CRC-16 last; seal reads the whole of it back from `start`. */
+typedef struct edg_nv_writer {
+    uint16_t at, crc;
+} edg_nv_writer;
+int edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
+int edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start);
+/* 1: the n bytes at addr are followed by their CRC-16; 0: they are not; or a negative enum. */
+int edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n);
+int edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n);
+
+/* ---- owner.c: the claim record ---- */
+
+int edg_owner_load(edg_device *dev);                                    /* sets hint, epoch and the claimed flag */
+int edg_owner_write(edg_device *dev, const uint8_t hint[4]);            /* epoch 1, generations 0, Ke = dev->key */
+int edg_owner_erase(edg_device *dev);
+int edg_owner_key(const edg_device *dev, uint8_t key[EDG_KEY]);         /* Ke */
+int edg_owner_generation(const edg_device *dev, uint8_t branch);        /* or a negative enum */
+int edg_owner_set_generation(edg_device *dev, uint8_t branch, uint8_t generation);
+
+/* ---- claim.c, clock.c ---- */
+
+uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, uint16_t room, uint16_t *n, uint32_t now);
+uint8_t edg_clock_set(edg_device *dev, uint8_t branch, uint32_t unix_seconds, uint32_t now);
+uint32_t edg_clock_at(const edg_device *dev, uint32_t now); /* 0: unknown */
+
+#define EDG_CELL 26 /* bytes of an EEPROM cell without its payload */
+
+/* ---- log.c, cell.c, range.c, link.c ---- */
+
+void edg_log_spec_get(const edg_device *dev, uint8_t log, edg_log_spec *spec);
+int edg_log_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_log_spec *spec); /* index, or -1 */
+int edg_logs_init(edg_device *dev);                                       /* reads EEPROM logs; RAM logs are empty */
+uint32_t edg_log_incarnation(const edg_device *dev, uint8_t log, const edg_log_spec *spec);
+/* hash = h(sequence) from the hash before it and the payload */
+void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnation, uint32_t sequence, const uint8_t *payload, uint8_t hash[16]);
+uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t sequence); /* the cell of a kept entry */
+uint8_t *edg_log_cell(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence); /* in RAM */
+
+int edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec);
+int edg_cells_erase(const edg_device *dev, uint8_t log, const edg_log_spec *spec);
+int edg_cells_append(edg_device *dev, uint8_t log, const edg_log_spec *spec, const uint8_t *entry);
+/* prev and payload may be NULL. */
+int edg_cells_read(const edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);
+
+uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n);
+uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n);
+
+/* Bytes offset .. offset + room of the link-format text; returns its whole length. */
+uint16_t edg_links(const edg_device *dev, uint16_t offset, uint8_t *out, uint16_t room);
+
+int edg_function_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_function_spec *spec); /* index, or -1 */
+
+/* ---- device flags ---- */
+
+enum { EDG_CLAIMED = 1, EDG_BOOT_LOST = 2, EDG_CLOCK_KNOWN = 4, EDG_GREW = 8 };
+
+void edg_device_start(edg_device *dev, uint8_t cause);
+int edg_cookie_key(edg_device *dev); /* makes dev->cookie_key; EDG_OK or a negative enum */
+
+#endif

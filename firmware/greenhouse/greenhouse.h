@@ -1,0 +1,51 @@
+/* The sample nanoservice: a temperature log that grows by itself, a valve that can be called, and a log of what happened that survives power loss.
+ *
+ *     temperature   2 bytes: signed tenths of a degree Celsius; every GREENHOUSE_PERIOD_TICKS
+ *     events        4 bytes: kind u8 | value u8 | count u16
+ *     valve         argument 1 byte: 0..100 percent; result 1 byte: the position
+ */
+#ifndef GREENHOUSE_H
+#define GREENHOUSE_H
+
+#include "../core/edg.h"
+
+/* 100 ms units between two temperatures. */
+#ifndef GREENHOUSE_PERIOD_TICKS
+#define GREENHOUSE_PERIOD_TICKS 100
+#endif
+
+/* Temperatures kept in RAM, 2 bytes each; EDG_LOG_STORE must hold them and GREENHOUSE_CALLS bytes. */
+#ifndef GREENHOUSE_KEEP
+#define GREENHOUSE_KEEP 32
+#endif
+#ifndef GREENHOUSE_CALLS
+#define GREENHOUSE_CALLS 4
+#endif
+
+/* Events kept in EEPROM, 30 bytes each. */
+#ifndef GREENHOUSE_EVENTS
+#define GREENHOUSE_EVENTS 16
+#endif
+
+#ifndef GREENHOUSE_BOARD
+#define GREENHOUSE_BOARD "posix"
+#endif
+
+enum { GREENHOUSE_TEMPERATURE = 0, GREENHOUSE_EVENT = 1, GREENHOUSE_VALVE = 2 }; /* indexes of the logs */
+
+/* Kinds of events. The value is the valve's position; the count is how often it was moved since boot, or of BOOT and CLAIMED the boot counter's low half. */
+enum { GREENHOUSE_BOOT = 1, GREENHOUSE_CLAIMED = 2, GREENHOUSE_MOVED = 3 };
+
+/* The port sets hook and ctx, zero else, and gives it to edg_device_init as user. */
+typedef struct greenhouse {
+    void (*on_valve)(void *ctx, uint8_t percent, uint16_t count); /* moves the real valve; may be NULL */
+    void *ctx;
+    uint16_t period;  /* ticks between two temperatures; 0: GREENHOUSE_PERIOD_TICKS */
+    uint16_t count;   /* moves since boot */
+    uint8_t position; /* percent open */
+    uint8_t unwritten; /* events to write, a bit of each kind; of moves the newest, once the log's budget allows */
+} greenhouse;
+
+extern const edg_service greenhouse_service;
+
+#endif

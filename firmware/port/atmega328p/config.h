@@ -1,0 +1,19 @@
+/* The core's limits on the ATmega328P (core/edg_config.h), and what it does there in its own way. */
+#ifndef EDG_ATMEGA328P_CONFIG_H
+#define EDG_ATMEGA328P_CONFIG_H
+
+#include <avr/io.h>
+
+#include "marks.h"
+
+#define EDG_NV_SIZE 1024
+
+/* sha256_block.S; it wants its block aligned to 64 bytes, which main.c does for the device as a whole: as an attribute of the
+ * type it would pad the device as well. */
+#define EDG_PORT_SHA256_BLOCK
+
+#define EDG_ON_HMAC() (GPIOR0 = EDG_MARK_HMAC)
+
+#define GREENHOUSE_BOARD "ATmega328P"
+
+#endif

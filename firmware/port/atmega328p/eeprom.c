@@ -1,0 +1,35 @@
+#include <avr/eeprom.h>
+#include <avr/wdt.h>
+
+#include "board.h"
+
+static int outside(uint16_t addr, uint16_t n)
+{
+    return addr > E2END + 1u || n > E2END + 1u - addr;
+}
+
+int eeprom_load(void *ctx, uint16_t addr, void *dst, uint16_t n)
+{
+    (void)ctx;
+    if (outside(addr, n))
+        return EDG_ERR_STORAGE;
+    eeprom_read_block(dst, (const void *)addr, n);
+    return EDG_OK;
+}
+
+/* Ascending, 3.4 ms for each byte that changes, read back; the bytes are durable when this returns. */
+int eeprom_save(void *ctx, uint16_t addr, const void *src, uint16_t n)
+{
+    const uint8_t *from = src;
+
+    (void)ctx;
+    if (outside(addr, n))
+        return EDG_ERR_STORAGE;
+    for (; n > 0; n--, addr++, from++) {
+        wdt_reset();
+        eeprom_update_byte((uint8_t *)addr, *from);
+        if (eeprom_read_byte((const uint8_t *)addr) != *from) /* waits for the end of the write */
+            return EDG_ERR_STORAGE;
+    }
+    return EDG_OK;
+}

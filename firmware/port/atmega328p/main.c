@@ -1,0 +1,94 @@
+/* The greenhouse on an ATmega328P. */
+#include <avr/interrupt.h>
+#include <avr/io.h>
+#include <avr/power.h>
+#include <avr/wdt.h>
+
+#include "../../greenhouse/greenhouse.h"
+#include "board.h"
+
+/* sha256_block.S wants the block, which is the device's first member, aligned to 64 bytes. */
+static edg_device device __attribute__((aligned(64)));
+typedef char block_is_first[offsetof(edg_device, sha.block) == 0 ? 1 : -1];
+
+static greenhouse service;
+static uint8_t out[BOARD_OUT]; /* kept between requests: the core repeats the last answer from it */
+
+static edg_platform platform;
+
+static void on_valve(void *ctx, uint8_t percent, uint16_t count)
+{
+    (void)ctx;
+    valve_set(percent, (uint8_t)count);
+}
+
+/* One request: the in-buffer is free again before the first byte of the answer leaves. */
+static void answer(void)
+{
+    uint16_t n;
+    const uint8_t *in = line_message(&n);
+
+    GPIOR0 = EDG_MARK_REQUEST;
+    n = (uint16_t)edg_device_handle(&device, in, n, out, sizeof out, EDG_LINK_LOCAL | EDG_LINK_CLAIM);
+    GPIOR0 = EDG_MARK_ANSWER;
+    line_release();
+    if (n > 0)
+        line_send(out, n);
+    GPIOR0 = EDG_MARK_SENT;
+}
+
+static void tell_news(void)
+{
+    uint8_t news[EDG_NEWS_MAX];
+    uint16_t n = (uint16_t)edg_device_news(&device, news);
+
+    if (n > 0)
+        line_send(news, n);
+}
+
+static void halt(void)
+{
+    /* No EEPROM, no boot counter: the link stays off, and the watchdog tries again, ever later. */
+    for (;;)
+        tick_sleep();
+}
+
+int main(void)
+{
+    uint16_t boot;
+
+    power_adc_disable();
+    power_spi_disable();
+    power_twi_disable();
+    power_timer2_disable();
+    tick_start();
+    restart_wait();
+    valve_start();
+    button_start();
+    service.on_valve = on_valve;
+    platform.ticks = tick_now;
+    platform.nv_read = eeprom_load;
+    platform.nv_write = eeprom_save;
+    if (edg_device_init(&device, &platform, &greenhouse_service, &service) != EDG_OK)
+        halt();
+    line_start();
+    boot = (uint16_t)edg_device_boot(&device);
+    GPIOR1 = (uint8_t)boot;
+    GPIOR2 = (uint8_t)(boot >> 8);
+    GPIOR0 = EDG_MARK_READY;
+
+    for (;;) {
+        wdt_reset();
+        if (line_has_message())
+            answer();
+        edg_device_poll(&device);
+        tell_news();
+        restart_settle(tick_now(0));
+        if (button_held(tick_now(0)) && edg_device_factory_reset(&device) != EDG_OK)
+            halt();
+        cli();
+        if (!line_has_message())
+            tick_sleep(); /* enables interrupts with the instruction before the sleep: no wake-up is lost */
+        sei();
+    }
+}

@@ -1,0 +1,254 @@
+#include "life.h"
+
+#include <string.h>
+
+#include "../test/check.h"
+#include "factory.h"
+
+size_t (*life_ask)(const uint8_t *message, size_t n, uint8_t *answer, size_t cap);
+
+static struct sim_board *board;
+
+static size_t ask_board(const uint8_t *message, size_t n, uint8_t *answer, size_t cap)
+{
+    return sim_board_ask(board, message, n, answer, cap);
+}
+
+void life_on(struct sim_board *b)
+{
+    board = b;
+    life_ask = ask_board;
+}
+
+const uint8_t life_hint[4] = {0x11, 0x22, 0x33, 0x44};
+
+static const edg_setup_code factory = {{1, 2, 3, 4}, {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5, 6}};
+
+/* In this program the device is not called but asked over its line. */
+size_t edg_device_handle(edg_device *dev, const uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
+{
+    (void)dev;
+    (void)link_flags;
+    return life_ask(in, n, out, cap);
+}
+
+void life_make(uint8_t *eeprom)
+{
+    memset(eeprom, 0xff, SIM_EEPROM_BYTES);
+    CHECK_EQ(sim_factory_store(&factory, eeprom), 0);
+}
+
+static void note_last(life_note note, void *ctx, const char *what)
+{
+    if (note != NULL) {
+        note(ctx, what, &board->last);
+    }
+}
+
+/* H(key, label | parts), docs/spec/capability.md */
+static void mac(const uint8_t *key, uint8_t key_len, const uint8_t *input, uint16_t n, uint8_t out[32])
+{
+    edg_sha256 s;
+
+    edg_hmac_init(&s, key, key_len);
+    edg_sha256_update(&s, input, n);
+    edg_hmac_final(&s, key, key_len, out);
+}
+
+static size_t join(uint8_t *to, size_t at, const void *from, size_t n)
+{
+    memcpy(to + at, from, n);
+    return at + n;
+}
+
+size_t life_claim_first(uint8_t ke[32], uint8_t second[64], life_note note, void *ctx)
+{
+    static caller c;
+    uint8_t message[33] = {1}, nonce[16], device[16], input[64], sum[32] = {0};
+    uint16_t count;
+    size_t n;
+
+    memset(nonce, 0x5a, sizeof nonce);
+    caller_init(&c, NULL, NULL, sum, life_hint, 0, 0, sum, 0);
+    (void)join(message, join(message, 1, factory.id, 4), nonce, 16);
+    if (caller_plain(&c, EDG_POST, "/k", NULL, message, sizeof message) != 0 || c.code != EDG_CHANGED || c.answer.payload_len < 19) {
+        return 0;
+    }
+    note_last(note, ctx, "claim, first message");
+    count = edg_load16(c.answer.payload + 1);
+    memcpy(device, c.answer.payload + 3, 16);
+
+    input[0] = EDG_LABEL_FACTORY;
+    (void)join(input, 1, factory.id, 4);
+    mac(factory.seed, 16, input, 5, sum);
+    input[0] = EDG_LABEL_CLAIM;
+    n = join(input, join(input, join(input, 1, factory.id, 4), nonce, 16), device, 16);
+    edg_store16(input + n, count);
+    mac(sum, 32, input, (uint16_t)(n + 2u), ke);
+
+    input[0] = EDG_LABEL_CONFIRM_OWNER;
+    n = join(input, join(input, join(input, 1, life_hint, 4), nonce, 16), device, 16);
+    mac(ke, 32, input, (uint16_t)n, sum);
+    second[0] = 2;
+    memcpy(second + 1, input + 1, n - 1);
+    return join(second, n, sum, 16);
+}
+
+int life_claim(uint8_t ke[32], life_note note, void *ctx)
+{
+    static caller c;
+    uint8_t second[64], sum[32];
+    size_t n = life_claim_first(ke, second, note, ctx);
+
+    caller_init(&c, NULL, NULL, ke, life_hint, 0, 0, ke, 0);
+    c.message_id = 1000;
+    if (n == 0 || caller_plain(&c, EDG_POST, "/k", NULL, second, n) != 0 || c.code != EDG_CHANGED || c.answer.payload_len != 17) {
+        return -1;
+    }
+    note_last(note, ctx, "claim, second message");
+    second[0] = EDG_LABEL_CONFIRM_DEVICE;
+    mac(ke, 32, second, 37, sum);
+    return memcmp(sum, c.answer.payload + 1, 16) == 0 ? 0 : -1;
+}
+
+bool life_answers(void)
+{
+    static caller c;
+    static const uint8_t none[32];
+    static uint16_t id;
+
+    caller_init(&c, NULL, NULL, none, life_hint, 0, 0, none, 0);
+    c.message_id = id = (uint16_t)(id + 77u);
+    if (caller_plain(&c, EDG_GET, "/.well-known/core", NULL, NULL, 0) != 0) {
+        return false;
+    }
+    return c.code == EDG_CONTENT && c.answer.payload_len > 20 && memcmp(c.answer.payload, "</l/temperature>", 16) == 0;
+}
+
+/* As the tour attenuates the owner's: the empty frame, then a salt and "read temperature; call valve with argument 0..30". */
+static const uint8_t two_frames[] = {
+    0, 31, 0x4c, 1, 2, 3, 4, 0x0f, 12, 1, 't', 'e', 'm', 'p', 'e', 'r', 'a', 't', 'u', 'r', 'e', 0x0e, 8, 'v', 'a', 'l', 'v', 'e',
+    0x1c, 0, 0, 0, 30,
+};
+
+/* A salt and "call valve": the slot keeps the frames. */
+static const uint8_t short_frames[] = {0, 12, 0x4c, 1, 2, 3, 4, 0x0e, 8, 'v', 'a', 'l', 'v', 'e'};
+
+/* Four frames of 43 bytes: with them an OPEN is as long as the line takes. */
+static size_t large_frames(uint8_t *to)
+{
+    size_t at = 0;
+
+    for (uint8_t i = 0; i < 4u; i++) {
+        to[at++] = 43;
+        at = join(to, at, "\x4c\x01\x02\x03", 4); /* SALT */
+        to[at++] = i;
+        at = join(to, at, "\x41\xff", 2);         /* HOLD */
+        at = join(to, at, "\x0f\x08\x0cmachine", 10);
+        at = join(to, at, "\x0f\x0c\x01temperature", 14);
+        at = join(to, at, "\x0e\x08valve", 7);
+        at = join(to, at, "\x1c\0\0\0\x64", 5);   /* BOUND, 43 bytes so far */
+    }
+    return at;
+}
+
+static void session(caller *c, life_note note, void *ctx)
+{
+    uint8_t percent = 20;
+
+    CHECK_EQ(caller_call(c, EDG_GET, "/l/temperature", NULL, NULL, 0), 0);
+    note_last(note, ctx, "session: head of a log");
+    CHECK(c->tagged);
+    CHECK_EQ(caller_call(c, EDG_GET, "/l/temperature", "a=1.37&n=3", NULL, 0), 0);
+    note_last(note, ctx, "session: range of 3 entries");
+    CHECK(c->tagged);
+    CHECK_EQ(caller_call(c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "session: call of the valve");
+    CHECK_EQ(caller_again(c), 0);
+    note_last(note, ctx, "session: duplicate of the call");
+}
+
+static void owner(const uint8_t ke[32], life_note note, void *ctx)
+{
+    static caller c;
+    static const uint8_t empty[1] = {0};
+    uint8_t body[64] = {0};
+
+    caller_init(&c, NULL, NULL, ke, life_hint, 0, 0, empty, 1);
+    CHECK_EQ(caller_open(&c, EDG_GET, "/l/temperature", NULL, NULL, 0), 0);
+    note_last(note, ctx, "owner: open, 1 frame");
+    CHECK_EQ(c.code, EDG_CONTENT);
+    CHECK(c.tagged);
+    session(&c, note, ctx);
+    CHECK_EQ(c.code, EDG_CHANGED);
+    CHECK_EQ(board->valve, 20);
+    memcpy(body, "\x02\x01\0\x07", 4);
+    CHECK_EQ(caller_call(&c, EDG_POST, "/l/events", NULL, body, 4), 0);
+    note_last(note, ctx, "owner: append to a log in EEPROM");
+    CHECK_EQ(c.code, EDG_CHANGED);
+    CHECK_EQ(caller_call(&c, EDG_GET, "/l/events", "s=1&n=255", NULL, 0), 0);
+    note_last(note, ctx, "owner: range from EEPROM");
+    CHECK_EQ(c.code, EDG_CONTENT);
+    CHECK_EQ(caller_call(&c, EDG_GET, "/l/temperature", "s=20&n=255", NULL, 0), 0);
+    note_last(note, ctx, "owner: longest range");
+    CHECK_EQ(c.code, EDG_CONTENT);
+    edg_store32(body, 1795000000u);
+    CHECK_EQ(caller_call(&c, EDG_POST, "/t", NULL, body, 4), 0);
+    note_last(note, ctx, "owner: set the clock");
+    CHECK_EQ(c.code, EDG_CHANGED);
+    body[0] = 3;
+    body[1] = 1;
+    CHECK_EQ(caller_call(&c, EDG_POST, "/g", NULL, body, 2), 0);
+    note_last(note, ctx, "owner: generation bump");
+    CHECK_EQ(c.code, EDG_CHANGED);
+    CHECK_EQ(caller_call(&c, EDG_POST, "/l/none", NULL, body, 64), 0);
+    note_last(note, ctx, "owner: no such log");
+}
+
+void life_run(const uint8_t ke[32], life_note note, void *ctx)
+{
+    static caller c;
+    uint8_t frames[180], percent = 90;
+    size_t n;
+
+    CHECK(life_answers());
+    note_last(note, ctx, "links");
+    owner(ke, note, ctx);
+
+    caller_init(&c, NULL, NULL, ke, life_hint, 1, 0, two_frames, sizeof two_frames);
+    CHECK_EQ(caller_plain(&c, EDG_POST, "/h", NULL, (const uint8_t *)"nonce678\x11\x11\x22\x33\x44\0\1\0\1\2\3\4", 20), 0);
+    note_last(note, ctx, "hello");
+    CHECK_EQ(c.code, EDG_CHANGED);
+    CHECK_EQ(caller_open(&c, EDG_GET, "/l/temperature", NULL, NULL, 0), 0);
+    note_last(note, ctx, "open, 2 frames");
+    CHECK_EQ(c.code, EDG_CONTENT);
+    CHECK(c.tagged);
+    c.send_frames = 1;
+    session(&c, note, ctx);
+    CHECK_EQ(caller_call(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "session with frames: call denied");
+    CHECK_EQ(c.code, 0x83);
+    CHECK_EQ(caller_reason(&c), EDG_R_DENIED);
+
+    sim_board_run(board, 3ull * SIM_HZ); /* a slot stays for 2 s */
+    caller_init(&c, NULL, NULL, ke, life_hint, 4, 0, short_frames, sizeof short_frames);
+    CHECK_EQ(caller_open(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "open, 2 short frames");
+    CHECK_EQ(c.code, EDG_CHANGED);
+    CHECK_EQ(caller_call(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "session: call of the valve");
+    CHECK_EQ(c.code, EDG_CHANGED);
+
+    sim_board_run(board, 3ull * SIM_HZ);
+    n = large_frames(frames);
+    caller_init(&c, NULL, NULL, ke, life_hint, 2, 0, frames, (uint8_t)n);
+    c.hold = 255;
+    percent = 20;
+    CHECK_EQ(caller_open(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "open, 4 frames of 43 bytes");
+    CHECK_EQ(c.code, EDG_CHANGED);
+    CHECK(c.tagged);
+    c.send_frames = 1;
+    session(&c, note, ctx);
+    CHECK_EQ(c.code, EDG_CHANGED);
+}

@@ -1,0 +1,257 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+// chosen is a capability and what the keychain calls it.
+type chosen struct {
+	*capability.Capability
+	name string
+}
+
+// choose finds the capability for a request: given as text, by its keychain name, or the best match in the keychain: the owner's
+// if there is one, else the first in order of name. For a mirror it must be of the mirror branch, else it must not be.
+func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen, error) {
+	if strings.HasPrefix(given, "ecap1_") {
+		c, err := capability.Parse(given)
+		if err != nil {
+			return chosen{}, api.Errorf(api.Usage, "the capability cannot be read: %v", err)
+		}
+		return n.fitting(chosen{c, "(given)"}, id, mirror)
+	}
+	if given != "" {
+		c, err := n.home.Capability(given)
+		if err != nil {
+			if errors.Is(err, home.ErrNotFound) {
+				return chosen{}, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
+			}
+			return chosen{}, api.Errorf(api.Usage, "%v", err)
+		}
+		return n.fitting(chosen{c, given}, id, mirror)
+	}
+	entries, bad := n.home.Capabilities()
+	var best chosen
+	for _, e := range entries {
+		c := e.Capability
+		if c.Service != id || (c.Header.Branch == capability.BranchMirror) != mirror {
+			continue
+		}
+		if best.Capability == nil || (c.Header.Branch == capability.BranchOwner && best.Header.Branch != capability.BranchOwner) {
+			best = chosen{c, e.Name}
+		}
+	}
+	if best.Capability == nil {
+		what, action := "", "edgeistry cap save, or --cap with an ecap1_ text"
+		if mirror {
+			what, action = " of the mirror branch", "edgeistry cap mint --mirror at the service's owner"
+		}
+		e := &api.Error{Kind: api.Denied, Message: fmt.Sprintf("no capability%s for %s in the keychain", what, n.nameOf(id)), Action: action}
+		if bad != nil {
+			e.Message += "; " + bad.Error()
+		}
+		return chosen{}, e
+	}
+	return best, nil
+}
+
+// fitting checks that a capability is for this service and way.
+func (n *Node) fitting(c chosen, id edgeistry.ServiceID, mirror bool) (chosen, error) {
+	if c.Service != id {
+		return chosen{}, api.Errorf(api.Usage, "the capability is for %s, not for %s", n.nameOf(c.Service), n.nameOf(id))
+	}
+	if mirror && c.Header.Branch != capability.BranchMirror {
+		return chosen{}, &api.Error{Kind: api.Usage, Message: "the capability is not of the mirror branch, so a home node cannot check it", Action: "edgeistry cap mint --mirror"}
+	}
+	return c, nil
+}
+
+// nameOf gives a service's local name, or its ID.
+func (n *Node) nameOf(id edgeistry.ServiceID) string {
+	if name := n.home.NameOf(id); name != "" {
+		return name
+	}
+	return id.String()
+}
+
+// service reads a service ID or local name from a request.
+func (n *Node) service(nameOrID string) (edgeistry.ServiceID, error) {
+	if nameOrID == "" {
+		return n.home.OwnService().ID, nil
+	}
+	id, err := n.home.Service(nameOrID)
+	switch {
+	case err == nil:
+		return id, nil
+	case errors.Is(err, home.ErrNotFound):
+		return id, &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("no service is called %q here", nameOrID), Action: "use its ID (k51...), or a name of edgeistry service ls"}
+	default:
+		return id, api.Errorf(api.Usage, "%v", err)
+	}
+}
+
+// methods are those the API takes.
+var methods = map[string]uint8{"GET": capability.CodeGET, "POST": capability.CodePOST}
+
+// Call sends one request to a service and gives its answer, whatever it says.
+func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, error) {
+	id, err := n.service(r.Service)
+	if err != nil {
+		return nil, err
+	}
+	code, ok := methods[strings.ToUpper(r.Method)]
+	if !ok {
+		return nil, api.Errorf(api.Usage, "method %.10q is neither GET nor POST", r.Method)
+	}
+	m, err := coap.NewRequest(code, r.Path, r.Query, r.Payload)
+	if err != nil {
+		return nil, api.Errorf(api.Usage, "%v", err)
+	}
+	if r.Plain {
+		return n.callPlain(ctx, id, m, r.Trace)
+	}
+	with, err := n.choose(r.Capability, id, r.Mirror)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	res, err := n.caller.Call(ctx, n.via(), with.Capability, coap.Request{
+		Message: m, Hold: time.Duration(r.HoldMS) * time.Millisecond, Mirror: r.Mirror, Trace: r.Trace,
+	})
+	if res == nil && err != nil {
+		return n.callFailed(id, err, time.Since(began))
+	}
+	out := n.callResult(id, with, res, err)
+	out.TotalUS = time.Since(began).Microseconds()
+	return out, nil
+}
+
+// callPlain sends a request that carries no proof, for what a service tells everybody.
+func (n *Node) callPlain(ctx context.Context, id edgeistry.ServiceID, m *capability.Message, trace bool) (*api.CallResult, error) {
+	m.Set(capability.OptionURIHost, []byte(id.String()))
+	if trace {
+		m.Set(capability.OptionTrace, nil)
+	}
+	began := time.Now()
+	resp, err := n.via().Do(ctx, m)
+	if err != nil {
+		return n.callFailed(id, err, time.Since(began))
+	}
+	out := &api.CallResult{
+		Service: id.String(), Code: capability.CodeText(resp.Code), Payload: resp.Payload, Format: formatOf(resp),
+		By: "unverified", Message: "ok", TotalUS: time.Since(began).Microseconds(),
+	}
+	if raw, ok := resp.Get(capability.OptionTrace); ok {
+		if timings, err := coap.DecodeTrace(raw); err == nil {
+			out.Legs = legs(timings, time.Since(began))
+		}
+	}
+	if !resp.Success() {
+		n.refused(out, resp, nil, nil)
+	}
+	return out, nil
+}
+
+// callFailed gives the error of a request that got no answer, or an answer to its hello that is a refusal.
+func (n *Node) callFailed(id edgeistry.ServiceID, err error, took time.Duration) (*api.CallResult, error) {
+	var denied *coap.Denied
+	if errors.As(err, &denied) {
+		out := &api.CallResult{
+			Service: id.String(), Code: capability.CodeText(denied.Code), Tagged: denied.ByDevice, By: "unverified",
+			Reason: uint8(denied.Reason), RetryAfter: int(denied.RetryAfter / time.Second), TotalUS: took.Microseconds(),
+		}
+		n.describe(out, denied, nil, nil)
+		return out, nil
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, coap.ErrTimeout) {
+		return nil, api.Errorf(api.Timeout, "%s did not answer within %v", n.nameOf(id), took.Round(time.Millisecond))
+	}
+	return nil, asAPIError(fmt.Errorf("%s: %w", n.nameOf(id), err))
+}
+
+// callResult gives the API's form of an answer.
+func (n *Node) callResult(id edgeistry.ServiceID, with chosen, res *coap.Result, err error) *api.CallResult {
+	out := &api.CallResult{
+		Service: id.String(), Code: capability.CodeText(res.Response.Code), Payload: res.Response.Payload, Format: formatOf(res.Response),
+		Tagged: res.Verdict.Tagged, Capability: with.name, Session: "reused", Sequence: sequenceOf(res.Request),
+		Legs: legs(res.Legs, res.Took), Message: "ok",
+	}
+	if res.Opened {
+		out.Session = "opened"
+	}
+	mirror := with.Header.Branch == capability.BranchMirror
+	switch {
+	case !out.Tagged:
+		out.By = "unverified"
+		if via := n.viaText(id); via != "" {
+			out.By = "unverified, via " + via
+		}
+	case mirror:
+		out.By = "mirror"
+	case n.isNodeService(id):
+		out.By = "node"
+	default:
+		out.By = "device"
+	}
+	var denied *coap.Denied
+	switch {
+	case errors.As(err, &denied):
+		out.Reason, out.Payload = uint8(denied.Reason), nil
+		out.RetryAfter = int(denied.RetryAfter / time.Second)
+		n.describe(out, denied, with.Capability, res.Request)
+	case err != nil: // a success without proof counts for nothing
+		out.Code, out.Payload = capability.CodeText(capability.CodeBadGateway), nil
+		out.Message = "the answer carries no valid proof, so it does not count (" + out.By + ")"
+	}
+	return out
+}
+
+// refused fills in a refusal that carries no proof.
+func (n *Node) refused(out *api.CallResult, resp *capability.Message, with *capability.Capability, req *capability.Message) {
+	d := &coap.Denied{Code: resp.Code}
+	if len(resp.Payload) > 0 && resp.Payload[0] < 0x20 {
+		d.Reason = capability.Reason(resp.Payload[0])
+		d.Message = d.Reason.String()
+	} else {
+		d.Message = capability.CodeText(resp.Code) + " " + printable(resp.Payload)
+	}
+	out.Reason, out.Payload = uint8(d.Reason), nil
+	n.describe(out, d, with, req)
+}
+
+// isNodeService says whether a service is known to be hosted by a node.
+func (n *Node) isNodeService(id edgeistry.ServiceID) bool {
+	if id == n.home.OwnService().ID {
+		return true
+	}
+	a, ok := n.registry.Known(id)
+	return ok && a.Record.Manifest.Board == nodeBoard
+}
+
+// viaText names the node that a service is reached through.
+func (n *Node) viaText(id edgeistry.ServiceID) string {
+	a, ok := n.registry.Known(id)
+	if !ok || len(a.Record.Homes) == 0 {
+		return ""
+	}
+	return a.Record.Homes[0].ID.String()
+}
+
+func formatOf(m *capability.Message) *int {
+	f, ok := m.GetUint(capability.OptionContentFormat)
+	if !ok {
+		return nil
+	}
+	v := int(f)
+	return &v
+}

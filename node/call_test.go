@@ -1,0 +1,140 @@
+package node
+
+import (
+	"crypto/rand"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+func TestField(t *testing.T) {
+	payload := []byte{0x01, 0xFE, 0xFF, 0x80}
+	for _, tt := range []struct {
+		name string
+		b    capability.Bound
+		want int64
+		ok   bool
+	}{
+		{"u8", capability.Bound{Width: 1}, 1, true},
+		{"u8 at 1", capability.Bound{Offset: 1, Width: 1}, 0xFE, true},
+		{"i8 at 1", capability.Bound{Offset: 1, Width: 1, Signed: true}, -2, true},
+		{"u16", capability.Bound{Width: 2}, 0x01FE, true},
+		{"u16 little", capability.Bound{Width: 2, LittleEndian: true}, 0xFE01, true},
+		{"i16 little at 1", capability.Bound{Offset: 1, Width: 2, Signed: true, LittleEndian: true}, -2, true},
+		{"u32", capability.Bound{Width: 4}, 0x01FEFF80, true},
+		{"i32 little", capability.Bound{Width: 4, Signed: true, LittleEndian: true}, 0x80FFFE01 - 1<<32, true},
+		{"beyond", capability.Bound{Offset: 3, Width: 2}, 0, false},
+	} {
+		got, ok := field(tt.b, payload)
+		if got != tt.want || ok != tt.ok {
+			t.Errorf("field(%s) = %d, %t, want %d, %t", tt.name, got, ok, tt.want, tt.ok)
+		}
+	}
+}
+
+// TestProofFields reads sequence and boot counter back from requests that package capability protected.
+func TestProofFields(t *testing.T) {
+	key, err := home.NewServiceKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := newGuard(key, 77, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	hello, err := capability.NewHello(rand.Reader, key.Owner())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie, reason := guard.Hello(hello.Payload(), capability.Now{Tick: 5})
+	if reason != capability.ReasonNone {
+		t.Fatal(reason)
+	}
+	session, err := hello.Open(cookie, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want := uint32(1); want <= 2; want++ {
+		m, err := coap.NewRequest(capability.CodeGET, "/l/events", nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := session.Protect(m, time.Second, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sequenceOf(m); got != want {
+			t.Errorf("sequenceOf = %d, want %d", got, want)
+		}
+		if boot, ok := bootOf(m); ok != (want == 1) || (ok && boot != 77) {
+			t.Errorf("bootOf of request %d = %d, %t", want, boot, ok)
+		}
+		a, refusal := guard.Check(m, capability.Now{Tick: 5})
+		if a == nil {
+			t.Fatalf("refused: %+v", refusal)
+		}
+		resp := a.Answer(&capability.Message{Code: capability.CodeContent}, capability.Now{Tick: 5})
+		if _, err := session.Verify(p, resp, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestLegs(t *testing.T) {
+	const us = time.Microsecond
+	got := legs([]coap.Timing{
+		{Leg: coap.LegResolve, Took: 10 * us},
+		{Leg: coap.LegMesh, Took: 100 * us},
+		{Leg: coap.LegQueue, Took: 5 * us},
+		{Leg: coap.LegLink, Took: 20 * us},
+		{Leg: coap.LegDevice, Took: 30 * us},
+		{Leg: coap.LegHome, Took: 60 * us},
+	}, 120*us)
+	want := map[string][2]int64{"resolve": {0, 10}, "mesh": {10, 100}, "home": {30, 60}, "queue": {30, 5}, "link": {35, 20}, "device": {55, 30}, "total": {0, 120}}
+	if len(got) != len(want) {
+		t.Fatalf("legs = %+v", got)
+	}
+	for _, l := range got {
+		if want[l.Name] != [2]int64{l.At, l.US} {
+			t.Errorf("leg %s at %d for %d, want %v", l.Name, l.At, l.US, want[l.Name])
+		}
+	}
+	if legs(nil, us) != nil {
+		t.Errorf("legs of no trace are not empty")
+	}
+}
+
+func TestFollowInterval(t *testing.T) {
+	for _, tt := range []struct {
+		period         uint32
+		shortest, want time.Duration
+	}{
+		{0, 100 * time.Millisecond, idleFollow},
+		{1, 2 * time.Second, 2 * time.Second},
+		{1, 100 * time.Millisecond, 250 * time.Millisecond},
+		{10, 2 * time.Second, 2500 * time.Millisecond},
+		{3600, 2 * time.Second, maxFollowInterval},
+		{10, time.Minute, time.Minute},
+	} {
+		if got := followInterval(tt.period, tt.shortest); got != tt.want {
+			t.Errorf("followInterval(%d, %v) = %v, want %v", tt.period, tt.shortest, got, tt.want)
+		}
+	}
+	for failures, want := range map[int]time.Duration{1: firstRetry, 2: 2 * firstRetry, 100: lastRetry} {
+		if got := retryDelay(failures); got != want {
+			t.Errorf("retryDelay(%d) = %v, want %v", failures, got, want)
+		}
+	}
+}
+
+func TestShortDialError(t *testing.T) {
+	err := errors.New("failed to dial: failed to dial 12D3KooWA: all dials failed\n  * [/ip4/127.0.0.1/tcp/1] connection refused")
+	if got, want := shortDialError(err).Error(), "[/ip4/127.0.0.1/tcp/1] connection refused"; got != want {
+		t.Errorf("shortDialError = %q, want %q", got, want)
+	}
+}

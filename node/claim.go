@@ -1,0 +1,244 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/proxy"
+)
+
+// claimTime bounds a whole claim.
+const claimTime = 2 * time.Minute
+
+// claiming is one claim under way.
+type claiming struct {
+	node    *Node
+	request api.ClaimRequest
+	setup   capability.SetupCode
+	pending *home.PendingClaim
+	link    *coap.Link
+	before  *device // the device that held the link; it was reset to factory state if the claim succeeds
+	device  *device
+}
+
+// Claim takes ownership of a factory-new device: it becomes a service of this node, whose owner capability is kept in the keychain
+// as NAME/owner. step is told what is done. A claim that was interrupted at any point is taken up by claiming again.
+func (n *Node) Claim(ctx context.Context, r api.ClaimRequest, step func(step, of int, text string)) (*api.ClaimResult, error) {
+	n.claims.Lock()
+	defer n.claims.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, claimTime)
+	defer cancel()
+	c := &claiming{node: n, request: r}
+	if err := c.prepare(); err != nil {
+		return nil, err
+	}
+	claimed, err := c.run(ctx, step)
+	if c.device != nil {
+		n.follow(c.device)
+	}
+	if err != nil {
+		err = claimFailed(err)
+		if c.device == nil && c.before == nil {
+			_ = c.link.Close() // opened for the claim only
+		}
+		return nil, err
+	}
+	return &api.ClaimResult{
+		Service: c.device.Service.String(), Name: r.Name, Capability: c.capabilityName(),
+		Board: claimed.Manifest.Board, Firmware: claimed.Manifest.Firmware,
+	}, nil
+}
+
+// prepare checks the request and makes or finds the service's key, before anything is sent.
+func (c *claiming) prepare() error {
+	n, r := c.node, c.request
+	var err error
+	if c.setup, err = capability.ParseSetupCode(r.SetupCode); err != nil {
+		return &api.Error{Kind: api.Usage, Message: fmt.Sprintf("the setup code cannot be read: %v", err), Action: "type it as printed on the device: EDGDEV1-..."}
+	}
+	c.pending, err = n.home.Claim(c.setup.ID)
+	switch {
+	case errors.Is(err, home.ErrNotFound):
+		key, err := home.NewServiceKey()
+		if err != nil {
+			return err
+		}
+		c.pending = &home.PendingClaim{Key: key}
+	case err != nil:
+		return err
+	}
+	for _, d := range n.deviceList() {
+		if d.Link == r.Link {
+			c.before, c.link = d, d.link
+		}
+	}
+	if err := c.checkName(); err != nil {
+		return err
+	}
+	if c.link == nil {
+		c.link, err = coap.OpenLink(r.Link, coap.LinkConfig{Logger: n.log})
+		if err != nil {
+			return api.Errorf(api.Usage, "%v", err)
+		}
+	}
+	return nil
+}
+
+// checkName refuses a name that stands for another service, unless it is the one that this device was before.
+func (c *claiming) checkName() error {
+	name := c.request.Name
+	if name == "" {
+		return nil
+	}
+	if err := edgeistry.CheckName(name); err != nil {
+		return api.Errorf(api.Usage, "%v", err)
+	}
+	old, err := c.node.home.Name(name)
+	switch {
+	case errors.Is(err, home.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case old == c.pending.Key.ID, c.before != nil && old == c.before.Service:
+		return nil
+	}
+	return api.Errorf(api.Usage, "the name %q stands for %s already; choose another", name, old)
+}
+
+// run makes the claim; one that was begun before is finished if the device accepted it then, and begun anew if not.
+func (c *claiming) run(ctx context.Context, step func(step, of int, text string)) (*proxy.Claimed, error) {
+	req := proxy.ClaimRequest{
+		Link: c.link, Setup: c.setup, Service: c.pending.Key.ID,
+		Progress: func(s int, text string) {
+			if step != nil {
+				step(s, proxy.ClaimSteps, text)
+			}
+		},
+		Keep: func(s proxy.ClaimState) error {
+			c.pending.OwnerNonce, c.pending.Answer = s.OwnerNonce, s.Answer
+			return c.node.home.SaveClaim(c.setup.ID, *c.pending)
+		},
+		Works:   c.works,
+		Publish: func(ctx context.Context) error { _, err := c.node.publish(ctx, c.pending.Key); return err },
+	}
+	if len(c.pending.OwnerNonce) > 0 {
+		req.Resume = &proxy.ClaimState{OwnerNonce: c.pending.OwnerNonce, Answer: c.pending.Answer}
+		claimed, err := c.node.proxy.Claim(ctx, req)
+		var failed *proxy.ClaimError
+		if !errors.As(err, &failed) || failed.Step != 3 || failed.Reason != capability.ReasonCookie {
+			return claimed, err
+		}
+		req.Resume = nil // the device never took it
+	}
+	return c.node.proxy.Claim(ctx, req)
+}
+
+// works keeps what the claim gave, makes the device reachable, and has it do something only its owner may: take the time.
+func (c *claiming) works(ctx context.Context, claimed proxy.Claimed) error {
+	n, key := c.node, c.pending.Key
+	key.EpochKey, key.Epoch = claimed.Key, 1
+	if err := n.home.SaveServiceKey(key); err != nil {
+		return err
+	}
+	if c.before != nil && c.before.Service != key.ID {
+		if err := n.forget(c.before); err != nil {
+			return err
+		}
+	}
+	if c.device = n.device(key.ID); c.device == nil {
+		reader, err := newReader(key)
+		if err != nil {
+			return err
+		}
+		d := home.Device{
+			Service: key.ID, Name: c.request.Name, Link: c.request.Link, Manifest: claimed.Manifest, Claimed: time.Now(), Reader: reader,
+		}
+		if err := n.home.SaveDevice(d); err != nil {
+			return err
+		}
+		if c.device, err = n.addDevice(ctx, d, c.link); err != nil {
+			return err
+		}
+	}
+	if c.request.Name != "" {
+		if err := n.home.SaveName(c.request.Name, key.ID); err != nil {
+			return err
+		}
+	}
+	if err := n.home.SaveCapability(c.capabilityName(), key.Owner()); err != nil {
+		return err
+	}
+	if err := c.device.postTime(ctx, key.Owner()); err != nil {
+		return fmt.Errorf("the device does not take the time from its owner: %w", err)
+	}
+	return n.home.RemoveClaim(c.setup.ID)
+}
+
+// capabilityName is where the keychain keeps the owner's capability.
+func (c *claiming) capabilityName() string {
+	if c.request.Name != "" {
+		return c.request.Name + "/owner"
+	}
+	return c.pending.Key.ID.String() + "/owner"
+}
+
+// forget takes a device out that was reset to its factory state: no key of this home opens it any more. The copies of its logs
+// stay, and its service key.
+func (n *Node) forget(d *device) error {
+	d.retire()
+	n.mu.Lock()
+	delete(n.devices, d.Service)
+	n.mu.Unlock()
+	n.proxy.RemoveDevice(d.Service)
+	n.caller.Forget(d.Service)
+	errs := []error{n.proxy.HostMirror(d.Service, nil), n.home.RemoveDevice(d.Service)}
+	if d.Name != "" {
+		errs = append(errs, n.home.RemoveName(d.Name))
+		name := d.Name + "/owner"
+		if old, err := n.home.Capability(name); err == nil && old.Service == d.Service {
+			errs = append(errs, n.home.RemoveCapability(name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// claimFailed gives the API's form of a failed claim: which step, why, what to do.
+func claimFailed(err error) error {
+	var failed *proxy.ClaimError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	e := asAPIError(err)
+	e = &api.Error{Kind: e.Kind, Message: failed.Error(), Action: e.Action}
+	switch {
+	case errors.Is(err, coap.ErrLinkDown):
+		e.Kind, e.Action = api.NotFound, "check the cable and the name of the link, and that no other program has it open"
+	case errors.Is(err, coap.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		e.Kind, e.Action = api.Timeout, "check that the device has power, then claim again: it takes up where it stopped"
+	case errors.Is(err, capability.ErrClaim), failed.Reason != capability.ReasonNone:
+		e.Kind = api.Denied
+		e.Denial = &api.Denial{By: "device", Reason: uint8(failed.Reason), Text: failed.Err.Error()}
+	}
+	return e
+}
+
+// claimLines is Claim for the HTTP API.
+func (n *Node) claimLines(_ context.Context, r api.ClaimRequest, l *lines) error {
+	result, err := n.Claim(n.ctx, r, func(step, of int, text string) {
+		_ = l.send(api.ClaimStep{Step: step, Of: of, Text: text}) // a claim goes on when nobody watches any more
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.send(map[string]any{"result": result}); err != nil {
+		return fmt.Errorf("tell the result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,341 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+// readerBranch is the branch of the capability that a home node uses for itself. Its generation can be raised to end it alone.
+const readerBranch = 1
+
+const (
+	newsPause   = 100 * time.Millisecond // between two reads that a device's news lead to
+	clockPeriod = 6 * time.Hour          // after which a device is told the time again
+	deviceTime  = 40 * time.Second       // for one exchange of the node's own with a device, its queue included
+)
+
+// device is a device that this node is home to: its link, the copy of its logs, and what is known of its state.
+type device struct {
+	home.Device
+	node *Node
+	link *coap.Link
+	logs []*follower
+
+	cancel context.CancelFunc // ends keep; set by follow
+	done   chan struct{}      // closed when keep has ended
+
+	mu       sync.Mutex
+	seen     time.Time
+	problem  string
+	boot     uint32
+	clockSet time.Time // when it was told the time, in this boot; zero: not yet
+	noClock  bool      // it said that it has none
+}
+
+// newReader mints the capability by which a home node reads a device's logs and sets its clock, and may do nothing else.
+func newReader(k *home.ServiceKey) (*capability.Capability, error) {
+	spec := capability.FrameSpec{Grants: []capability.Grant{
+		{Operations: capability.Read | capability.Observe, Prefix: true},
+		{Operations: capability.Time},
+	}}
+	frame, err := spec.Encode()
+	if err != nil {
+		return nil, err
+	}
+	generation := k.Generations[readerBranch]
+	h := capability.Header{Branch: readerBranch, Hint: k.ID.Hint(), Epoch: k.Epoch, Generation: generation}
+	if _, err := rand.Read(h.Nonce[:]); err != nil {
+		return nil, err
+	}
+	return capability.Mint(k.ID, k.EpochKey.Branch(k.Epoch, readerBranch, generation), h, frame)
+}
+
+// addDevice makes a device reachable through this node. The link is this device's from then on.
+func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*device, error) {
+	key, err := n.home.ServiceKey(d.Service)
+	if err != nil {
+		return nil, err
+	}
+	out := &device{Device: d, node: n, link: link}
+	for _, l := range d.Manifest.Logs {
+		log, err := n.store.Log(ctx, logstore.LogID{Service: d.Service, Name: l.Name})
+		if err != nil {
+			return nil, err
+		}
+		out.logs = append(out.logs, &follower{service: d.Service, name: l.Name, log: log, ask: out.ask})
+	}
+	guard, err := newGuard(key, n.boot, true)
+	if err != nil {
+		return nil, err
+	}
+	mirror := &hosted{
+		id: d.Service, store: n.store, clock: n.clock, log: n.log, mirror: guard,
+		manifest: func() edgeistry.Manifest { return d.Manifest },
+	}
+	if err := n.proxy.AddDevice(d.Service, d.Manifest, link); err != nil {
+		return nil, err
+	}
+	if err := n.proxy.HostMirror(d.Service, mirror); err != nil {
+		n.proxy.RemoveDevice(d.Service)
+		return nil, err
+	}
+	n.mu.Lock()
+	n.devices[d.Service] = out
+	n.mu.Unlock()
+	return out, nil
+}
+
+// restoreDevices opens the links of all devices kept in the home. A device that does not answer does not hold up the node.
+func (n *Node) restoreDevices(ctx context.Context) error {
+	kept, err := n.home.Devices()
+	if err != nil {
+		return err
+	}
+	for _, d := range kept {
+		link, err := coap.OpenLink(d.Link, coap.LinkConfig{Logger: n.log})
+		if err != nil {
+			return fmt.Errorf("device %s: %w", d.Service, err)
+		}
+		if _, err := n.addDevice(ctx, d, link); err != nil {
+			return errors.Join(fmt.Errorf("device %s: %w", d.Service, err), link.Close())
+		}
+	}
+	return nil
+}
+
+// device gives a device of this node, or nil.
+func (n *Node) device(id edgeistry.ServiceID) *device {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.devices[id]
+}
+
+// deviceList gives all devices of this node in the order of their names.
+func (n *Node) deviceList() []*device {
+	n.mu.Lock()
+	list := make([]*device, 0, len(n.devices))
+	for _, d := range n.devices {
+		list = append(list, d)
+	}
+	n.mu.Unlock()
+	slices.SortFunc(list, func(a, b *device) int {
+		return strings.Compare(a.Name+"\x00"+a.Service.String(), b.Name+"\x00"+b.Service.String())
+	})
+	return list
+}
+
+// call makes a request of the node's own to the device, and learns from its answer.
+func (d *device) call(ctx context.Context, with *capability.Capability, m *capability.Message) (*coap.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, deviceTime)
+	defer cancel()
+	res, err := d.node.caller.Call(ctx, d.node.via(), with, coap.Request{Message: m})
+	d.learn(res, err)
+	return res, err
+}
+
+// ask is call under the node's own capability.
+func (d *device) ask(ctx context.Context, m *capability.Message) (*coap.Result, error) {
+	return d.call(ctx, d.Reader, m)
+}
+
+// learn keeps what an exchange says about the device: that it answers, and that it has started anew.
+func (d *device) learn(res *coap.Result, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var denied *coap.Denied
+	if err == nil || (errors.As(err, &denied) && denied.ByDevice) {
+		d.seen, d.problem = time.Now(), ""
+	} else {
+		d.problem = err.Error()
+	}
+	if res == nil || !res.Opened || !res.Verdict.Tagged {
+		return
+	}
+	if boot, ok := bootOf(res.Request); ok && boot != d.boot {
+		d.boot, d.clockSet = boot, time.Time{}
+	}
+}
+
+func (d *device) clockDue() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.clockSet.IsZero() || time.Since(d.clockSet) > clockPeriod
+}
+
+// setClock tells the device the time: with the node's own capability, or, where only the owner may (after more than a day
+// without power), with the owner's.
+func (d *device) setClock(ctx context.Context) error {
+	err := d.postTime(ctx, d.Reader)
+	var denied *coap.Denied
+	if errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonTime {
+		key, kerr := d.node.home.ServiceKey(d.Service)
+		if kerr != nil {
+			return kerr
+		}
+		err = d.postTime(ctx, key.Owner())
+	}
+	return err
+}
+
+func (d *device) postTime(ctx context.Context, with *capability.Capability) error {
+	m := &capability.Message{Code: capability.CodePOST, Payload: binary.BigEndian.AppendUint32(nil, uint32(time.Now().Unix()))}
+	if err := m.SetPath("/t"); err != nil {
+		return err
+	}
+	_, err := d.call(ctx, with, m)
+	var denied *coap.Denied
+	missing := errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonNotFound
+	if err != nil && !missing {
+		return err
+	}
+	d.mu.Lock()
+	d.clockSet, d.noClock = time.Now(), missing
+	d.mu.Unlock()
+	return nil
+}
+
+// follow starts to keep the copies of a device's logs, unless that was started before.
+func (n *Node) follow(d *device) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(n.ctx)
+	d.cancel, d.done = cancel, make(chan struct{})
+	if !n.spawn(func(context.Context) { defer close(d.done); d.keep(ctx) }) {
+		close(d.done)
+	}
+}
+
+// retire ends what follow started. The link stays open.
+func (d *device) retire() {
+	d.mu.Lock()
+	cancel, done := d.cancel, d.done
+	d.mu.Unlock()
+	if cancel != nil {
+		cancel()
+		<-done
+	}
+}
+
+// keep follows the device until ctx ends: it reads its logs when they are due or the device has news, and tells it the time
+// when it has started anew.
+func (d *device) keep(ctx context.Context) {
+	due := make([]time.Time, len(d.logs))
+	var failures int
+	for {
+		next := time.Now().Add(max(maxFollowInterval, d.node.cfg.MirrorInterval))
+		for i, l := range d.logs {
+			if !time.Now().Before(due[i]) {
+				due[i] = time.Now().Add(d.read(ctx, l, &failures))
+			}
+			if due[i].Before(next) {
+				next = due[i]
+			}
+		}
+		if failures == 0 && d.clockDue() && ctx.Err() == nil {
+			if err := d.setClock(ctx); err != nil && ctx.Err() == nil {
+				failures++
+				d.report("time", err, failures)
+				next = time.Now().Add(retryDelay(failures))
+			}
+		}
+		if !d.rest(ctx, time.Until(next), due) {
+			return
+		}
+	}
+}
+
+// read brings the copy of one log up to date and gives the time until it should be done again.
+func (d *device) read(ctx context.Context, l *follower, failures *int) time.Duration {
+	stored, err := l.catchUp(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return maxFollowInterval
+	case err == nil:
+		*failures = 0
+		if stored > 0 {
+			d.node.log.Debug("log copied", "service", d.Service, "log", l.name, "entries", stored)
+		}
+		return followInterval(d.period(l.name), d.node.cfg.MirrorInterval)
+	}
+	*failures++
+	d.report(l.name, err, *failures)
+	if permanent(err) {
+		return maxFollowInterval
+	}
+	return retryDelay(*failures)
+}
+
+// rest waits until the next read is due. When the device has news every log is due, but not sooner than a moment after the read
+// before, so that forged news cannot keep the device at work.
+func (d *device) rest(ctx context.Context, until time.Duration, due []time.Time) bool {
+	if !wait(ctx, min(max(until, 0), newsPause)) {
+		return false
+	}
+	t := time.NewTimer(until - newsPause)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+	case <-d.link.News():
+		clear(due)
+	}
+	return true
+}
+
+func (d *device) period(log string) uint32 {
+	for _, l := range d.Manifest.Logs {
+		if l.Name == log {
+			return l.Period
+		}
+	}
+	return 0
+}
+
+// report logs the first failure of a row as a warning and the rest for those who look closely.
+func (d *device) report(what string, err error, failures int) {
+	if failures == 1 {
+		d.node.log.Warn("device does not serve its home node", "service", d.Service, "name", d.Name, "for", what, "error", err)
+		return
+	}
+	d.node.log.Debug("device still does not serve its home node", "service", d.Service, "for", what, "failures", failures, "error", err)
+}
+
+// Devices lists the devices that this node is home to.
+func (n *Node) Devices(context.Context) ([]api.Device, error) {
+	var out []api.Device
+	for _, d := range n.deviceList() {
+		out = append(out, d.describe())
+	}
+	return out, nil
+}
+
+func (d *device) describe() api.Device {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := api.Device{
+		Service: d.Service.String(), Name: d.Name, Link: d.Link, Board: d.Manifest.Board, Firmware: d.Manifest.Firmware,
+		Claimed: d.Claimed, Reachable: d.problem == "" && !d.seen.IsZero(), Seen: d.seen, Problem: d.problem, Boot: d.boot, ClockSet: !d.clockSet.IsZero() && !d.noClock,
+	}
+	for _, l := range d.logs {
+		out.Logs = append(out.Logs, api.LogHead{Name: l.name, Head: api.HeadOf(l.log.Head())})
+	}
+	return out
+}

@@ -1,0 +1,44 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/dht"
+	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+// asAPIError gives the API's form of any error.
+func asAPIError(err error) *api.Error {
+	var e *api.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	e = &api.Error{Kind: api.Failed, Message: err.Error()}
+	var conflict *logstore.ConflictError
+	var corrupt *logstore.CorruptError
+	switch {
+	case errors.As(err, &conflict):
+		head := api.HeadOf(conflict.Head)
+		e.Head = &head
+		e.Action = "read the log, then append with the new head"
+	case errors.As(err, &corrupt):
+		e.Action = "restore the node's home from a backup, or read the log from another node that mirrors it"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, coap.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded):
+		e.Kind = api.Timeout
+	case errors.Is(err, home.ErrNotFound), errors.Is(err, dht.ErrNotFound), errors.Is(err, dht.ErrExpired),
+		errors.Is(err, coap.ErrLinkDown), errors.Is(err, logstore.ErrNotKept):
+		e.Kind = api.NotFound
+	case errors.Is(err, logstore.ErrTooLarge), errors.Is(err, logstore.ErrProducer), errors.Is(err, logstore.ErrKind):
+		e.Kind = api.Usage
+	case errors.Is(err, logstore.ErrStopped), errors.Is(err, syscall.ENOSPC), errors.Is(err, fs.ErrPermission):
+		e.Action = "see the node's log; nothing unacknowledged counts as stored"
+	}
+	return e
+}

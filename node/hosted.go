@@ -1,0 +1,302 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+// Answers of hosted services are bounded: a range holds what fits.
+const (
+	maxDatagramRange = 1000     // bytes of entries in an answer to the CoAP port
+	maxStreamRange   = 60 << 10 // bytes of entries in an answer to a stream
+	guardSlots       = 128      // sessions of one hosted service
+)
+
+// clock gives the time of the services that this node hosts: ticks since it started, and unix time.
+type clock struct{ start time.Time }
+
+func (c clock) now() capability.Now {
+	now := time.Now()
+	return capability.Now{Tick: uint32(now.Sub(c.start) / (100 * time.Millisecond)), Unix: uint32(now.Unix())}
+}
+
+// hosted answers for a service out of the log store: for the node's own service (direct), and in the name of a device for
+// the copies of its logs (mirror), to readers with a capability of the mirror branch.
+type hosted struct {
+	id       edgeistry.ServiceID
+	store    *logstore.Store
+	clock    clock
+	log      *slog.Logger
+	direct   *capability.Guard // nil: the device answers for itself
+	mirror   *capability.Guard
+	manifest func() edgeistry.Manifest
+	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
+}
+
+// newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
+func newGuard(key *home.ServiceKey, boot uint32, mirror bool) (*capability.Guard, error) {
+	cfg := capability.GuardConfig{
+		Hint:        key.ID.Hint(),
+		Epoch:       key.Epoch,
+		Boot:        boot,
+		Generations: key.Generations,
+		Slots:       guardSlots,
+		Mirror:      mirror,
+		EnableWait:  true,
+		BranchKey: func(branch, generation uint8) (capability.BranchKey, bool) {
+			if mirror && branch != capability.BranchMirror {
+				return capability.BranchKey{}, false
+			}
+			return key.EpochKey.Branch(key.Epoch, branch, generation), branch <= capability.BranchMirror
+		},
+	}
+	if _, err := rand.Read(cfg.CookieKey[:]); err != nil {
+		return nil, err
+	}
+	return capability.NewGuard(cfg)
+}
+
+// ServeCoAP answers one request.
+func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capability.Message) *capability.Message {
+	guard := s.direct
+	if capability.IsMirror(req) {
+		guard = s.mirror
+	}
+	if _, protected := req.Get(capability.OptionRequest); !protected {
+		return s.serveOpen(guard, req)
+	}
+	if guard == nil {
+		return capability.Refusal(capability.ReasonMalformed)
+	}
+	admission, answer := guard.Check(req, s.clock.now())
+	if admission == nil {
+		return answer
+	}
+	resp, reason := s.act(ctx, from, admission, req)
+	if reason != capability.ReasonNone {
+		return admission.Refuse(reason, s.clock.now())
+	}
+	return admission.Answer(resp, s.clock.now())
+}
+
+// serveOpen answers what needs no capability: the hello, and what the service offers.
+func (s *hosted) serveOpen(guard *capability.Guard, req *capability.Message) *capability.Message {
+	path := req.Path()
+	switch {
+	case path == "/h" && guard != nil:
+		return guard.AnswerHello(req, s.clock.now())
+	case path == "/.well-known/core" && req.Code == capability.CodeGET:
+		links, err := coap.EncodeLinks(s.manifest())
+		if err != nil {
+			s.log.Error("what the service offers cannot be shown", "service", s.id, "error", err)
+			return &capability.Message{Code: capability.CodeInternal}
+		}
+		m := &capability.Message{Code: capability.CodeContent, Payload: links}
+		m.AddUint(capability.OptionContentFormat, capability.ContentFormatLink)
+		return m
+	case path == "/k":
+		return capability.Refusal(capability.ReasonClaimClosed)
+	}
+	if _, reason := req.Target(); reason != capability.ReasonNone {
+		return capability.Refusal(reason)
+	}
+	return capability.Refusal(capability.ReasonNeedCapability)
+}
+
+// act does what an admitted request asks for.
+func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admission, req *capability.Message) (*capability.Message, capability.Reason) {
+	switch a.Operation {
+	case capability.Read, capability.Observe:
+		return s.read(ctx, from, a)
+	case capability.Append:
+		return s.append(ctx, a.Name, req.Payload)
+	case capability.Time:
+		if len(req.Payload) != 4 {
+			return nil, capability.ReasonMalformed
+		}
+		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone // a node has a clock of its own
+	case capability.Manage:
+		return s.manage(a, req.Payload)
+	default:
+		return nil, capability.ReasonNotFound
+	}
+}
+
+// manage moves a branch to a higher generation, which ends every capability and session of that branch.
+func (s *hosted) manage(a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
+	if s.direct == nil || s.bump == nil || a.Branch != capability.BranchOwner {
+		return nil, capability.ReasonMethod
+	}
+	if len(payload) != 2 || payload[0] > capability.BranchMirror {
+		return nil, capability.ReasonMalformed
+	}
+	branch, generation := payload[0], payload[1]
+	if generation <= s.direct.Generation(branch) {
+		return nil, capability.ReasonArgument
+	}
+	if err := s.bump(branch, generation); err != nil {
+		s.log.Error("generation is not kept", "service", s.id, "error", err)
+		return nil, capability.ReasonStorage
+	}
+	s.direct.SetGeneration(branch, generation)
+	if s.mirror != nil {
+		s.mirror.SetGeneration(branch, generation)
+	}
+	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
+}
+
+func (s *hosted) append(ctx context.Context, name string, payload []byte) (*capability.Message, capability.Reason) {
+	if s.direct == nil {
+		return nil, capability.ReasonMethod
+	}
+	l, err := s.store.Log(ctx, logstore.LogID{Service: s.id, Name: name})
+	if err != nil {
+		return nil, s.reason(name, err)
+	}
+	receipt, err := l.Append(ctx, logstore.AppendRequest{Payload: payload})
+	if err != nil {
+		return nil, s.reason(name, err)
+	}
+	body := binary.BigEndian.AppendUint32(nil, receipt.Place.Incarnation)
+	body = binary.BigEndian.AppendUint32(body, receipt.Place.Sequence)
+	return &capability.Message{Code: capability.CodeChanged, Payload: body}, capability.ReasonNone
+}
+
+// reason maps the log store's errors to the profile's.
+func (s *hosted) reason(name string, err error) capability.Reason {
+	switch {
+	case errors.Is(err, logstore.ErrNotKept):
+		return capability.ReasonNotKept
+	case errors.Is(err, logstore.ErrTooLarge):
+		return capability.ReasonTooLarge
+	case errors.Is(err, logstore.ErrKind):
+		return capability.ReasonMethod
+	default:
+		s.log.Warn("log cannot be used", "service", s.id, "log", name, "error", err)
+		return capability.ReasonStorage
+	}
+}
+
+func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admission) (*capability.Message, capability.Reason) {
+	id := logstore.LogID{Service: s.id, Name: a.Name}
+	if !s.store.Has(id) && !s.offers(a.Name) { // a stranger's name must not take room in the store
+		return nil, capability.ReasonNotFound
+	}
+	l, err := s.store.Log(ctx, id)
+	if err != nil {
+		return nil, s.reason(a.Name, err)
+	}
+	q := a.Query
+	if !q.HasFrom && !q.HasAfter && a.Operation == capability.Read {
+		return &capability.Message{Code: capability.CodeContent, Payload: coap.EncodeHead(l.Head())}, capability.ReasonNone
+	}
+	limit := maxStreamRange
+	if from.Datagram {
+		limit = maxDatagramRange
+	}
+	count := 255
+	if q.HasCount {
+		count = int(q.Count)
+	}
+	r, err := awaitRange(ctx, l, q, count, limit)
+	if err != nil {
+		return nil, s.reason(a.Name, err)
+	}
+	body, err := coap.EncodeRange(r)
+	if err != nil {
+		return nil, s.reason(a.Name, err)
+	}
+	return &capability.Message{Code: capability.CodeContent, Payload: body}, capability.ReasonNone
+}
+
+// offers says whether the service has a log of that name that may still be empty.
+func (s *hosted) offers(name string) bool {
+	return slices.ContainsFunc(s.manifest().Logs, func(l edgeistry.LogInfo) bool { return l.Name == name })
+}
+
+// awaitRange is readRange that waits for the first entry as long as the query asks for.
+func awaitRange(ctx context.Context, l *logstore.Log, q capability.Query, count, limit int) (coap.Range, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(q.Wait)*time.Second)
+	defer cancel()
+	for {
+		changed := l.Changed()
+		r, err := readRange(context.WithoutCancel(ctx), l, q, count, limit)
+		if err != nil || len(r.Entries) > 0 || q.Wait == 0 {
+			return r, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return r, nil
+		}
+	}
+}
+
+// readRange gives the entries that a query names, as many as fit in limit bytes but at least one.
+func readRange(ctx context.Context, l *logstore.Log, q capability.Query, count, limit int) (coap.Range, error) {
+	head := l.Head()
+	var entries []logstore.Entry
+	var err error
+	switch {
+	case q.HasFrom:
+		incarnation := head.Incarnation
+		if q.HasIncarnation {
+			incarnation = q.Incarnation
+		}
+		entries, err = l.Read(ctx, incarnation, q.From, count)
+	case q.HasAfter:
+		entries, err = l.After(ctx, q.After, count)
+	default: // an observation: from the head on
+		entries, err = l.Last(ctx, 1)
+	}
+	if err != nil {
+		return coap.Range{}, err
+	}
+	if len(entries) == 0 {
+		return coap.Range{Incarnation: head.Incarnation, First: head.Sequence + 1, Previous: head.Hash}, nil
+	}
+	first := entries[0]
+	r := coap.Range{Incarnation: first.Place.Incarnation, First: first.Place.Sequence, Previous: first.Prev}
+	size := 0
+	for i, e := range entries {
+		size += 2 + len(e.Payload)
+		if i > 0 && size > limit {
+			break
+		}
+		r.Entries = append(r.Entries, e.Payload)
+	}
+	return r, nil
+}
+
+// nextBoot counts the starts of this node, on disk before it is used: a session of an earlier start can never fit a later one.
+func nextBoot(ctx context.Context, store *logstore.Store) (uint32, error) {
+	const name = "node/boot"
+	var boot uint32
+	raw, err := store.Get(ctx, name)
+	switch {
+	case errors.Is(err, logstore.ErrNotFound):
+	case err != nil:
+		return 0, fmt.Errorf("count the start: %w", err)
+	case len(raw) != 4:
+		return 0, fmt.Errorf("count the start: record of %d bytes", len(raw))
+	default:
+		boot = binary.BigEndian.Uint32(raw)
+	}
+	boot++
+	if err := store.Put(ctx, name, binary.BigEndian.AppendUint32(nil, boot)); err != nil {
+		return 0, fmt.Errorf("count the start: %w", err)
+	}
+	return boot, nil
+}

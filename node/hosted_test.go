@@ -1,0 +1,126 @@
+package node
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+// TestHostedRefuses asks the node's own service for what it must not do.
+func TestHostedRefuses(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		method, path string
+		query        []string
+		plain        bool
+		payload      []byte
+		want         string
+		reason       capability.Reason
+	}{
+		{method: "GET", path: "/.well-known/core", plain: true, want: "2.05"},
+		{method: "GET", path: "/l/events", plain: true, want: "4.01", reason: capability.ReasonNeedCapability},
+		{method: "POST", path: "/k", plain: true, want: "4.03", reason: capability.ReasonClaimClosed},
+		{method: "POST", path: "/h", plain: true, payload: []byte("short"), want: "4.00", reason: capability.ReasonMalformed},
+		{method: "GET", path: "/l/nothing", want: "4.04", reason: capability.ReasonNotFound},
+		{method: "GET", path: "/l/events", want: "2.05"},
+		{method: "GET", path: "/l/events", query: []string{"s=1", "n=5"}, want: "2.05"},
+		{method: "GET", path: "/l/events", query: []string{"s=9"}, want: "4.04", reason: capability.ReasonNotKept},
+		{method: "GET", path: "/l/events", query: []string{"x=9"}, want: "4.02", reason: capability.ReasonBadOption},
+		{method: "POST", path: "/f/valve", want: "4.04", reason: capability.ReasonNotFound},
+		{method: "POST", path: "/t", payload: []byte{1}, want: "4.00", reason: capability.ReasonMalformed},
+		{method: "POST", path: "/g", payload: []byte{99, 1}, want: "4.00", reason: capability.ReasonMalformed},
+		{method: "POST", path: "/g", payload: []byte{3, 0}, want: "4.00", reason: capability.ReasonArgument},
+	} {
+		t.Run(fmt.Sprint(tt.method, tt.path, tt.query), func(t *testing.T) {
+			res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: tt.method, Path: tt.path, Query: tt.query, Payload: tt.payload, Plain: tt.plain})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.Code != tt.want || res.Reason != uint8(tt.reason) {
+				t.Errorf("answer %s reason %d (%s), want %s reason %d", res.Code, res.Reason, res.Message, tt.want, tt.reason)
+			}
+		})
+	}
+	if m := n.ownManifest(); len(m.Logs) != 1 || m.Board != nodeBoard {
+		t.Errorf("own manifest = %+v", m)
+	}
+}
+
+// TestGenerations revokes a branch of the node's own service: what was minted in it ends at once, and stays ended after a restart.
+func TestGenerations(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := newReader(h.OwnService())
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(c *api.Client) string {
+		res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "GET", Path: "/l/events", Capability: reader.Text()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.Code
+	}
+	if got := read(c); got != "2.05" {
+		t.Fatalf("reading before the revocation: %s", got)
+	}
+	res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "POST", Path: "/g", Payload: []byte{readerBranch, 1}})
+	if err != nil || !res.OK() {
+		t.Fatalf("raise the generation: %+v, %v", res, err)
+	}
+	if got := read(c); got != "4.03" {
+		t.Errorf("reading after the revocation: %s, want 4.03", got)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if h, err = home.Open(h.Dir()); err != nil {
+		t.Fatal(err)
+	}
+	_, c = startNode(t, h)
+	if got := read(c); got != "4.03" {
+		t.Errorf("reading after the restart: %s, want 4.03", got)
+	}
+}
+
+// TestRangeFits asks for many large entries: an answer holds what fits, in order, and the next one goes on.
+func TestRangeFits(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	const entries, size = 5, 30_000
+	for i := range entries {
+		if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte(strings.Repeat(fmt.Sprint(i), size))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l, err := n.logOf(t.Context(), h.OwnService().ID, "events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ limit, want int }{{maxStreamRange, 2}, {maxDatagramRange, 1}} {
+		r, err := readRange(t.Context(), l, capability.Query{HasFrom: true, From: 1}, 255, tt.limit)
+		if err != nil || len(r.Entries) != tt.want || r.First != 1 {
+			t.Errorf("range of at most %d bytes has %d entries from %d, %v; want %d", tt.limit, len(r.Entries), r.First, err, tt.want)
+		}
+	}
+	r, err := c.Read(t.Context(), api.ReadRequest{Log: "events", Capability: home.OwnCapability, From: 1})
+	if err != nil || len(r.Entries) != entries {
+		t.Fatalf("reading all by requests gave %d entries, %v", len(r.Entries), err)
+	}
+	for i, e := range r.Entries {
+		if e.Sequence != uint32(i+1) || e.Payload[0] != byte('0'+i) {
+			t.Errorf("entry %d is %d with %q", i, e.Sequence, e.Payload[:1])
+		}
+	}
+}

@@ -1,0 +1,303 @@
+package node
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/node/api"
+)
+
+const (
+	defaultEntries = 10
+	maxEntries     = 10_000
+	tailBatch      = 64
+	tailWait       = 20               // seconds that another node may let a reader wait for news
+	tailIdle       = 30 * time.Second // after which a quiet stream gets an empty line, so that a gone reader shows
+)
+
+// Append appends to a log: of the node's own service directly, of another by a request under a capability.
+func (n *Node) Append(ctx context.Context, r api.AppendRequest) (*api.Receipt, error) {
+	id, err := n.service(r.Service)
+	if err != nil {
+		return nil, err
+	}
+	if id != n.home.OwnService().ID || r.Capability != "" {
+		return n.appendThere(ctx, id, r)
+	}
+	l, err := n.logOf(ctx, id, r.Log)
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := l.Append(ctx, logstore.AppendRequest{Producer: r.Producer, ProducerSeq: r.ProducerSeq, Payload: r.Payload, Expect: r.Expect})
+	if err != nil {
+		return nil, err
+	}
+	return &api.Receipt{Incarnation: receipt.Place.Incarnation, Sequence: receipt.Place.Sequence, Hash: hex.EncodeToString(receipt.Hash[:])}, nil
+}
+
+func (n *Node) appendThere(ctx context.Context, id edgeistry.ServiceID, r api.AppendRequest) (*api.Receipt, error) {
+	if r.Producer != "" || r.Expect != nil {
+		return nil, api.Errorf(api.Usage, "producer and expect work on logs of the node's own service only")
+	}
+	res, err := n.Call(ctx, api.CallRequest{Service: id.String(), Method: "POST", Path: "/l/" + r.Log, Payload: r.Payload, Capability: r.Capability})
+	if err != nil {
+		return nil, err
+	}
+	if err := res.Err(); err != nil {
+		return nil, err
+	}
+	if len(res.Payload) != 8 {
+		return nil, api.Errorf(api.Failed, "the receipt has %d bytes, want 8", len(res.Payload))
+	}
+	return &api.Receipt{Incarnation: binary.BigEndian.Uint32(res.Payload), Sequence: binary.BigEndian.Uint32(res.Payload[4:])}, nil
+}
+
+// source is where a log is read from: this node's store, or a service.
+type source struct {
+	node   *Node
+	id     edgeistry.ServiceID
+	name   string
+	local  *logstore.Log // nil: ask the service
+	with   chosen
+	mirror bool
+	by     string
+}
+
+// sourceOf decides how a log is read: from the store if it is the node's own, or a copy of another node's; the logs of a device that
+// this node is home to from the copy if the mirror was asked for, or to be followed; else by requests.
+func (n *Node) sourceOf(ctx context.Context, r api.ReadRequest, follow bool) (*source, error) {
+	id, err := n.service(r.Service)
+	if err != nil {
+		return nil, err
+	}
+	if err := edgeistry.CheckName(r.Log); err != nil {
+		return nil, api.Errorf(api.Usage, "%v", err)
+	}
+	if r.Count < 0 || r.Last < 0 || r.Count > maxEntries || r.Last > maxEntries {
+		return nil, api.Errorf(api.Usage, "count and last must be 0 to %d", maxEntries)
+	}
+	if r.Last > 0 && (r.From > 0 || r.Count > 0) {
+		return nil, api.Errorf(api.Usage, "last excludes from and count")
+	}
+	s := &source{node: n, id: id, name: r.Log, mirror: r.Mirror}
+	logID := logstore.LogID{Service: id, Name: r.Log}
+	own := id == n.home.OwnService().ID
+	if r.Capability == "" && (own || ((r.Mirror || follow) && n.offers(id, r.Log)) || n.pulled(logID)) {
+		if own && !n.store.Has(logID) && !n.awaited(logID) {
+			return nil, api.Errorf(api.NotFound, "the node has no log %q yet; an append makes it", r.Log)
+		}
+		s.by = "this node"
+		s.local, err = n.logOf(ctx, id, r.Log)
+		return s, err
+	}
+	if s.with, err = n.choose(r.Capability, id, r.Mirror); err != nil {
+		return nil, err
+	}
+	s.mirror = s.mirror || s.with.Header.Branch == capability.BranchMirror
+	switch {
+	case s.mirror:
+		s.by = "mirror"
+	case n.isNodeService(id):
+		s.by = "node"
+	default:
+		s.by = "device"
+	}
+	return s, nil
+}
+
+// offers says whether a device of this node has a log of that name.
+func (n *Node) offers(id edgeistry.ServiceID, log string) bool {
+	d := n.device(id)
+	return d != nil && slices.ContainsFunc(d.Manifest.Logs, func(l edgeistry.LogInfo) bool { return l.Name == log })
+}
+
+// awaited says whether a function will write the log.
+func (n *Node) awaited(id logstore.LogID) bool {
+	for _, f := range n.functions.List() {
+		if f.To == id {
+			return true
+		}
+	}
+	return false
+}
+
+// Read reads a log.
+func (n *Node) Read(ctx context.Context, r api.ReadRequest) (*api.ReadResult, error) {
+	s, err := n.sourceOf(ctx, r, false)
+	if err != nil {
+		return nil, err
+	}
+	head, err := s.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &api.ReadResult{Service: s.id.String(), Log: s.name, Head: api.HeadOf(head), By: s.by}
+	entries, err := s.read(ctx, r, head)
+	if err != nil {
+		return nil, err
+	}
+	out.Entries = notNil(entries)
+	return out, nil
+}
+
+func (s *source) head(ctx context.Context) (edgeistry.Head, error) {
+	if s.local != nil {
+		return s.local.Head(), nil
+	}
+	res, err := s.ask(ctx, capability.Query{})
+	if err != nil {
+		return edgeistry.Head{}, err
+	}
+	return coap.DecodeHead(res)
+}
+
+// ask makes one read request and gives the proven payload.
+func (s *source) ask(ctx context.Context, q capability.Query) ([]byte, error) {
+	m := &capability.Message{Code: capability.CodeGET}
+	if err := m.SetPath("/l/" + s.name); err != nil {
+		return nil, api.Errorf(api.Usage, "%v", err)
+	}
+	m.SetQuery(q)
+	n := s.node
+	began := time.Now()
+	res, err := n.caller.Call(ctx, n.via(), s.with.Capability, coap.Request{Message: m, Mirror: s.mirror})
+	if err == nil {
+		return res.Response.Payload, nil
+	}
+	if res == nil {
+		out, err := n.callFailed(s.id, err, time.Since(began))
+		if err != nil {
+			return nil, err
+		}
+		return nil, out.Err()
+	}
+	return nil, n.callResult(s.id, s.with, res, err).Err()
+}
+
+// read gives the entries that a request names.
+func (s *source) read(ctx context.Context, r api.ReadRequest, head edgeistry.Head) ([]api.Entry, error) {
+	if r.From == 0 && r.Count == 0 && r.Incarnation == 0 {
+		return s.last(ctx, r.Last, head)
+	}
+	incarnation, from, count := r.Incarnation, max(r.From, 1), r.Count
+	if incarnation == 0 {
+		incarnation = head.Incarnation
+	}
+	if r.From == 0 && incarnation == head.Incarnation {
+		from = max(head.Oldest, 1)
+	}
+	if count == 0 {
+		count = defaultEntries
+		if r.From > 0 {
+			count = maxEntries
+		}
+	}
+	var out []api.Entry
+	for len(out) < count {
+		part, err := s.part(ctx, incarnation, from, count-len(out), r.Incarnation != 0)
+		if err != nil {
+			if len(out) > 0 && errors.Is(err, logstore.ErrNotKept) {
+				return out, nil // a gap: the rest is asked for on its own
+			}
+			return nil, err
+		}
+		if len(part) == 0 {
+			return out, nil
+		}
+		out = append(out, part...)
+		from = part[len(part)-1].Sequence + 1
+		if from == 0 || (incarnation == head.Incarnation && from > head.Sequence) {
+			return out, nil
+		}
+	}
+	return out, nil
+}
+
+// last gives the newest n entries.
+func (s *source) last(ctx context.Context, n int, head edgeistry.Head) ([]api.Entry, error) {
+	if n == 0 {
+		n = defaultEntries
+	}
+	if s.local != nil {
+		entries, err := s.local.Last(ctx, n)
+		return s.stored(entries), err
+	}
+	if head.Sequence == 0 {
+		return nil, nil
+	}
+	from := max(int64(head.Sequence)-int64(n)+1, int64(head.Oldest), 1)
+	return s.read(ctx, api.ReadRequest{From: uint32(from), Count: int(int64(head.Sequence) - from + 1)}, head)
+}
+
+// part gives up to n entries of one incarnation from a sequence on.
+func (s *source) part(ctx context.Context, incarnation, from uint32, n int, named bool) ([]api.Entry, error) {
+	if s.local != nil {
+		entries, err := s.local.Read(ctx, incarnation, from, min(n, tailBatch))
+		return s.stored(entries), err
+	}
+	q := capability.Query{HasFrom: true, From: from, HasCount: true, Count: uint8(min(n, 255))}
+	if named {
+		q.HasIncarnation, q.Incarnation = true, incarnation
+	}
+	raw, err := s.ask(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return s.entries(raw)
+}
+
+// after gives what follows a place. A service is asked to wait for it.
+func (s *source) after(ctx context.Context, p edgeistry.Place) ([]api.Entry, error) {
+	if s.local != nil {
+		entries, err := s.local.After(ctx, p, tailBatch)
+		return s.stored(entries), err
+	}
+	q := capability.Query{HasAfter: true, After: p}
+	if s.by != "device" {
+		q.Wait = tailWait
+	}
+	raw, err := s.ask(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	return s.entries(raw)
+}
+
+// entries chains what a service gave: the hashes are computed here.
+func (s *source) entries(raw []byte) ([]api.Entry, error) {
+	r, err := coap.DecodeRange(raw)
+	if err != nil {
+		return nil, err
+	}
+	var out []api.Entry
+	prev := r.Previous
+	for i, payload := range r.Entries {
+		at := edgeistry.Place{Incarnation: r.Incarnation, Sequence: r.First + uint32(i)}
+		hash := edgeistry.ChainHash(s.id.Hint(), s.name, at, prev, payload)
+		out = append(out, api.Entry{
+			Incarnation: at.Incarnation, Sequence: at.Sequence, Prev: hex.EncodeToString(prev[:]), Hash: hex.EncodeToString(hash[:]), Payload: payload,
+		})
+		prev = hash
+	}
+	return out, nil
+}
+
+// stored gives the API's form of stored entries.
+func (s *source) stored(entries []logstore.Entry) []api.Entry {
+	var out []api.Entry
+	for _, e := range entries {
+		out = append(out, api.Entry{
+			Incarnation: e.Place.Incarnation, Sequence: e.Place.Sequence, Hash: hex.EncodeToString(e.Hash[:]), Prev: hex.EncodeToString(e.Prev[:]),
+			Stored: e.Stored, Gap: e.Gap, Producer: e.Producer, Payload: e.Payload,
+		})
+	}
+	return out
+}

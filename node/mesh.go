@@ -1,0 +1,299 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/node/api"
+)
+
+// Limits of the mesh's streams.
+const (
+	maxInFlight    = 64              // requests under way on one stream (docs/spec/wire.md, Limits)
+	maxPeerStreams = 4               // CoAP streams that one node may open to this one
+	maxStreams     = 512             // CoAP streams from all nodes
+	dialTimeout    = 8 * time.Second // to reach one home
+	exchangeTime   = 30 * time.Second
+)
+
+// mesh carries requests to other nodes and takes theirs. To each node it keeps one stream, opened with the first request and
+// again when it breaks: a new stream for each request would cost two to three times as much and meet limits.
+type mesh struct {
+	host    host.Host
+	handler coap.Handler
+	log     *slog.Logger
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	streams map[peer.ID]*outgoing
+	serving map[peer.ID]int
+	total   int
+}
+
+// outgoing is the stream to one node. Whoever holds dialing opens it.
+type outgoing struct {
+	dialing chan struct{}
+	mu      sync.Mutex
+	client  *coap.Client
+}
+
+func newMesh(h host.Host, handler coap.Handler, log *slog.Logger) *mesh {
+	m := &mesh{
+		host: h, handler: handler, log: log,
+		streams: make(map[peer.ID]*outgoing), serving: make(map[peer.ID]int),
+	}
+	m.ctx, m.cancel = context.WithCancel(context.Background())
+	return m
+}
+
+// serve starts to take streams.
+func (m *mesh) serve() { m.host.SetStreamHandler(coap.ProtocolID, m.accept) }
+
+// accept serves one stream until it ends. libp2p calls it in a goroutine of its own.
+func (m *mesh) accept(s network.Stream) {
+	p := s.Conn().RemotePeer()
+	if !m.enter(p) {
+		_ = s.Reset()
+		return
+	}
+	defer m.leave(p)
+	cfg := coap.StreamConfig{MaxInFlight: maxInFlight, Timeout: exchangeTime}
+	if err := coap.ServeConn(m.ctx, streamConn{s}, m.handler, coap.Source{Peer: p.String()}, cfg); err != nil {
+		m.log.Debug("stream ended", "peer", p, "error", err)
+	}
+}
+
+func (m *mesh) enter(p peer.ID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed || m.serving[p] >= maxPeerStreams || m.total >= maxStreams {
+		return false
+	}
+	m.serving[p]++
+	m.total++
+	m.wg.Add(1)
+	return true
+}
+
+func (m *mesh) leave(p peer.ID) {
+	m.mu.Lock()
+	m.total--
+	if m.serving[p]--; m.serving[p] == 0 {
+		delete(m.serving, p)
+	}
+	m.mu.Unlock()
+	m.wg.Done()
+}
+
+// close ends all streams and waits for their goroutines.
+func (m *mesh) close() {
+	m.host.RemoveStreamHandler(coap.ProtocolID)
+	m.mu.Lock()
+	m.closed = true
+	streams := m.streams
+	m.streams = make(map[peer.ID]*outgoing)
+	m.mu.Unlock()
+	m.cancel()
+	for _, o := range streams {
+		o.put(nil)
+	}
+	m.wg.Wait()
+}
+
+// via gives the way to a service whose homes are known: each request goes to the first home that can be reached.
+func (m *mesh) via(homes []peer.AddrInfo) coap.Doer {
+	return coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+		return m.do(ctx, homes, req)
+	})
+}
+
+func (m *mesh) do(ctx context.Context, homes []peer.AddrInfo, req *capability.Message) (*capability.Message, error) {
+	failed := &api.Error{Kind: api.NotFound, Message: "no home of the service can be reached"}
+	for _, home := range m.order(homes) {
+		if home.ID == m.host.ID() {
+			failed.Tried = append(failed.Tried, "this node: it is named as a home, but does not serve the service any more")
+			continue
+		}
+		resp, err := m.ask(ctx, home, req)
+		if err == nil {
+			return resp, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		failed.Tried = append(failed.Tried, fmt.Sprintf("%s: %v", home.ID, err))
+	}
+	if len(homes) == 0 {
+		failed.Message = "the service's record names no home"
+	}
+	note(ctx, failed)
+	return nil, failed
+}
+
+// order puts homes with a connection first; the rest keep their order.
+func (m *mesh) order(homes []peer.AddrInfo) []peer.AddrInfo {
+	rank := func(p peer.ID) int {
+		switch m.host.Network().Connectedness(p) {
+		case network.Connected:
+			return 0
+		case network.Limited:
+			return 1
+		default:
+			return 2
+		}
+	}
+	homes = slices.Clone(homes)
+	slices.SortStableFunc(homes, func(a, b peer.AddrInfo) int { return rank(a.ID) - rank(b.ID) })
+	return homes
+}
+
+// ask sends one request to one home. When the stream breaks under it the same bytes go out once more on a new stream: a protected
+// request that ran already is recognised by the service and not run again.
+func (m *mesh) ask(ctx context.Context, home peer.AddrInfo, req *capability.Message) (*capability.Message, error) {
+	for attempt := 0; ; attempt++ {
+		client, err := m.stream(ctx, home)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := client.Do(ctx, req)
+		if err == nil || attempt > 0 || ctx.Err() != nil || !errors.Is(err, coap.ErrClosed) {
+			return resp, err
+		}
+	}
+}
+
+// stream gives the open stream to a node, or opens one.
+func (m *mesh) stream(ctx context.Context, home peer.AddrInfo) (*coap.Client, error) {
+	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return nil, coap.ErrClosed
+	}
+	o := m.streams[home.ID]
+	if o == nil {
+		o = &outgoing{dialing: make(chan struct{}, 1)}
+		m.streams[home.ID] = o
+	}
+	m.mu.Unlock()
+	if c := o.open(); c != nil {
+		return c, nil
+	}
+	select {
+	case o.dialing <- struct{}{}:
+		defer func() { <-o.dialing }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if c := o.open(); c != nil {
+		return c, nil
+	}
+	return m.dial(ctx, home, o)
+}
+
+func (m *mesh) dial(ctx context.Context, home peer.AddrInfo, o *outgoing) (*coap.Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	// Without this a stream over a relayed connection waits for a direct one until its deadline.
+	ctx = network.WithAllowLimitedConn(ctx, coap.ProtocolID)
+	if s, ok := m.host.Network().(*swarm.Swarm); ok && m.host.Network().Connectedness(home.ID) == network.NotConnected {
+		s.Backoff().Clear(home.ID) // who asks now does not want to hear that it failed a while ago
+	}
+	if len(home.Addrs) > 0 {
+		m.host.Peerstore().AddAddrs(home.ID, home.Addrs, peerstore.TempAddrTTL)
+	}
+	s, err := m.host.NewStream(ctx, home.ID, coap.ProtocolID)
+	if err != nil {
+		return nil, fmt.Errorf("not reachable: %w", shortDialError(err))
+	}
+	c := coap.NewClient(streamConn{s}, coap.StreamConfig{MaxInFlight: maxInFlight, Timeout: exchangeTime})
+	m.mu.Lock()
+	closed := m.closed
+	if !closed {
+		o.put(c)
+	}
+	m.mu.Unlock()
+	if closed {
+		return nil, errors.Join(coap.ErrClosed, c.Close())
+	}
+	return c, nil
+}
+
+// open gives the stream if requests can be sent on it.
+func (o *outgoing) open() *coap.Client {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.client == nil || o.client.Err() != nil {
+		return nil
+	}
+	return o.client
+}
+
+// put puts another stream, or none, in the place of the present one, which ends.
+func (o *outgoing) put(c *coap.Client) {
+	o.mu.Lock()
+	old := o.client
+	o.client = c
+	o.mu.Unlock()
+	if old != nil {
+		_ = old.Close()
+	}
+}
+
+// shortDialError gives the cause of a failed dial in one line, without libp2p's repetitions.
+func shortDialError(err error) error {
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	text = dialWords.ReplaceAllString(text, "")
+	const most = 300
+	if len(text) > most {
+		text = text[:most] + "..."
+	}
+	return errors.New(text)
+}
+
+var dialWords = regexp.MustCompile(`failed to (open stream|dial)( \w+)?: |all dials failed |\* `)
+
+// streamConn makes a libp2p stream a net.Conn.
+type streamConn struct{ network.Stream }
+
+// Close also frees a Read that waits.
+func (c streamConn) Close() error {
+	_ = c.SetReadDeadline(time.Now())
+	return c.Stream.Close()
+}
+
+func (c streamConn) LocalAddr() net.Addr {
+	return streamAddr{c.Conn().LocalPeer(), c.Conn().LocalMultiaddr()}
+}
+
+func (c streamConn) RemoteAddr() net.Addr {
+	return streamAddr{c.Conn().RemotePeer(), c.Conn().RemoteMultiaddr()}
+}
+
+type streamAddr struct {
+	peer peer.ID
+	addr ma.Multiaddr
+}
+
+func (streamAddr) Network() string  { return "libp2p" }
+func (a streamAddr) String() string { return a.addr.String() + "/p2p/" + a.peer.String() }

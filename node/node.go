@@ -1,0 +1,374 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ipfs/go-datastore"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/dht"
+	"github.com/edgeistry/edgeistry/function"
+	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/proxy"
+	"github.com/edgeistry/edgeistry/relay"
+)
+
+// Config is what a node needs besides its home. The zero value works.
+type Config struct {
+	Version string
+	Logger  *slog.Logger // nil: slog.Default()
+	// Ready is called once, when the node is ready for the first time.
+	Ready func(*api.Status)
+}
+
+const (
+	closeTime = 15 * time.Second // for a clean stop
+	maxRelays = 8                // more have no room in a service record
+)
+
+// Node is a running node. Its methods, one for each endpoint of the HTTP API, may be used by many goroutines.
+type Node struct {
+	home    *home.Home
+	cfg     home.Config
+	version string
+	log     *slog.Logger
+	started time.Time
+	clock   clock
+	boot    uint32 // counts the starts of this node
+
+	lock      *home.Lock
+	closer    io.Closer // of the datastore
+	store     *logstore.Store
+	host      host.Host
+	registry  *dht.Registry
+	relaying  *relay.Service               // nil: this node does not relay
+	relayed   atomic.Pointer[relay.Client] // nil: it knows no relay and does not need one
+	caller    *coap.Caller
+	proxy     *proxy.Proxy
+	mesh      *mesh
+	own       *hosted
+	functions *function.Runtime
+	port      *proxy.Port // nil: no CoAP port
+	http      *httpServer
+	publisher *publisher
+
+	ctx    context.Context // ends when the node is told to stop
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	devices map[edgeistry.ServiceID]*device
+	pulls   map[logstore.LogID]*pull
+	closing bool
+	failure error // why the node stopped by itself
+	claims  sync.Mutex
+
+	readyMS  atomic.Uint64 // from start to ready, in microseconds; 0: not yet
+	stopOnce sync.Once
+	stopped  chan struct{} // closed when the node was told to stop, or failed
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// New takes the lock of a home and starts a node on it. ctx bounds the start only; Close ends the node.
+func New(ctx context.Context, h *home.Home, cfg Config) (_ *Node, err error) {
+	log := cfg.Logger
+	if log == nil {
+		log = slog.Default()
+	}
+	n := &Node{
+		home: h, cfg: h.Config(), version: cfg.Version, log: log, started: time.Now(),
+		devices: make(map[edgeistry.ServiceID]*device), pulls: make(map[logstore.LogID]*pull),
+		stopped: make(chan struct{}),
+	}
+	n.clock = clock{start: n.started}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.Close())
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		n.openStore, n.openMesh, n.openProxy, n.openServices, n.openFunctions, n.openPorts,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, fmt.Errorf("start node: %w", err)
+		}
+	}
+	n.spawn(n.publisher.run)
+	n.spawn(func(ctx context.Context) { n.awaitReady(ctx, cfg.Ready) })
+	return n, nil
+}
+
+// openStore takes the lock, the datastore and the number of this start.
+func (n *Node) openStore(ctx context.Context) error {
+	var err error
+	if n.lock, err = n.home.Lock(); err != nil {
+		return err
+	}
+	var ds datastore.Batching
+	if ds, n.closer, err = (logstore.PebbleConfig{Logger: n.log}).Open(n.home.DataDir()); err != nil {
+		return fmt.Errorf("%w; to do: restore %s from a backup, or move it away (its logs are then missing, keys and capabilities stay)", err, n.home.DataDir())
+	}
+	n.store, err = logstore.Open(ctx, ds, logstore.Config{Logger: n.log, Fatal: func(err error) {
+		n.fail(fmt.Errorf("the datastore cannot be written: %w; nothing unacknowledged counts as stored", err))
+	}})
+	if err != nil {
+		return err
+	}
+	if n.boot, err = nextBoot(ctx, n.store); err != nil {
+		return err
+	}
+	return n.openHost(ctx, ds)
+}
+
+// openHost starts the libp2p host and joins the mesh.
+func (n *Node) openHost(ctx context.Context, ds datastore.Batching) error {
+	announce, err := multiaddrs(n.cfg.Announce)
+	if err != nil {
+		return err
+	}
+	n.host, err = newHost(hostConfig{
+		Key: n.home.Identity(), Listen: n.cfg.Listen, Version: n.version,
+		Protocols: []protocol.ID{coap.ProtocolID, dht.ProtocolID(n.cfg.Mesh)},
+		HolePunch: true,
+		Extra: func() []ma.Multiaddr {
+			addrs := announce
+			if c := n.relayed.Load(); c != nil {
+				addrs = append(addrs[:len(addrs):len(addrs)], c.CircuitAddrs()...)
+			}
+			return addrs
+		},
+	})
+	if err != nil {
+		return err
+	}
+	n.registry, err = dht.New(ctx, n.host, dht.Config{
+		Mesh: n.cfg.Mesh, Datastore: ds, Seeds: n.cfg.SeedAddrs(), EnableMDNS: n.cfg.EnableMDNS, Logger: n.log,
+	})
+	return err
+}
+
+// openMesh starts to relay for others, and to be relayed. A node with listening addresses is relayed too where it knows relays: it
+// may stand behind a NAT without knowing, and others take the direct way where there is one.
+func (n *Node) openMesh(context.Context) error {
+	if len(n.cfg.Listen) > 0 && n.cfg.EnableRelayService {
+		limits := relay.DefaultLimits()
+		limits.Admit = n.registry.IsMember
+		var err error
+		if n.relaying, err = relay.NewService(n.host, limits); err != nil {
+			return err
+		}
+	}
+	relays := n.cfg.RelayAddrs()
+	if len(relays) == 0 && len(n.cfg.Listen) > 0 {
+		return nil
+	}
+	c, err := relay.NewClient(n.host, relay.ClientConfig{Relays: relays[:min(len(relays), maxRelays)], Logger: n.log})
+	if err != nil {
+		return err
+	}
+	n.relayed.Store(c)
+	return nil
+}
+
+// openProxy makes the one entry for requests, and connects it with the mesh in both directions.
+func (n *Node) openProxy(context.Context) error {
+	n.caller = coap.NewCaller(coap.CallerConfig{EnableCallRaw: n.cfg.EnableTestHooks})
+	var err error
+	if n.proxy, err = proxy.New(proxy.Config{Resolve: n.wayTo, Logger: n.log}); err != nil {
+		return err
+	}
+	n.mesh = newMesh(n.host, n.proxy, n.log)
+	return nil
+}
+
+// openServices hosts the node's own service and those of its devices, and only then lets the mesh in.
+func (n *Node) openServices(ctx context.Context) error {
+	key := n.home.OwnService()
+	direct, err := newGuard(key, n.boot, false)
+	if err != nil {
+		return err
+	}
+	mirror, err := newGuard(key, n.boot, true)
+	if err != nil {
+		return err
+	}
+	n.own = &hosted{
+		id: key.ID, store: n.store, clock: n.clock, log: n.log, direct: direct, mirror: mirror,
+		manifest: n.ownManifest, bump: n.home.BumpOwn,
+	}
+	if err := errors.Join(n.proxy.Host(key.ID, n.own), n.proxy.HostMirror(key.ID, n.own)); err != nil {
+		return err
+	}
+	if n.publisher, err = newPublisher(n); err != nil {
+		return err
+	}
+	if err := n.restoreDevices(ctx); err != nil {
+		return err
+	}
+	n.mesh.serve()
+	for _, d := range n.deviceList() {
+		n.follow(d)
+	}
+	return nil
+}
+
+// openFunctions resumes the pulls that functions read from, and the functions.
+func (n *Node) openFunctions(ctx context.Context) error {
+	if err := n.restorePulls(ctx); err != nil {
+		return err
+	}
+	var err error
+	n.functions, err = function.New(ctx, n.store, function.Config{Logger: n.log})
+	return err
+}
+
+// openPorts opens the CoAP port and the HTTP API, and says in the home where the API is.
+func (n *Node) openPorts(context.Context) error {
+	var err error
+	if n.cfg.CoAPListen != "" {
+		if n.port, err = n.proxy.ListenUDP(n.cfg.CoAPListen); err != nil {
+			return fmt.Errorf("%w; choose another coap_listen in config.yaml", err)
+		}
+	}
+	l, err := listenHTTP(n.cfg.APIListen)
+	if err != nil {
+		return err
+	}
+	if n.http, err = serveHTTP(n.ctx, n, l, n.log); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	return n.home.SaveEndpoint(home.Endpoint{Address: n.http.address(), Token: n.http.token, PID: os.Getpid()})
+}
+
+// spawn runs f until the node stops; Close waits for it.
+func (n *Node) spawn(f func(context.Context)) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closing {
+		return false
+	}
+	n.wg.Go(func() { f(n.ctx) })
+	return true
+}
+
+// fail stops the node because it cannot go on. The first cause counts.
+func (n *Node) fail(err error) {
+	n.mu.Lock()
+	if n.failure == nil {
+		n.failure = err
+	}
+	n.mu.Unlock()
+	n.RequestStop()
+}
+
+// RequestStop tells whoever runs the node to close it. It does not wait.
+func (n *Node) RequestStop() { n.stopOnce.Do(func() { close(n.stopped) }) }
+
+// Stopped is closed when the node was told to stop or cannot go on; Err says which.
+func (n *Node) Stopped() <-chan struct{} { return n.stopped }
+
+// Err says why the node stopped by itself; nil if it did not.
+func (n *Node) Err() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.failure
+}
+
+// Close stops the node and waits for everything it started, in reverse order of the start. It may be called twice.
+func (n *Node) Close() error {
+	n.closeOnce.Do(func() { n.closeErr = n.closeAll() })
+	return n.closeErr
+}
+
+func (n *Node) closeAll() error {
+	var errs []error
+	closeIf := func(ok bool, f func() error) {
+		if ok {
+			errs = append(errs, f())
+		}
+	}
+	n.mu.Lock()
+	n.closing = true
+	devices, pulls := n.devices, n.pulls
+	n.mu.Unlock()
+	n.RequestStop()
+	n.cancel() // streams and waiting requests end
+	if n.http != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		errs = append(errs, n.http.close(ctx), n.home.RemoveEndpoint())
+		cancel()
+	}
+	closeIf(n.port != nil, func() error { return n.port.Close() })
+	for _, d := range devices {
+		errs = append(errs, d.link.Close()) // what waits for a device ends
+	}
+	for _, p := range pulls {
+		p.cancel()
+	}
+	closeIf(n.mesh != nil, func() error { n.mesh.close(); return nil })
+	n.wg.Wait()
+	closeIf(n.functions != nil, func() error { return n.functions.Close() })
+	closeIf(n.proxy != nil, func() error { return n.proxy.Close() })
+	if c := n.relayed.Load(); c != nil {
+		errs = append(errs, c.Close())
+	}
+	closeIf(n.relaying != nil, func() error { return n.relaying.Close() })
+	closeIf(n.registry != nil, func() error { return n.registry.Close() })
+	closeIf(n.host != nil, func() error { return n.host.Close() })
+	closeIf(n.store != nil, func() error { return n.store.Close() })
+	closeIf(n.closer != nil, func() error { return n.closer.Close() })
+	closeIf(n.lock != nil, func() error { return n.lock.Close() })
+	return errors.Join(errs...)
+}
+
+// Run starts a node and runs it until ctx ends, the API asks it to stop, or it cannot go on. A stop by ctx or by the API is
+// no error. The stop itself is bounded.
+func Run(ctx context.Context, h *home.Home, cfg Config) error {
+	n, err := New(ctx, h, cfg)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-n.Stopped():
+	}
+	done := make(chan error, 1)
+	go func() { done <- n.Close() }()
+	t := time.NewTimer(closeTime)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return errors.Join(n.Err(), err)
+	case <-t.C:
+		return errors.Join(n.Err(), fmt.Errorf("the node did not stop within %v and is cut off; nothing acknowledged is lost", closeTime))
+	}
+}
+
+func multiaddrs(texts []string) ([]ma.Multiaddr, error) {
+	var out []ma.Multiaddr
+	for _, t := range texts {
+		a, err := ma.NewMultiaddr(t)
+		if err != nil {
+			return nil, fmt.Errorf("address %q: %w", t, err)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}

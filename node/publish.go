@@ -1,0 +1,168 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/event"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/host/eventbus"
+	ma "github.com/multiformats/go-multiaddr"
+	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/dht"
+	"github.com/edgeistry/edgeistry/node/home"
+)
+
+// nodeBoard is what the manifest of a node's own service names as its board.
+const nodeBoard = "node"
+
+const (
+	publishSettle = 300 * time.Millisecond // after a change of addresses, before records name the new ones
+	publishTime   = 15 * time.Second       // for one record
+	publishRetry  = 5 * time.Second
+	offerCheck    = 5 * time.Second // how often a node looks whether its own service offers other logs than it published
+)
+
+// publisher keeps the records of this node's services published: at the start, at a third of their validity, and when the node's
+// addresses or its own logs change.
+type publisher struct {
+	node   *Node
+	events event.Subscription
+	addrs  []ma.Multiaddr     // as published last
+	offer  edgeistry.Manifest // of the node's own service, as published last
+}
+
+func newPublisher(n *Node) (*publisher, error) {
+	events, err := n.host.EventBus().Subscribe(new(event.EvtLocalAddressesUpdated), eventbus.Name("edgeistry publisher"))
+	if err != nil {
+		return nil, fmt.Errorf("watch addresses: %w", err)
+	}
+	return &publisher{node: n, events: events}, nil
+}
+
+// run publishes until ctx ends.
+func (p *publisher) run(ctx context.Context) {
+	defer p.events.Close()
+	every := p.node.cfg.RecordValidity / 3
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	look := time.NewTicker(offerCheck)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+			if slices.Equal(p.offer.Logs, p.node.manifestOf(p.node.home.OwnService().ID).Logs) {
+				continue
+			}
+		case <-p.events.Out():
+			if slices.EqualFunc(p.addrs, p.node.publicAddrs(), ma.Multiaddr.Equal) {
+				continue
+			}
+			timer.Reset(publishSettle)
+			continue
+		case <-timer.C:
+		}
+		if p.all(ctx) {
+			timer.Reset(every)
+		} else {
+			timer.Reset(min(every, publishRetry))
+		}
+	}
+}
+
+// all publishes every record; false if one failed.
+func (p *publisher) all(ctx context.Context) bool {
+	p.addrs = p.node.publicAddrs()
+	p.offer = p.node.manifestOf(p.node.home.OwnService().ID)
+	ok := true
+	keys, err := p.node.publishedKeys()
+	if err != nil {
+		p.node.log.Error("services are not published", "error", err)
+		return false
+	}
+	for _, k := range keys {
+		if _, err := p.node.publish(ctx, k); err != nil && ctx.Err() == nil {
+			p.node.log.Warn("service is not published", "service", k.ID, "error", err)
+			ok = false
+		}
+	}
+	return ok
+}
+
+// publishedKeys gives the keys of the services that this node speaks for: its own and its devices'.
+func (n *Node) publishedKeys() ([]*home.ServiceKey, error) {
+	keys := []*home.ServiceKey{n.home.OwnService()}
+	var bad error
+	for _, d := range n.deviceList() {
+		k, err := n.home.ServiceKey(d.Service)
+		if err != nil {
+			bad = errors.Join(bad, err)
+			continue
+		}
+		keys = append(keys, k)
+	}
+	if len(keys) == 1 && bad != nil {
+		return keys, bad
+	}
+	return keys, nil
+}
+
+// publish puts the present record of a service into the registry and says how many other nodes stored it.
+func (n *Node) publish(ctx context.Context, k *home.ServiceKey) (acks int, err error) {
+	private, err := k.Private()
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	now := time.Now()
+	return n.registry.Publish(ctx, private, dht.Record{
+		Service:   k.ID,
+		NotBefore: now,
+		Expiry:    now.Add(n.cfg.RecordValidity),
+		Homes:     []peer.AddrInfo{{ID: n.host.ID(), Addrs: n.publicAddrs()}},
+		Manifest:  n.manifestOf(k.ID),
+	})
+}
+
+// manifestOf gives what a service of this node offers, within the limits of a record.
+func (n *Node) manifestOf(id edgeistry.ServiceID) edgeistry.Manifest {
+	if d := n.device(id); d != nil {
+		m := d.Manifest
+		m.Logs = m.Logs[:min(len(m.Logs), dht.MaxLogs)]
+		m.Functions = m.Functions[:min(len(m.Functions), dht.MaxFuncs)]
+		return m
+	}
+	m := n.ownManifest()
+	m.Logs = m.Logs[:min(len(m.Logs), dht.MaxLogs)]
+	return m
+}
+
+// publicAddrs gives the addresses that records name: relayed ones, and direct ones without loopback unless there are no
+// others, at most as many as a record may hold.
+func (n *Node) publicAddrs() []ma.Multiaddr {
+	var circuit, direct, loopback []ma.Multiaddr
+	for _, a := range n.host.Addrs() {
+		_, err := a.ValueForProtocol(ma.P_CIRCUIT)
+		switch {
+		case err == nil:
+			circuit = append(circuit, a)
+		case manet.IsIPLoopback(a):
+			loopback = append(loopback, a)
+		default:
+			direct = append(direct, a)
+		}
+	}
+	if len(direct) == 0 {
+		direct = loopback
+	}
+	all := append(direct, circuit...)
+	return all[:min(len(all), dht.MaxAddrs)]
+}
