@@ -12,14 +12,15 @@ CROSS       := linux/amd64 linux/arm64 linux/arm/7 darwin/arm64 windows/amd64
 # Debian packages. demo: what the main job needs beyond Go. test: what the checks need on top.
 PKGS_DEMO   := gcc libc6-dev make gcc-avr avr-libc libsimavr-dev libelf-dev
 PKGS_TEST   := $(PKGS_DEMO) libcoap3-bin
-PKGS_FUZZ   := $(PKGS_TEST) clang libclang-rt-14-dev
+PKGS_LINT   := $(PKGS_DEMO) clang
+PKGS_FUZZ   := $(PKGS_LINT) libclang-rt-14-dev lld
 
 # One set of flags for build, vet, staticcheck and tests, so that the dependencies are compiled once; the race detector needs cgo.
 export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e size fuzz torture build firmware cross clean deps-go deps-demo deps-test deps-fuzz wasm
+.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e size fuzz torture build firmware cross clean deps-go deps-demo deps-test deps-lint deps-fuzz wasm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,15 +38,16 @@ test-race: deps-go
 	CGO_ENABLED=1 $(GO) test -race -timeout 8m $$($(GO) list ./... | grep -v /e2e)
 
 test-c: deps-test
-	$(MAKE) -C firmware test
+	$(MAKE) --no-print-directory -C firmware test sim-test
 
 e2e: deps-test build firmware
 	$(GO) test -count=1 -timeout 8m ./e2e/...
 
-lint: deps-go ## gofumpt, vet, staticcheck; C warnings are errors in every firmware build
+lint: deps-lint ## gofumpt, vet, staticcheck; gcc, clang and avr-gcc warnings as errors
 	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
+	$(MAKE) --no-print-directory -C firmware lint
 
 bench: bench-node bench-e2e size ## every benchmark; tables here, figures in bench/out/
 
@@ -69,7 +71,7 @@ wasm: deps-fuzz ## rebuild the sample handlers in function/testdata
 	sh function/testdata/build.sh
 
 torture: deps-test build firmware ## hours: ten million datagrams, a thousand kills
-	EDGEISTRY_TORTURE=1 $(GO) test -count=1 -timeout 6h ./logstore/ ./function/ ./proxy/ ./e2e/...
+	EDGEISTRY_TORTURE=1 EDGEISTRY_TORTURE_ROUNDS=1000 $(GO) test -count=1 -timeout 6h ./logstore/ ./function/ ./proxy/ ./e2e/...
 
 build: deps-go ## build/edgeistry
 	$(GOBUILD) -o $(OUT)/edgeistry ./cmd/edgeistry
@@ -104,6 +106,9 @@ deps-demo: deps-go
 
 deps-test: deps-go
 	$(call install-packages,$(PKGS_TEST))
+
+deps-lint: deps-go
+	$(call install-packages,$(PKGS_LINT))
 
 deps-fuzz: deps-go
 	$(call install-packages,$(PKGS_FUZZ))

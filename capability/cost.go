@@ -2,22 +2,18 @@ package capability
 
 import "time"
 
-// What checking costs an ATmega328P at 16 MHz. A compression of SHA-256 in assembly takes 24.9 k cycles, and with
-// what an HMAC adds around it a quarter of the 105 k measured for a whole one.
+// What checking costs an ATmega328P at 16 MHz, from the firmware in its simulator (make -C firmware sim-cost): a compression of SHA-256
+// takes 23.9 k cycles, and with what an HMAC adds around it a quarter of the 102 k to 106 k of a whole one; the rest of an
+// exchange is parsing, policy and the answer.
 const (
 	AVRClockHz              = 16_000_000
 	AVRCyclesPerCompression = 26_350
+	AVRCyclesPerExchange    = 45_000
 )
 
-// hmacCompressions counts the compressions of SHA-256 in an HMAC: two for the padded key, unless they are kept,
-// one for the outer hash, and the message with its 9 bytes of padding in blocks of 64.
-func hmacCompressions(message int, keyKept bool) int {
-	n := 1 + (message+9+63)/64
-	if !keyKept {
-		n += 2
-	}
-	return n
-}
+// hmacCompressions counts the compressions of SHA-256 in an HMAC: two for the padded key, which the firmware does not keep, one
+// for the outer hash, and the message with its 9 bytes of padding in blocks of 64.
+func hmacCompressions(message int) int { return 3 + (message+9+63)/64 }
 
 // Cost says what a capability costs on the way and at a device of 8 bits.
 type Cost struct {
@@ -44,41 +40,41 @@ func optionBytes(value int) int {
 	return 4 + value // lengths of 13 to 268 need one byte more
 }
 
-// Cost computes the costs. Cycles are estimates: compressions counted, times AVRCyclesPerCompression.
+// Cost computes the costs. Cycles are estimates: compressions counted, times AVRCyclesPerCompression, and AVRCyclesPerExchange.
 func (c *Capability) Cost() Cost {
 	carried := len(c.Carried())
 	var k Cost
 	k.OpenBytes = optionBytes(openFixed+carried) + tokenBytes
 	k.OpenHMACs = 5 + len(c.Frames) // cookie, branch key, frames, session key, two tags
-	n := hmacCompressions(9+nonceSize+HeaderSize, false) + hmacCompressions(5, false)
+	n := hmacCompressions(9+nonceSize+HeaderSize) + hmacCompressions(5)
 	for i, f := range c.Frames {
 		length := 2 + len(f)
 		if i == 0 {
 			length += 1 + HeaderSize
 		}
-		n += hmacCompressions(length, false)
+		n += hmacCompressions(length)
 	}
-	n += hmacCompressions(1+nonceSize+cookieSize, false)
-	n += hmacCompressions(11+sampleCanonical+4+openFixed-openTagSize+carried, false)
-	n += hmacCompressions(1+4+4+openTagSize+4+1+sampleAnswer+4+6, true)
+	n += hmacCompressions(1 + nonceSize + cookieSize)
+	n += hmacCompressions(11 + sampleCanonical + 4 + openFixed - openTagSize + carried)
+	n += hmacCompressions(1 + 4 + 4 + openTagSize + 4 + 1 + sampleAnswer + 4 + 6)
 
 	value := sessionSize
 	if carried > keptCarried {
 		value = sessionFramesFixed + carried
 		k.RequestHMACs++ // the digest
 	}
-	request := hmacCompressions(11+sampleCanonical+4+value-tagSize, true) +
-		hmacCompressions(1+4+4+tagSize+4+1+sampleAnswer+4+6, true)
+	request := hmacCompressions(11+sampleCanonical+4+value-tagSize) +
+		hmacCompressions(1+4+4+tagSize+4+1+sampleAnswer+4+6)
 	if carried > keptCarried {
-		digest := hmacCompressions(2+carried, true)
+		digest := hmacCompressions(2 + carried)
 		n += digest
 		request += digest
 		k.OpenHMACs++
 	}
 	k.RequestBytes = optionBytes(value) + tokenBytes
 	k.RequestHMACs += 2
-	k.OpenCycles = n * AVRCyclesPerCompression
-	k.RequestCycles = request * AVRCyclesPerCompression
+	k.OpenCycles = n*AVRCyclesPerCompression + AVRCyclesPerExchange
+	k.RequestCycles = request*AVRCyclesPerCompression + AVRCyclesPerExchange
 	return k
 }
 

@@ -35,6 +35,7 @@ const (
 	ReasonNeedCapability Reason = 24
 	ReasonTime           Reason = 25
 	ReasonStorage        Reason = 26
+	ReasonWriteBudget    Reason = 27
 )
 
 type reasonInfo struct {
@@ -71,6 +72,7 @@ func (r Reason) info() (reasonInfo, bool) {
 		ReasonNeedCapability: {CodeUnauthorized, "this resource needs a capability"},
 		ReasonTime:           {CodeForbidden, "time refused: backwards, or too far forward"},
 		ReasonStorage:        {CodeInternal, "storage failed; nothing was acknowledged"},
+		ReasonWriteBudget:    {CodeUnavailable, "the log's write budget is spent for now"},
 	}
 	if int(r) >= len(table) {
 		return reasonInfo{}, false

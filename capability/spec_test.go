@@ -24,8 +24,8 @@ func specText(t *testing.T) string {
 // The reasons' codes are those of the table in the specification.
 func TestReasonsAreTheSpecs(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (\d)\.(\d\d) \| (?:yes|no|if protected) \|`).FindAllStringSubmatch(specText(t), -1)
-	if len(rows) != int(ReasonStorage) {
-		t.Fatalf("the specification has %d reasons, this package %d", len(rows), ReasonStorage)
+	if len(rows) != int(ReasonWriteBudget) {
+		t.Fatalf("the specification has %d reasons, this package %d", len(rows), ReasonWriteBudget)
 	}
 	for _, row := range rows {
 		n, _ := strconv.Atoi(row[1])

@@ -237,7 +237,7 @@ func testChain(t testing.TB, n int) *Capability {
 			{Operations: Read, Name: "temperature"},
 		}}),
 		mustFrame(t, FrameSpec{Limits: []Limit{{Type: TypeExpiry, Unix: 1_800_000_000}}}),
-		mustFrame(t, FrameSpec{Limits: []Limit{{Type: TypeHold, Hold: 50}}}),
+		mustFrame(t, FrameSpec{Limits: []Limit{{Type: TypeHold, Hold: 50}, {Type: TypeSalt, Salt: [4]byte{1, 2, 3, 4}}}}),
 	}
 	h := Header{Branch: 3, Epoch: 1, Generation: 2, Nonce: [4]byte{0xa1, 0xa2, 0xa3, 0xa4}}
 	c, err := Mint(testService(), testKey().Branch(1, 3, 2), h, frames[0])

@@ -264,8 +264,8 @@ func playDigest(t *testing.T, v *vectors) {
 	changed[len(changed)-1] = 255
 	s.step("a-frame-changed", k.request(6, s.now.Tick, 50, callMessage("valve", 1), changed), ReasonTag)
 
-	edge := func(salts int) *Capability { // header 12, empty frame 1, salts 5 each, length byte 1
-		f := FrameSpec{Limits: []Limit{{Type: TypeHold, Hold: 100}, {Type: TypeExpiry, Unix: 1_800_000_000}, {Type: TypeSalt}, {Type: TypeSalt}, {Type: TypeSalt}}}
+	edge := func(salts int) *Capability { // header 12, empty frame 1, holds 2 each, salts 5 each, length byte 1
+		f := FrameSpec{Limits: []Limit{{Type: TypeHold, Hold: 100}, {Type: TypeHold, Hold: 101}, {Type: TypeHold, Hold: 102}, {Type: TypeHold, Hold: 103}, {Type: TypeHold, Hold: 104}, {Type: TypeExpiry, Unix: 1_800_000_000}, {Type: TypeSalt}, {Type: TypeSalt}, {Type: TypeSalt}}}
 		for range salts {
 			f.Limits = append(f.Limits, Limit{Type: TypeSalt})
 		}

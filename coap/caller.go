@@ -17,10 +17,9 @@ import (
 
 // CallerConfig configures a Caller; zero values mean the defaults.
 type CallerConfig struct {
-	MaxSessions   int              // kept open; default 256, the least recently used goes first
-	Random        io.Reader        // default crypto/rand.Reader
-	Now           func() time.Time // default time.Now
-	EnableCallRaw bool             // keep each service's last request for CallRaw; for tests and demonstrations only
+	MaxSessions int              // kept open; default 256, the least recently used goes first
+	Random      io.Reader        // default crypto/rand.Reader
+	Now         func() time.Time // default time.Now
 }
 
 // Caller makes protected requests and keeps their sessions: one for each service, capability and mirror. It opens a
@@ -31,7 +30,6 @@ type Caller struct {
 	mu       sync.Mutex
 	sessions map[sessionKey]*list.Element // of *held
 	recent   *list.List
-	last     map[edgeistry.ServiceID]*sent
 }
 
 type sessionKey struct {
@@ -70,7 +68,6 @@ func NewCaller(cfg CallerConfig) *Caller {
 	}
 	return &Caller{
 		cfg: cfg, sessions: make(map[sessionKey]*list.Element), recent: list.New(),
-		last: make(map[edgeistry.ServiceID]*sent),
 	}
 }
 
@@ -169,7 +166,7 @@ func (c *Caller) pause(ctx context.Context, req Request, err error) bool {
 }
 
 // retries remembers what was tried again already.
-type retries struct{ session, stale, frames, gone bool }
+type retries struct{ session, room, stale, frames, gone bool }
 
 func first(done *bool) bool {
 	was := *done
@@ -193,8 +190,10 @@ func (r *retries) next(req Request, err error, opening bool) (retry, renew bool)
 		return false, false
 	}
 	switch denied.Reason {
-	case capability.ReasonCookie, capability.ReasonCookieUsed, capability.ReasonNoSession, capability.ReasonNoRoom:
+	case capability.ReasonCookie, capability.ReasonCookieUsed, capability.ReasonNoSession:
 		return first(&r.session), true
+	case capability.ReasonNoRoom: // the slots are others' for 2 s at least
+		return first(&r.room), true
 	case capability.ReasonTag: // the slot may belong to another session by now
 		return !opening && first(&r.session), !opening
 	case capability.ReasonNeedFrames:
@@ -267,7 +266,6 @@ func (c *Caller) once(ctx context.Context, via Doer, service edgeistry.ServiceID
 		m.Set(capability.OptionTrace, nil)
 	}
 	out := &sent{message: m, session: s, pending: pending, mirror: req.Mirror}
-	c.keep(service, out)
 	result, err := c.send(ctx, via, out)
 	if err != nil && result == nil && ctx.Err() == nil && !errors.Is(err, ErrTooLarge) {
 		result, err = c.send(ctx, via, out)
@@ -302,35 +300,6 @@ func (c *Caller) send(ctx context.Context, via Doer, out *sent) (*Result, error)
 	return result, nil
 }
 
-// CallRaw sends the last protected request to service once more, bit for bit but for what change does to it (nil:
-// nothing). It shows that the device tells a replayed and an altered request; it needs CallerConfig.EnableCallRaw.
-func (c *Caller) CallRaw(ctx context.Context, via Doer, service edgeistry.ServiceID, change func(*capability.Message)) (*Result, error) {
-	c.mu.Lock()
-	last := c.last[service]
-	c.mu.Unlock()
-	if last == nil {
-		return nil, fmt.Errorf("no request to %s is kept: %w", service, errors.ErrUnsupported)
-	}
-	again := *last
-	again.message = last.message.Clone()
-	if change != nil {
-		change(again.message)
-	}
-	return c.send(ctx, via, &again)
-}
-
-func (c *Caller) keep(service edgeistry.ServiceID, out *sent) {
-	if !c.cfg.EnableCallRaw {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, known := c.last[service]; !known && len(c.last) >= c.cfg.MaxSessions {
-		clear(c.last)
-	}
-	c.last[service] = out
-}
-
 // hold finds or makes the place of a session.
 func (c *Caller) hold(key sessionKey) *held {
 	c.mu.Lock()
@@ -353,7 +322,6 @@ func (c *Caller) hold(key sessionKey) *held {
 func (c *Caller) Forget(service edgeistry.ServiceID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.last, service)
 	for key, e := range c.sessions {
 		if key.service == service {
 			delete(c.sessions, key)

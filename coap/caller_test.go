@@ -332,32 +332,6 @@ func TestCallStale(t *testing.T) {
 	})
 }
 
-func TestCallRaw(t *testing.T) {
-	w, owner := greenhouse()
-	if _, err := coap.NewCaller(coap.CallerConfig{}).CallRaw(bounded(t), w, service, nil); err == nil {
-		t.Error("CallRaw works without being switched on")
-	}
-	c := coap.NewCaller(coap.CallerConfig{EnableCallRaw: true})
-	if _, err := c.Call(bounded(t), w, owner, call(t, 30)); err != nil {
-		t.Fatal(err)
-	}
-	if result, err := c.CallRaw(bounded(t), w, service, nil); err != nil || !result.Verdict.Tagged {
-		t.Errorf("replay: %+v, %v, want the stored answer", result, err)
-	}
-	var denied *coap.Denied
-	_, err := c.CallRaw(bounded(t), w, service, func(m *capability.Message) { m.Payload[0] ^= 1 })
-	if !errors.As(err, &denied) || denied.ByDevice || denied.Reason != capability.ReasonTag {
-		t.Errorf("flip: %v, want an untagged reason 6", err)
-	}
-	if moves, valve := w.device.Moves(); moves != 1 || valve != 30 {
-		t.Errorf("valve moved %d times to %d, want once to 30", moves, valve)
-	}
-	c.Forget(service)
-	if _, err := c.CallRaw(bounded(t), w, service, nil); err == nil {
-		t.Error("a forgotten request is kept")
-	}
-}
-
 func TestCallerIsBounded(t *testing.T) {
 	w, owner := greenhouse()
 	c := coap.NewCaller(coap.CallerConfig{MaxSessions: 2})

@@ -47,12 +47,12 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 		if c.Service != id || (c.Header.Branch == capability.BranchMirror) != mirror {
 			continue
 		}
-		if best.Capability == nil || (c.Header.Branch == capability.BranchOwner && best.Header.Branch != capability.BranchOwner) {
+		if best.Capability == nil || wider(c, best.Capability) {
 			best = chosen{c, e.Name}
 		}
 	}
 	if best.Capability == nil {
-		what, action := "", "edgeistry cap save, or --cap with an ecap1_ text"
+		what, action := "", "edgeistry cap import, or --cap with an ecap1_ text"
 		if mirror {
 			what, action = " of the mirror branch", "edgeistry cap mint --mirror at the service's owner"
 		}
@@ -63,6 +63,14 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 		return chosen{}, e
 	}
 	return best, nil
+}
+
+// wider guesses which of two capabilities for a service allows more: the owner's branch first, then the one that was narrowed fewer times.
+func wider(a, b *capability.Capability) bool {
+	if owner := a.Header.Branch == capability.BranchOwner; owner != (b.Header.Branch == capability.BranchOwner) {
+		return owner
+	}
+	return len(a.Frames) < len(b.Frames)
 }
 
 // fitting checks that a capability is for this service and way.

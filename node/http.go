@@ -124,7 +124,6 @@ func (s *httpServer) handler() http.Handler {
 	}))
 	mux.HandleFunc("POST /v1/call", body(maxSmallBody, n.Call))
 	mux.HandleFunc("POST /v1/ping", body(maxSmallBody, n.Ping))
-	mux.HandleFunc("POST /v1/replay", body(maxSmallBody, n.Replay))
 	mux.HandleFunc("POST /v1/logs/append", body(maxSmallBody, n.Append))
 	mux.HandleFunc("POST /v1/logs/read", body(maxSmallBody, n.Read))
 	mux.HandleFunc("POST /v1/logs/tail", stream(n.tailLines))

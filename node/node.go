@@ -125,7 +125,7 @@ func (n *Node) openStore(ctx context.Context) error {
 	if ds, n.closer, err = (logstore.PebbleConfig{Logger: n.log}).Open(n.home.DataDir()); err != nil {
 		return fmt.Errorf("%w; to do: restore %s from a backup, or move it away (its logs are then missing, keys and capabilities stay)", err, n.home.DataDir())
 	}
-	n.store, err = logstore.Open(ctx, ds, logstore.Config{Logger: n.log, Fatal: func(err error) {
+	n.store, err = logstore.Open(ctx, ds, logstore.Config{Logger: n.log, Witness: n.home.WitnessFile(), Fatal: func(err error) {
 		n.fail(fmt.Errorf("the datastore cannot be written: %w; nothing unacknowledged counts as stored", err))
 	}})
 	if err != nil {
@@ -189,7 +189,7 @@ func (n *Node) openMesh(context.Context) error {
 
 // openProxy makes the one entry for requests, and connects it with the mesh in both directions.
 func (n *Node) openProxy(context.Context) error {
-	n.caller = coap.NewCaller(coap.CallerConfig{EnableCallRaw: n.cfg.EnableTestHooks})
+	n.caller = coap.NewCaller(coap.CallerConfig{})
 	var err error
 	if n.proxy, err = proxy.New(proxy.Config{Resolve: n.wayTo, Logger: n.log}); err != nil {
 		return err

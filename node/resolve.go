@@ -69,6 +69,9 @@ func (n *Node) lookup(ctx context.Context, id edgeistry.ServiceID) (dht.Answer, 
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
 	a, err := n.registry.Lookup(ctx, id)
+	if err != nil && n.publishOwn(ctx, id) {
+		a, err = n.registry.Lookup(ctx, id)
+	}
 	if err == nil {
 		return a, nil
 	}
@@ -88,6 +91,19 @@ func (n *Node) lookup(ctx context.Context, id edgeistry.ServiceID) (dht.Answer, 
 		e.Action = "this node is connected to no other: edgeistry status"
 	}
 	return dht.Answer{}, e
+}
+
+// publishOwn publishes the record of a service that this node speaks for: just after a start it may be asked for before the publisher
+// has come to it.
+func (n *Node) publishOwn(ctx context.Context, id edgeistry.ServiceID) bool {
+	keys, _ := n.publishedKeys() // what cannot be read is reported by the publisher
+	for _, k := range keys {
+		if k.ID == id {
+			_, err := n.publish(ctx, k)
+			return err == nil
+		}
+	}
+	return false
 }
 
 // wayTo is proxy.Config.Resolve: the way to the home nodes of a service that is not here. A record seen a moment ago is used

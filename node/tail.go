@@ -25,7 +25,8 @@ func (n *Node) Tail(ctx context.Context, r api.ReadRequest, open func() error, g
 		}
 	}
 	at := head.Place
-	if r.Last > 0 || r.From > 0 || r.Count > 0 {
+	ahead := r.Incarnation == 0 && r.From > head.Sequence // named entries are still to come
+	if (r.Last > 0 || r.From > 0 || r.Count > 0) && !ahead {
 		entries, err := s.read(ctx, r, head)
 		if err != nil {
 			return err

@@ -94,7 +94,7 @@ func arrivals(ctx context.Context, m *harness.Mesh, service string, news func() 
 		return nil, err
 	}
 	to := "smoothed-" + service
-	if err := m.Cloud.CLI(ctx, "fn", "deploy", filepath.Join("function", "testdata", "smooth.wasm"), "--name", to, "--on", service+"/temperature", "--to", to, "--cap", name).Err(); err != nil {
+	if err := m.Cloud.CLI(ctx, "fn", "deploy", filepath.Join("function", "testdata", "smooth.wasm"), "--name", to, "--on", service+"/temperature", "--to", to, "--window", "4", "--cap", name).Err(); err != nil {
 		return nil, err
 	}
 	h, err := home.Open(m.Cloud.Home)

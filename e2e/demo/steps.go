@@ -278,30 +278,27 @@ func code(m []byte) string { return fmt.Sprintf("%d.%02d", m[1]>>5, m[1]&31) }
 
 // flow lets the log run to the cloud, where a function handles each entry.
 func (d *demo) flow(ctx context.Context) error {
-	d.out.title("The log flows to the cloud, where a WebAssembly function runs on each entry")
-	if _, err := d.show(ctx, d.mesh.Edge, 0, "cap", "mint", "shed", "--mirror", "--read", temperature, "--save", "shed/archive"); err != nil {
+	d.out.title("The chip's log flows to the cloud, where a WebAssembly function runs on each entry")
+	if _, err := d.show(ctx, d.mesh.Edge, 0, "cap", "mint", "greenhouse", "--mirror", "--read", temperature, "--save", "greenhouse/archive"); err != nil {
 		return err
 	}
-	r := d.mesh.Edge.CLI(ctx, "cap", "show", "shed/archive")
+	r := d.mesh.Edge.CLI(ctx, "cap", "show", "greenhouse/archive")
 	if err := r.Err(); err != nil {
 		return err
 	}
-	if err := d.mesh.Cloud.CLI(ctx, "cap", "import", "shed/archive", strings.TrimSpace(string(r.Stdout))).Err(); err != nil {
+	if err := d.mesh.Cloud.CLI(ctx, "cap", "import", "greenhouse/archive", strings.TrimSpace(string(r.Stdout))).Err(); err != nil {
 		return err
 	}
-	if _, err := d.show(ctx, d.mesh.Cloud, 0, "fn", "deploy", d.module(), "--on", "shed/temperature", "--to", "smoothed", "--window", "4", "--cap", "shed/archive"); err != nil {
+	if _, err := d.show(ctx, d.mesh.Cloud, 0, "fn", "deploy", d.module(), "--on", "greenhouse/temperature", "--to", "smoothed", "--window", "4", "--cap", "greenhouse/archive"); err != nil {
 		return err
 	}
 	err := harness.Until(ctx, 40*time.Second, func() error {
-		var in, out api.ReadResult
+		var out api.ReadResult
 		if err := d.mesh.Cloud.JSON(ctx, &out, "log", "read", "smoothed", "--last", "100"); err != nil {
 			return err
 		}
 		var functions []api.Function
 		if err := d.mesh.Cloud.JSON(ctx, &functions, "fn", "ls"); err != nil {
-			return err
-		}
-		if err := d.mesh.Edge.JSON(ctx, &in, "log", "read", "shed/temperature", "--last", "100"); err != nil {
 			return err
 		}
 		d.facts.CloudOutputs = len(out.Entries)
@@ -326,7 +323,7 @@ func (d *demo) kill(ctx context.Context) error {
 	d.out.title("The edge node is killed with -9, and comes back")
 	read := func() ([]api.Entry, error) {
 		var r api.ReadResult
-		err := d.mesh.Edge.JSON(ctx, &r, "log", "read", "shed/temperature", "--last", "200", "--mirror")
+		err := d.mesh.Edge.JSON(ctx, &r, "log", "read", "greenhouse/temperature", "--last", "200", "--mirror")
 		return r.Entries, err
 	}
 	before, err := read()
@@ -334,7 +331,7 @@ func (d *demo) kill(ctx context.Context) error {
 		return err
 	}
 	if len(before) == 0 {
-		return errors.New("the edge node keeps no entries of the shed's log")
+		return errors.New("the edge node keeps no entries of the chip's log")
 	}
 	d.out.command("edge", fmt.Sprintf("kill -9 %d      # %d entries kept, the newest is %d", d.mesh.Edge.Process().PID(), len(before), before[len(before)-1].Sequence))
 	if err := d.mesh.Edge.Process().Kill(); err != nil {

@@ -142,7 +142,7 @@ typedef struct edg_service {
 
 typedef struct edg_slot {
     uint8_t key[32];      /* session key */
-    uint8_t carried[44];  /* header and frames, or header and digest */
+    uint8_t carried[52];  /* header and frames of up to 40 bytes, or header and digest */
     uint8_t carried_len;  /* 0: slot is free; EDG_DIGEST: digest only */
     uint8_t cookie[4];    /* start of the MAC of the cookie that opened it */
     uint8_t tag[8];       /* of the newest request let through */

@@ -85,14 +85,6 @@ func (r *CallResult) Err() error {
 	return e
 }
 
-// ReplayRequest sends the last protected request of this node to a service again. Only with enable_test_hooks.
-type ReplayRequest struct {
-	Service string `json:"service"`
-	// Mode is "replay" (the same bytes), "flip" (one bit of the payload, or of the path if there is none, inverted) or
-	// "as_is" (the same bytes under a new message ID and token, as a proxy would that retransmits).
-	Mode string `json:"mode"`
-}
-
 // PayloadText shows a payload for people: its number if it has 1, 2 or 4 bytes, else base64.
 func PayloadText(p []byte) string {
 	switch len(p) {

@@ -137,11 +137,6 @@ func (c *Client) Call(ctx context.Context, req CallRequest) (*CallResult, error)
 	return post[CallResult](ctx, c, "/v1/call", req)
 }
 
-// Replay sends the last protected request again; only with enable_test_hooks.
-func (c *Client) Replay(ctx context.Context, req ReplayRequest) (*CallResult, error) {
-	return post[CallResult](ctx, c, "/v1/replay", req)
-}
-
 // Ping asks for the way to a node or to a service's home.
 func (c *Client) Ping(ctx context.Context, req PingRequest) (*PingResult, error) {
 	return post[PingResult](ctx, c, "/v1/ping", req)

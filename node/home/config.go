@@ -44,8 +44,6 @@ type Config struct {
 	RecordValidity time.Duration `yaml:"record_validity"`
 	// LogLevel is debug, info, warn or error.
 	LogLevel string `yaml:"log_level"`
-	// EnableTestHooks lets the HTTP API send a request again or with a flipped bit. For demonstrations and tests.
-	EnableTestHooks bool `yaml:"enable_test_hooks"`
 }
 
 // DefaultPort is the mesh port of a node, TCP and UDP.
@@ -251,6 +249,5 @@ func (c *Config) Format() []byte {
 	other("The shortest time between two reads of a device's log.", "mirror_interval", c.MirrorInterval)
 	other("How long a published record is valid; published again at a third of it.", "record_validity", c.RecordValidity)
 	str("debug, info, warn or error.", "log_level", c.LogLevel)
-	other("For demonstrations and tests: lets the API send a request again or with a flipped bit.", "enable_test_hooks", c.EnableTestHooks)
 	return b.Bytes()
 }

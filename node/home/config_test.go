@@ -13,7 +13,6 @@ func TestConfigRoundTrip(t *testing.T) {
 			c.Listen = nil
 			c.EnableMDNS = false
 			c.Seeds = []string{seed}
-			c.EnableTestHooks = true
 		},
 		func(c *Config) { c.CoAPListen = ""; c.Relays = []string{seed, seed2}; c.LogLevel = "debug" },
 	} {

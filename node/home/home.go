@@ -111,7 +111,7 @@ func initDir(dir string) error {
 	case err != nil:
 		return fmt.Errorf("init: %w", err)
 	}
-	ours := map[string]bool{"identity.key": true, "service.key": true, "config.yaml": true, "keystore": true, "keychain": true, "names": true, "devices": true, "claims": true, "data": true}
+	ours := map[string]bool{"identity.key": true, "service.key": true, "config.yaml": true, "keystore": true, "keychain": true, "names": true, "devices": true, "claims": true, "data": true, "witness": true}
 	for _, e := range entries {
 		if !ours[e.Name()] && !strings.HasPrefix(e.Name(), ".new-") {
 			return fmt.Errorf("init: %s holds %q, which is not of a home; use an empty directory", dir, e.Name())
@@ -186,6 +186,9 @@ func (h *Home) path(elem ...string) string { return filepath.Join(append([]strin
 
 // Dir gives the absolute path of the home.
 func (h *Home) Dir() string { return h.dir }
+
+// WitnessFile is the file, apart from the datastore, by which lost acknowledgements are noticed.
+func (h *Home) WitnessFile() string { return h.path("witness") }
 
 // DataDir gives the folder of the datastore.
 func (h *Home) DataDir() string { return h.path("data") }

@@ -1,0 +1,256 @@
+#include "caller.h"
+
+#include "check.h"
+
+static size_t put_option(uint8_t *p, uint16_t *last, uint16_t number, const void *value, size_t n)
+{
+    uint16_t delta = (uint16_t)(number - *last);
+    size_t at = 1;
+
+    *last = number;
+    p[0] = (uint8_t)((delta < 13 ? delta : delta < 269 ? 13 : 14) << 4);
+    p[0] |= (uint8_t)(n < 13 ? n : n < 269 ? 13 : 14);
+    if (delta >= 269) {
+        edg_store16(p + at, (uint16_t)(delta - 269));
+        at += 2;
+    } else if (delta >= 13) {
+        p[at++] = (uint8_t)(delta - 13);
+    }
+    if (n >= 269) {
+        edg_store16(p + at, (uint16_t)(n - 269));
+        at += 2;
+    } else if (n >= 13) {
+        p[at++] = (uint8_t)(n - 13);
+    }
+    memcpy(p + at, value, n);
+    return at + n;
+}
+
+void caller_init(caller *c, edg_device *dev, bench *board, const uint8_t ke[32], const uint8_t hint[4], uint8_t branch, uint8_t generation,
+                 const uint8_t *frames, uint8_t n)
+{
+    memset(c, 0, sizeof *c);
+    c->dev = dev;
+    c->board = board;
+    memcpy(c->ke, ke, 32);
+    memcpy(c->hint, hint, 4);
+    c->carried[0] = (uint8_t)(0x10 | branch);
+    memcpy(c->carried + 1, hint, 4);
+    c->carried[6] = 1; /* epoch */
+    c->carried[7] = generation;
+    if (branch != 0)
+        memset(c->carried + 8, 0xC0 + branch, 4);
+    memcpy(c->carried + 12, frames, n);
+    c->carried_len = (uint8_t)(12 + n);
+    c->hold = 100;
+    c->out_cap = 160;
+    c->link = EDG_LINK_LOCAL;
+}
+
+static size_t begin(caller *c, uint8_t code, const char *path, const char *query, uint16_t *last)
+{
+    size_t at = 4;
+
+    c->in[0] = 0x42;
+    c->in[1] = code;
+    edg_store16(c->in + 2, ++c->message_id);
+    c->in[at++] = 0xAB;
+    c->in[at++] = (uint8_t)c->message_id;
+    *last = 0;
+    while (*path == '/') {
+        const char *end = strchr(path + 1, '/');
+        size_t n = end != NULL ? (size_t)(end - path - 1) : strlen(path + 1);
+
+        at += put_option(c->in + at, last, EDG_OPT_URI_PATH, path + 1, n);
+        path += 1 + n;
+    }
+    while (query != NULL && *query != 0) {
+        const char *end = strchr(query, '&');
+        size_t n = end != NULL ? (size_t)(end - query) : strlen(query);
+
+        at += put_option(c->in + at, last, EDG_OPT_URI_QUERY, query, n);
+        query += end != NULL ? n + 1 : n;
+    }
+    return at;
+}
+
+static void end(caller *c, size_t at, const uint8_t *payload, size_t n)
+{
+    if (n > 0) {
+        c->in[at++] = 0xFF;
+        memcpy(c->in + at, payload, n);
+    }
+    c->in_len = at + n;
+}
+
+
+/* Checks the answer's form, and its tag if it has one. */
+static void read_answer(caller *c)
+{
+    edg_option o;
+    edg_coap request;
+    const uint8_t *proof = NULL;
+    uint8_t n, tag[32];
+
+    CHECK_EQ(edg_coap_parse(&c->answer, c->out, (uint16_t)c->out_len), EDG_OK);
+    c->code = c->answer.code;
+    c->tagged = 0;
+    edg_option_first(&o, c->answer.options, c->answer.options_len);
+    while (edg_option_next(&o) > 0)
+        if (o.number == EDG_OPT_RESPONSE)
+            proof = o.value;
+    if (proof == NULL)
+        return;
+    CHECK_EQ(edg_coap_parse(&request, c->in, (uint16_t)c->in_len), EDG_OK);
+    edg_option_first(&o, request.options, request.options_len);
+    while (edg_option_next(&o) > 0 && o.number != EDG_OPT_REQUEST) {
+    }
+    n = proof[0] == EDG_FORM_OPEN ? 16 : 8;
+    edg_mac_begin(&c->desk, c->ks, EDG_LABEL_RESPONSE);
+    edg_mac_put32(&c->desk, edg_load32(o.value + (o.value[0] == EDG_FORM_OPEN ? 26 : 2)));
+    edg_mac_put32(&c->desk, 0);
+    edg_mac_put(&c->desk, o.value + o.len - n, n);
+    edg_mac_put32(&c->desk, edg_load32(proof + 2));
+    edg_mac_put8(&c->desk, proof[1]);
+    edg_mac_message(&c->desk, c->answer.code, c->answer.options, c->answer.options_len, c->answer.payload, c->answer.payload_len,
+                    EDG_O_RESPONSE, n);
+    edg_mac_end(&c->desk, c->ks, tag);
+    CHECK(memcmp(tag, proof + 6, n) == 0);
+    c->tagged = 1;
+    c->slot = proof[1];
+    c->tick = edg_load32(proof + 2);
+}
+
+int caller_send(caller *c)
+{
+    c->out_len = edg_device_handle(c->dev, c->in, c->in_len, c->out, c->out_cap, c->link);
+    if (c->out_len == 0)
+        return -1;
+    CHECK(c->out_len <= c->out_cap);
+    read_answer(c);
+    return 0;
+}
+
+int caller_again(caller *c)
+{
+    edg_store16(c->in + 2, ++c->message_id);
+    return caller_send(c);
+}
+
+int caller_plain(caller *c, uint8_t code, const char *path, const char *query, const uint8_t *payload, size_t n)
+{
+    uint16_t last;
+    size_t at = begin(c, code, path, query, &last);
+
+    end(c, at, payload, n);
+    return caller_send(c);
+}
+
+/* Writes the tag over the request that stands in c->in; its option 65001 ends in room for it. */
+static void sign(caller *c, uint32_t tick)
+{
+    edg_coap m;
+    edg_option o;
+    uint8_t n, tag[32];
+
+    CHECK_EQ(edg_coap_parse(&m, c->in, (uint16_t)c->in_len), EDG_OK);
+    edg_option_first(&o, m.options, m.options_len);
+    while (edg_option_next(&o) > 0 && o.number != EDG_OPT_REQUEST) {
+    }
+    n = o.value[0] == EDG_FORM_OPEN ? 16 : 8;
+    edg_mac_begin(&c->desk, c->ks, EDG_LABEL_REQUEST);
+    edg_mac_put8(&c->desk, o.value[1]);
+    edg_mac_put32(&c->desk, c->sequence);
+    edg_mac_put32(&c->desk, tick);
+    edg_mac_put8(&c->desk, c->hold);
+    edg_mac_message(&c->desk, m.code, m.options, m.options_len, m.payload, m.payload_len, EDG_O_REQUEST, n);
+    edg_mac_end(&c->desk, c->ks, tag);
+    memcpy(c->in + (o.value - c->in) + o.len - n, tag, n);
+}
+
+static void derive(caller *c)
+{
+    size_t at = 12;
+
+    memcpy(c->ks, c->ke, 32);
+    edg_mac_begin(&c->desk, c->ks, EDG_LABEL_ROOT);
+    edg_mac_put16(&c->desk, edg_load16(c->carried + 5));
+    edg_mac_put8(&c->desk, c->carried[0] & 15);
+    edg_mac_put8(&c->desk, c->carried[7]);
+    edg_mac_end(&c->desk, c->ks, c->ks);
+    for (; at < c->carried_len; at += 1u + c->carried[at]) {
+        edg_mac_begin(&c->desk, c->ks, at == 12 ? EDG_LABEL_HEAD : EDG_LABEL_FRAME);
+        if (at == 12) {
+            edg_mac_put8(&c->desk, 12);
+            edg_mac_put(&c->desk, c->carried, 12);
+        }
+        edg_mac_put(&c->desk, c->carried + at, (uint16_t)(1u + c->carried[at]));
+        edg_mac_end(&c->desk, c->ks, c->ks);
+    }
+    edg_mac_begin(&c->desk, c->ks, EDG_LABEL_SESSION);
+    edg_mac_put(&c->desk, c->nonce, 8);
+    edg_mac_put(&c->desk, c->cookie, 16);
+    edg_mac_end(&c->desk, c->ks, c->ks);
+}
+
+int caller_open(caller *c, uint8_t code, const char *path, const char *query, const uint8_t *payload, size_t n)
+{
+    uint8_t hello[20], proof[255];
+    uint16_t last;
+    size_t at, len = 0;
+
+    edg_store32(c->nonce, edg_load32(c->nonce) * 1664525u + 1013904223u + c->carried[0]);
+    memcpy(hello, c->nonce, 8);
+    memcpy(hello + 8, c->carried, 12);
+    if (caller_plain(c, EDG_POST, "/h", NULL, hello, sizeof hello) != 0 || c->code != EDG_CHANGED || c->answer.payload_len != 16)
+        return -1;
+    memcpy(c->cookie, c->answer.payload, 16);
+    c->tick = edg_load32(c->cookie + 4);
+    c->sequence = 1;
+    derive(c);
+
+    at = begin(c, code, path, query, &last);
+    proof[len++] = EDG_FORM_OPEN;
+    proof[len++] = 0xFF;
+    memcpy(proof + len, c->nonce, 8);
+    memcpy(proof + len + 8, c->cookie, 16);
+    len += 24;
+    edg_store32(proof + len, c->sequence);
+    len += 4;
+    proof[len++] = c->hold;
+    proof[len++] = c->carried_len;
+    memcpy(proof + len, c->carried, c->carried_len);
+    len += c->carried_len;
+    memset(proof + len, 0, 16);
+    at += put_option(c->in + at, &last, EDG_OPT_REQUEST, proof, len + 16);
+    end(c, at, payload, n);
+    sign(c, c->tick);
+    return caller_send(c);
+}
+
+int caller_call(caller *c, uint8_t code, const char *path, const char *query, const uint8_t *payload, size_t n)
+{
+    uint8_t proof[255];
+    uint16_t last;
+    size_t at = begin(c, code, path, query, &last), len = 0;
+
+    c->sequence++;
+    proof[len++] = c->send_frames ? EDG_FORM_FRAMES : EDG_FORM_SESSION;
+    proof[len++] = c->slot;
+    edg_store32(proof + len, c->sequence);
+    edg_store16(proof + len + 4, (uint16_t)c->tick);
+    len += 6;
+    proof[len++] = c->hold;
+    if (c->send_frames) {
+        proof[len++] = c->carried_len;
+        memcpy(proof + len, c->carried, c->carried_len);
+        len += c->carried_len;
+    }
+    memset(proof + len, 0, 8);
+    at += put_option(c->in + at, &last, EDG_OPT_REQUEST, proof, len + 8);
+    end(c, at, payload, n);
+    sign(c, c->tick);
+    return caller_send(c);
+}
+
+uint8_t caller_reason(const caller *c) { return c->code < 0x80 || c->answer.payload_len == 0 ? 0 : c->answer.payload[0]; }

@@ -1,0 +1,177 @@
+#include "../greenhouse/greenhouse.h"
+#include "bench.h"
+#include "check.h"
+
+/* What power loss at every single byte leaves: boot counter, claim record, high-water mark. */
+
+static const uint8_t ke[32] = {1, 2, 3}, hint[4] = {9, 8, 7, 6}, zero[16];
+
+static uint32_t boot_of(bench *b)
+{
+    static edg_device dev;
+    static greenhouse house;
+
+    b->read_only = 0;
+    b->power = -1;
+    CHECK_EQ(edg_device_init(&dev, &b->platform, &greenhouse_service, &house), EDG_OK);
+    return dev.flags & EDG_BOOT_LOST ? 0 : edg_device_boot(&dev);
+}
+
+static void boots(void)
+{
+    static edg_device dev;
+    static greenhouse house;
+    bench b, before;
+    uint32_t last = 0, i;
+    int torn;
+
+    bench_init(&b);
+    for (i = 1; i <= 40; i++)
+        CHECK_EQ(boot_of(&b), i);
+    bench_boot(&b, 0xFFFF); /* so that carries go through all bytes of the counter */
+    for (i = 0; i < 40; i++) {
+        long cut;
+
+        for (torn = -1; torn < 256; torn += 51)
+            for (cut = 0; cut < EDG_COUNTER_CELL; cut++) {
+                uint32_t next;
+
+                before = b;
+                b.power = cut;
+                b.torn = torn;
+                (void)edg_device_init(&dev, &b.platform, &greenhouse_service, &house);
+                next = boot_of(&b);
+                CHECK(next > last); /* never an earlier or the same one again */
+                b = before;
+            }
+        last = boot_of(&b);
+    }
+    /* A claimed device whose counter is gone refuses instead of starting over; bit rot in one slot is survived. */
+    bench_owner(&b, ke, hint, 1, zero);
+    b.nv[EDG_NV_BOOT + 1] ^= 4;
+    CHECK(boot_of(&b) > last);
+    memset(b.nv + EDG_NV_BOOT, 0xFF, EDG_BOOT_SLOTS * EDG_COUNTER_CELL);
+    CHECK_EQ(boot_of(&b), 0);
+    memset(b.nv + EDG_NV_BOOT, 0, EDG_BOOT_SLOTS * EDG_COUNTER_CELL);
+    CHECK_EQ(boot_of(&b), 0);
+    /* So does one whose counter is at its end, or cannot be written. */
+    bench_boot(&b, 0xFFFFFFFFUL);
+    CHECK_EQ(boot_of(&b), 0xFFFFFFFFUL);
+    CHECK_EQ(boot_of(&b), 0);
+    bench_init(&b);
+    bench_owner(&b, ke, hint, 1, zero);
+    bench_boot(&b, 5);
+    b.read_only = 1;
+    CHECK_EQ(edg_device_init(&dev, &b.platform, &greenhouse_service, &house), EDG_OK);
+    CHECK(dev.flags & EDG_BOOT_LOST);
+}
+
+static void load(edg_device *dev, bench *b)
+{
+    b->read_only = 0;
+    b->power = -1;
+    memset(dev, 0, sizeof *dev);
+    dev->platform = &b->platform;
+    CHECK_EQ(edg_owner_load(dev), EDG_OK);
+}
+
+/* A claim cut off anywhere leaves this owner or none; a generation bump the old record or the new one. */
+static void records(void)
+{
+    static edg_device dev;
+    bench b;
+    long cut;
+    int torn;
+
+    for (torn = -1; torn < 256; torn += 85)
+        for (cut = 0; cut < 140; cut++) {
+            uint8_t key[32];
+            int err;
+
+            bench_init(&b);
+            load(&dev, &b);
+            CHECK(!edg_device_claimed(&dev));
+            memcpy(dev.key, ke, sizeof ke);
+            b.power = cut;
+            b.torn = torn;
+            err = edg_owner_write(&dev, hint);
+            load(&dev, &b);
+            CHECK(err != EDG_OK || edg_device_claimed(&dev));
+            if (edg_device_claimed(&dev)) {
+                CHECK_EQ(edg_owner_key(&dev, key), EDG_OK);
+                CHECK(memcmp(key, ke, sizeof ke) == 0 && memcmp(dev.hint, hint, sizeof hint) == 0 && dev.epoch == 1);
+                CHECK_EQ(edg_owner_generation(&dev, 15), 0);
+            }
+        }
+    for (torn = -1; torn < 256; torn += 85)
+        for (cut = 0; cut < 140; cut++) {
+            int err;
+
+            bench_init(&b);
+            bench_owner(&b, ke, hint, 1, zero);
+            load(&dev, &b);
+            CHECK_EQ(edg_owner_set_generation(&dev, 3, 1), EDG_OK);
+            b.power = cut;
+            b.torn = torn;
+            err = edg_owner_set_generation(&dev, 3, 2);
+            load(&dev, &b);
+            CHECK(edg_device_claimed(&dev));
+            CHECK(edg_owner_generation(&dev, 3) == 2 || (err != EDG_OK && edg_owner_generation(&dev, 3) == 1));
+            CHECK_EQ(edg_owner_generation(&dev, 4), 0);
+        }
+}
+
+static void clocks(void)
+{
+    static edg_device dev;
+    bench b;
+    long cut;
+
+    bench_init(&b);
+    bench_owner(&b, ke, hint, 1, zero);
+    load(&dev, &b);
+    CHECK_EQ(edg_clock_at(&dev, 0), 0);
+    CHECK_EQ(edg_clock_set(&dev, 3, 1700000000UL, 100), EDG_R_TIME); /* the first one is the owner's */
+    CHECK_EQ(edg_clock_set(&dev, 0, 1700000000UL, 100), 0);
+    CHECK_EQ(edg_clock_at(&dev, 100), 1700000000UL);
+    CHECK_EQ(edg_clock_at(&dev, 119), 1700000001UL);
+    CHECK_EQ(edg_clock_set(&dev, 3, 1700000000UL, 119), 0); /* a second back: accepted, ignored */
+    CHECK_EQ(edg_clock_at(&dev, 119), 1700000001UL);
+    CHECK_EQ(edg_clock_set(&dev, 3, 1699999998UL, 119), EDG_R_TIME);
+    CHECK_EQ(edg_clock_set(&dev, 3, 0, 119), EDG_R_TIME);
+    CHECK_EQ(edg_clock_set(&dev, 3, 1700000001UL + 86401UL, 119), EDG_R_TIME);
+    CHECK_EQ(edg_clock_set(&dev, 3, 1700000001UL + 86400UL, 119), 0);
+    CHECK_EQ(edg_clock_set(&dev, 0, 1800000000UL, 119), 0);
+    /* After a boot the mark bounds it below, the owner alone above. */
+    load(&dev, &b);
+    CHECK_EQ(edg_clock_set(&dev, 0, 1799999000UL, 5), EDG_R_TIME);
+    CHECK_EQ(edg_clock_at(&dev, 5), 0);
+    CHECK_EQ(edg_clock_set(&dev, 3, 1800000000UL + 86401UL, 5), EDG_R_TIME);
+    CHECK_EQ(edg_clock_set(&dev, 3, 1799999999UL, 5), 0);
+    CHECK_EQ(edg_clock_at(&dev, 5), 1800000000UL);
+    /* Power loss while the mark is written: the old mark or the new one, and no time without it. */
+    for (cut = 0; cut < EDG_COUNTER_CELL; cut++) {
+        bench c = b;
+
+        c.platform.ctx = &c;
+        load(&dev, &c);
+        CHECK_EQ(edg_clock_set(&dev, 0, 1800000000UL, 5), 0);
+        c.power = cut;
+        CHECK_EQ(edg_clock_set(&dev, 0, 1900000000UL, 5), EDG_R_STORAGE);
+        CHECK_EQ(edg_clock_at(&dev, 5), 1800000000UL);
+        load(&dev, &c);
+        CHECK_EQ(edg_clock_set(&dev, 0, 1799999000UL, 5), EDG_R_TIME);
+        CHECK_EQ(edg_clock_set(&dev, 0, 1800000010UL, 5), 0);
+    }
+    /* The end of time does not wrap. */
+    load(&dev, &b);
+    CHECK_EQ(edg_clock_set(&dev, 0, 0xFFFFFFFEUL, 5), 0);
+    CHECK_EQ(edg_clock_at(&dev, 1005), 0xFFFFFFFFUL);
+}
+
+void test_storage(void)
+{
+    boots();
+    records();
+    clocks();
+}
