@@ -32,7 +32,7 @@ const (
 	openTagSize  = 16 // tag of OPEN, of its answer, and of the claim
 	tagSize      = 8  // tag within a session
 	cookieMACLen = 8
-	digestSize   = 8
+	digestSize   = 16 // who knows ks can search for other frames with the same digest
 )
 
 // EpochKey is Ke: the root of everything a service verifies in one epoch. It lives in the service and in its
@@ -158,7 +158,7 @@ func (t *tagger) response(slot uint8, sequence, notification, tick uint32, reque
 	return t.finish(b), nil
 }
 
-// digest gives H(ks, 12 | u8 length | carried form), cut to 8 bytes: what a slot keeps of long frames.
+// digest gives H(ks, 12 | u8 length | carried form), cut to 16 bytes: what a slot keeps of long frames.
 func (t *tagger) digest(carried []byte) [digestSize]byte {
 	b := append(t.buf[:0], labelFrames, byte(len(carried)))
 	return [digestSize]byte(t.finish(append(b, carried...)))

@@ -45,6 +45,7 @@ type held struct {
 
 	mu      sync.Mutex
 	session *capability.Session // nil until opened
+	proved  time.Time           // when the device last answered in it with proof
 }
 
 // sent is a request as it went out.
@@ -71,9 +72,13 @@ func NewCaller(cfg CallerConfig) *Caller {
 	}
 }
 
-// DefaultHold is shorter than capability.DefaultHold, since a POST that was refused without proof waits it out before it is made
-// anew. A request that is under way for longer is refused as stale, with proof, and is made anew at once.
+// DefaultHold is shorter than capability.DefaultHold: what is held back on the way is soon worth nothing, and a request that was under way
+// for longer is refused as stale, with proof, and made anew at once.
 const DefaultHold = 3 * time.Second
+
+// provedFor is how long a session counts as alive after an answer with proof: as long as a device keeps a new session from
+// being evicted (docs/spec/capability.md, Opening).
+const provedFor = 2 * time.Second
 
 // maxRetryAfter bounds how long a refusal may make a caller wait.
 const maxRetryAfter = 5 * time.Second
@@ -100,15 +105,26 @@ type Result struct {
 // Call sends a protected request to the capability's service through via, the entry of a node's proxy, and proves the
 // answer. An answer that is an error gives the Result and a *Denied.
 //
-// What is tried again, each once: on an untagged reason 3, 4, 5 or 7, or 6 within a session, with a new session; on a tagged
-// reason 10 with the tick of that answer; on reason 19 with the frames; after a failure of via the same bytes, which the
-// device answers without acting twice. An untagged refusal proves nothing: whoever sent it may hold the request back and deliver
-// it later. So a POST is made anew only when the one before can no longer act, that is after its hold.
+// A question (GET) is asked anew, each once: on an untagged reason 3, 4, 5 or 7, or 6 within a session, with a new session; on a tagged
+// reason 10 with the tick of that answer; on reason 19 with the frames.
+//
+// A request that acts (POST) is never made anew on a refusal without proof: whoever sent that may have had the request executed
+// and thrown the answer away, or may keep it to deliver it later. It is sent only in a session that has proved itself a moment ago,
+// if need be by a question that changes nothing, and made anew only on a tagged reason 10, which says that it did not run. Otherwise
+// the *Denied has Unknown set. After a failure of via the same bytes are sent again, which the device answers without acting twice.
 func (c *Caller) Call(ctx context.Context, via Doer, with *capability.Capability, req Request) (*Result, error) {
 	if req.Hold <= 0 {
 		req.Hold = DefaultHold
 	}
 	h := c.hold(sessionKey{with.Service, sha256.Sum256([]byte(with.Text())), req.Mirror})
+	if req.Message.Code == capability.CodeGET {
+		return c.ask(ctx, h, via, with, req)
+	}
+	return c.act(ctx, h, via, with, req)
+}
+
+// ask sends a question, which may be asked again.
+func (c *Caller) ask(ctx context.Context, h *held, via Doer, with *capability.Capability, req Request) (*Result, error) {
 	var (
 		again   retries
 		opened  bool
@@ -124,34 +140,80 @@ func (c *Caller) Call(ctx context.Context, via Doer, with *capability.Capability
 		result, err := c.once(ctx, via, with.Service, session, req)
 		if result != nil {
 			result.Opened, result.Opening = opened, opening
+			h.note(result, c.cfg.Now())
 		}
 		if done != nil {
 			done(session)
 		}
-		retry, renew := again.next(req, err, done != nil)
+		retry, renew := again.next(err, done != nil)
 		if errors.Is(err, capability.ErrExhausted) {
 			retry, renew = first(&again.session), true
 		}
 		if renew {
 			h.drop(session)
 		}
-		if !retry || ctx.Err() != nil || !c.pause(ctx, req, err) {
+		if !retry || ctx.Err() != nil || !pause(ctx, err) {
 			return result, err
 		}
 	}
 }
 
-// pause waits until a refused request may be made anew: as long as the refusal asks for, and if it is untagged and the request
-// acts, until that request is over. It gives false if ctx ends before.
-func (c *Caller) pause(ctx context.Context, req Request, err error) bool {
+// act sends a request that changes something.
+func (c *Caller) act(ctx context.Context, h *held, via Doer, with *capability.Capability, req Request) (*Result, error) {
+	var (
+		stale   bool
+		opened  bool
+		opening time.Duration
+	)
+	for {
+		session := h.proven(c.cfg.Now())
+		if session == nil {
+			proof, err := c.ask(ctx, h, via, with, Request{Message: harmless(), Hold: req.Hold, Mirror: req.Mirror})
+			if proof == nil || !proof.Verdict.Tagged {
+				return proof, err
+			}
+			opened, opening = opened || proof.Opened, opening+proof.Opening+proof.Took
+			if session = h.proven(c.cfg.Now()); session == nil {
+				return proof, fmt.Errorf("%w: its session ended at once", ErrUnproven)
+			}
+		}
+		result, err := c.once(ctx, via, with.Service, session, req)
+		if result != nil {
+			result.Opened, result.Opening = opened, opening
+			h.note(result, c.cfg.Now())
+		}
+		var denied *Denied
+		switch {
+		case errors.Is(err, capability.ErrExhausted):
+			h.drop(session) // nothing was sent
+			continue
+		case !errors.As(err, &denied):
+			return result, err
+		case denied.ByDevice && denied.Reason == capability.ReasonStale && first(&stale) && ctx.Err() == nil:
+			continue
+		case !denied.ByDevice:
+			h.doubt()
+			denied.unknown()
+		}
+		return result, err
+	}
+}
+
+// harmless asks for the head of a log that no service has: whatever the capability allows, the answer is proved and nothing changes.
+func harmless() *capability.Message {
+	m := &capability.Message{Code: capability.CodeGET}
+	m.Add(capability.OptionURIPath, []byte("l"))
+	m.Add(capability.OptionURIPath, []byte("-"))
+	return m
+}
+
+// pause waits as long as a refusal asks for. It gives false if ctx ends before.
+func pause(ctx context.Context, err error) bool {
 	var denied *Denied
-	if !errors.As(err, &denied) || denied.ByDevice {
+	if !errors.As(err, &denied) || denied.RetryAfter <= 0 {
 		return true
 	}
 	d := min(denied.RetryAfter, maxRetryAfter)
-	if req.Message.Code != capability.CodeGET {
-		d = max(d, req.Hold+capability.TickDuration)
-	}
 	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
 		return false
 	}
@@ -175,7 +237,7 @@ func first(done *bool) bool {
 }
 
 // next decides what an outcome leads to: ask again, and with a new session. opening tells that the request was to open one.
-func (r *retries) next(req Request, err error, opening bool) (retry, renew bool) {
+func (r *retries) next(err error, opening bool) (retry, renew bool) {
 	var denied *Denied
 	if !errors.As(err, &denied) {
 		return false, false
@@ -184,8 +246,8 @@ func (r *retries) next(req Request, err error, opening bool) (retry, renew bool)
 		switch denied.Reason {
 		case capability.ReasonStale:
 			return first(&r.stale), false
-		case capability.ReasonResultGone: // a read that ran and whose answer was lost
-			return req.Message.Code == capability.CodeGET && first(&r.gone), false
+		case capability.ReasonResultGone: // it ran and its answer was lost
+			return first(&r.gone), false
 		}
 		return false, false
 	}
@@ -328,6 +390,32 @@ func (c *Caller) Forget(service edgeistry.ServiceID) {
 			c.recent.Remove(e)
 		}
 	}
+}
+
+// note keeps when the device proved itself.
+func (h *held) note(r *Result, now time.Time) {
+	if r.Verdict.Tagged {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.proved = now
+	}
+}
+
+// doubt lets the next request that acts ask first whether the session is alive.
+func (h *held) doubt() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.proved = time.Time{}
+}
+
+// proven gives the session if the device has proved itself in it a moment ago.
+func (h *held) proven(now time.Time) *capability.Session {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now.Sub(h.proved) > provedFor {
+		return nil
+	}
+	return h.session
 }
 
 // open gives the session that is open, if any.

@@ -19,6 +19,7 @@ type Denied struct {
 	Reason     capability.Reason // ReasonNone if the answer names none
 	Frame      int               // from 1; 0: none
 	Constraint capability.ConstraintType
+	Unknown    bool          // a request that acts was refused without proof: it may have run, or may run within its hold
 	Message    string        // for people
 	RetryAfter time.Duration // from Max-Age of 4.29 and 5.03; 0: unknown
 }
@@ -28,6 +29,12 @@ func (d *Denied) Error() string {
 		return "denied by the device: " + d.Message
 	}
 	return "refused on the way (unverified): " + d.Message
+}
+
+// unknown says that nobody can tell whether the request ran.
+func (d *Denied) unknown() {
+	d.Unknown = true
+	d.Message += "; it may have run all the same: look before you ask again"
 }
 
 // Timeout tells whether a node on the way waited for an answer in vain.

@@ -184,8 +184,8 @@ func TestHostileRunsAreEnded(t *testing.T) {
 		"divides by zero":   {wasm{handle: "\x41\x01\x41\x00\x6d"}.build(), "handler trapped: integer divide by zero"},
 		"empty table":       {wasm{handle: get0 + "\x41\x05\x11\x01\x00", table: 1}.build(), "handler trapped: invalid table access"},
 		"own error":         {wasm{handle: "\x41\x79"}.build(), "handler gave error -7"},
-		"too much output":   {wasm{handle: "\x41\x81\x02"}.build(), "handler gave 257 bytes of output, its buffer has 256 and an entry at most 65535"},
-		"garbage length":    {wasm{handle: "\x41\xff\xff\xff\xff\x07"}.build(), "handler gave 2147483647 bytes of output, its buffer has 256 and an entry at most 65535"},
+		"too much output":   {wasm{handle: "\x41\x81\x02"}.build(), "handler gave 257 bytes of output, its buffer has 256 and an entry at most 65000"},
+		"garbage length":    {wasm{handle: "\x41\xff\xff\xff\xff\x07"}.build(), "handler gave 2147483647 bytes of output, its buffer has 256 and an entry at most 65000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			timeout := 10 * time.Second

@@ -9,8 +9,8 @@ import (
 
 // Limits of an entry.
 const (
-	MaxPayload  = 64<<10 - 1 // bytes of a payload: its length is a u16
-	MaxProducer = 64         // bytes of a producer's name
+	MaxPayload  = 65_000 // bytes of a payload: with its place and hash it fits an answer of 65,535 bytes
+	MaxProducer = 64     // bytes of a producer's name
 )
 
 // Entry is one element of a log.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -20,6 +21,12 @@ type PebbleConfig struct {
 	CacheBytes    int64        // block cache; default 8 MiB
 	MemTableBytes uint64       // two or three of these are held; default 4 MiB
 	FS            vfs.FS       // default the operating system's
+
+	// Failed is told of what could not be written or read in the background (a full disk, say): pebble itself would try again for ever,
+	// while writes wait. Called once, on a goroutine of its own.
+	Failed func(error)
+	// Fatal is told why pebble cannot go on, and must not return. Default: panic.
+	Fatal func(why string)
 }
 
 // OpenPebble opens the embedded datastore in a directory, which it makes if there is none. It is how a node stores. Close the
@@ -78,13 +85,22 @@ func (c PebbleConfig) Open(path string) (datastore.Batching, io.Closer, error) {
 func (c PebbleConfig) open(path string) (*pebbleds.Datastore, error) {
 	cache := pebble.NewCache(c.CacheBytes)
 	defer cache.Unref() // the database holds a reference of its own
+	var once sync.Once
+	listener := &pebble.EventListener{BackgroundError: func(err error) {
+		once.Do(func() {
+			if c.Failed != nil {
+				go c.Failed(err)
+			}
+		})
+	}}
 	ds, err := pebbleds.NewDatastore(path, pebbleds.WithPebbleOpts(&pebble.Options{
+		EventListener:      listener,
 		FS:                 c.FS,
 		Cache:              cache,
 		MemTableSize:       c.MemTableBytes,
 		MaxOpenFiles:       256,
 		FormatMajorVersion: pebble.FormatNewest,
-		Logger:             pebbleLogger{c.Logger.With("part", "pebble"), filepath.Base(path)},
+		Logger:             pebbleLogger{c.Logger.With("part", "pebble"), filepath.Base(path), c.Fatal},
 	}))
 	if err != nil {
 		if errors.Is(err, os.ErrPermission) {
@@ -99,6 +115,7 @@ func (c PebbleConfig) open(path string) (*pebbleds.Datastore, error) {
 type pebbleLogger struct {
 	logger *slog.Logger
 	store  string
+	fatal  func(string)
 }
 
 func (l pebbleLogger) Infof(format string, args ...any) {
@@ -111,6 +128,10 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 
 // Fatalf ends the process: pebble calls it where going on would lose data, and requires that it does not return.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	l.logger.Error(fmt.Sprintf(format, args...), "store", l.store)
-	panic("datastore cannot go on: " + fmt.Sprintf(format, args...))
+	why := fmt.Sprintf(format, args...)
+	l.logger.Error(why, "store", l.store)
+	if l.fatal != nil {
+		l.fatal(why)
+	}
+	panic("datastore cannot go on: " + why)
 }

@@ -38,7 +38,7 @@ type LossError struct {
 }
 
 func (e *LossError) Error() string {
-	return fmt.Sprintf("datastore lost acknowledged writes: it ends at group %d, %d were acknowledged (remove %s to go on without them)",
+	return fmt.Sprintf("datastore lost acknowledged writes: it ends at group %d, %d were acknowledged (by %s)",
 		e.Have, e.Acknowledged, e.Witness)
 }
 

@@ -139,9 +139,38 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 	if res == nil && err != nil {
 		return n.callFailed(id, err, time.Since(began))
 	}
+	if err == nil && res.Verdict.Tagged && code == capability.CodePOST && m.Path() == "/g" && len(r.Payload) == 2 {
+		if err := n.raised(id, r.Payload[0], r.Payload[1]); err != nil {
+			return nil, fmt.Errorf("the service has the new generation, this home could not keep it: %w", err)
+		}
+	}
 	out := n.callResult(id, with, res, err)
 	out.TotalUS = time.Since(began).Microseconds()
 	return out, nil
+}
+
+// raised keeps that a branch of a service has a higher generation, if its key is in this home: for what is minted from now on, for
+// the mirror, and for the node's own reading. The node's own service keeps its generations itself.
+func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
+	n.keys.Lock()
+	defer n.keys.Unlock()
+	key, err := n.home.ServiceKey(id)
+	switch {
+	case errors.Is(err, home.ErrNotFound), id == n.home.OwnService().ID:
+		return nil
+	case err != nil:
+		return err
+	case branch > capability.BranchMirror || generation <= key.Generations[branch]:
+		return nil
+	}
+	key.Generations[branch] = generation
+	if err := n.home.SaveServiceKey(key); err != nil {
+		return err
+	}
+	if d := n.device(id); d != nil {
+		return d.raised(key, branch)
+	}
+	return nil
 }
 
 // callPlain sends a request that carries no proof, for what a service tells everybody.

@@ -144,11 +144,11 @@ func (c *claiming) run(ctx context.Context, step func(step, of int, text string)
 func (c *claiming) works(ctx context.Context, claimed proxy.Claimed) error {
 	n, key := c.node, c.pending.Key
 	key.EpochKey, key.Epoch = claimed.Key, 1
-	if err := n.home.SaveServiceKey(key); err != nil {
+	if err := c.keepKey(key); err != nil {
 		return err
 	}
 	if c.before != nil && c.before.Service != key.ID {
-		if err := n.forget(c.before); err != nil {
+		if err := c.forget(c.before); err != nil {
 			return err
 		}
 	}
@@ -172,6 +172,11 @@ func (c *claiming) works(ctx context.Context, claimed proxy.Claimed) error {
 			return err
 		}
 	}
+	if old, err := n.home.Capability(c.capabilityName()); err == nil && old.Service == key.ID && old.Text() != key.Owner().Text() {
+		if err := n.home.RemoveCapability(c.capabilityName()); err != nil { // of a claim before, that was not finished
+			return err
+		}
+	}
 	if err := n.home.SaveCapability(c.capabilityName(), key.Owner()); err != nil {
 		return err
 	}
@@ -179,6 +184,43 @@ func (c *claiming) works(ctx context.Context, claimed proxy.Claimed) error {
 		return fmt.Errorf("the device does not take the time from its owner: %w", err)
 	}
 	return n.home.RemoveClaim(c.setup.ID)
+}
+
+// keepKey keeps the key that the claim gave. If an earlier claim of the device gave another one, or went over another link,
+// what was made of that is forgotten first, so that it is made anew; if it is the same key, its generations stay.
+func (c *claiming) keepKey(key *home.ServiceKey) error {
+	n := c.node
+	n.keys.Lock()
+	defer n.keys.Unlock()
+	stored, err := n.home.ServiceKey(key.ID)
+	switch {
+	case errors.Is(err, home.ErrNotFound):
+	case err != nil:
+		return err
+	default:
+		same := stored.EpochKey == key.EpochKey
+		if same {
+			key.Generations = stored.Generations
+		}
+		if old := n.device(key.ID); old != nil && (!same || old.link != c.link) {
+			if err := c.forget(old); err != nil {
+				return err
+			}
+		}
+	}
+	return n.home.SaveServiceKey(key)
+}
+
+// forget takes out a device whose place the claimed one takes. Its link goes on as the claim's, or is closed.
+func (c *claiming) forget(d *device) error {
+	err := c.node.forget(d)
+	if d == c.before {
+		c.before = nil
+	}
+	if d.link == c.link {
+		return err
+	}
+	return errors.Join(err, d.link.Close())
 }
 
 // capabilityName is where the keychain keeps the owner's capability.
@@ -199,9 +241,12 @@ func (n *Node) forget(d *device) error {
 	n.proxy.RemoveDevice(d.Service)
 	n.caller.Forget(d.Service)
 	errs := []error{n.proxy.HostMirror(d.Service, nil), n.home.RemoveDevice(d.Service)}
+	owners := []string{d.Service.String() + "/owner"}
 	if d.Name != "" {
 		errs = append(errs, n.home.RemoveName(d.Name))
-		name := d.Name + "/owner"
+		owners = append(owners, d.Name+"/owner")
+	}
+	for _, name := range owners {
 		if old, err := n.home.Capability(name); err == nil && old.Service == d.Service {
 			errs = append(errs, n.home.RemoveCapability(name))
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -35,10 +34,12 @@ type device struct {
 	link *coap.Link
 	logs []*follower
 
+	mirror *hosted // answers for the copies
+
 	cancel context.CancelFunc // ends keep; set by follow
 	done   chan struct{}      // closed when keep has ended
 
-	mu       sync.Mutex
+	mu       sync.Mutex // guards Reader, too
 	seen     time.Time
 	problem  string
 	boot     uint32
@@ -66,6 +67,8 @@ func newReader(k *home.ServiceKey) (*capability.Capability, error) {
 
 // addDevice makes a device reachable through this node. The link is this device's from then on.
 func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*device, error) {
+	n.keys.Lock()
+	defer n.keys.Unlock()
 	key, err := n.home.ServiceKey(d.Service)
 	if err != nil {
 		return nil, err
@@ -78,18 +81,23 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 		}
 		out.logs = append(out.logs, &follower{service: d.Service, name: l.Name, log: log, ask: out.ask})
 	}
+	if d.Reader.Header.Generation != key.Generations[readerBranch] { // the node was stopped between the two
+		if err := out.renewReader(key); err != nil {
+			return nil, err
+		}
+	}
 	guard, err := newGuard(key, n.boot, true)
 	if err != nil {
 		return nil, err
 	}
-	mirror := &hosted{
+	out.mirror = &hosted{
 		id: d.Service, store: n.store, clock: n.clock, log: n.log, mirror: guard,
 		manifest: func() edgeistry.Manifest { return d.Manifest },
 	}
 	if err := n.proxy.AddDevice(d.Service, d.Manifest, link); err != nil {
 		return nil, err
 	}
-	if err := n.proxy.HostMirror(d.Service, mirror); err != nil {
+	if err := n.proxy.HostMirror(d.Service, out.mirror); err != nil {
 		n.proxy.RemoveDevice(d.Service)
 		return nil, err
 	}
@@ -97,6 +105,34 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 	n.devices[d.Service] = out
 	n.mu.Unlock()
 	return out, nil
+}
+
+// raised takes over a branch's new generation of the device's key.
+func (d *device) raised(key *home.ServiceKey, branch uint8) error {
+	d.mirror.setGeneration(branch, key.Generations[branch])
+	if branch != readerBranch {
+		return nil
+	}
+	return d.renewReader(key)
+}
+
+// renewReader mints the node's own capability of the generation that its branch has now, and keeps it.
+func (d *device) renewReader(key *home.ServiceKey) error {
+	reader, err := newReader(key)
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.Reader = reader
+	kept := d.Device
+	d.mu.Unlock()
+	return d.node.home.SaveDevice(kept)
+}
+
+func (d *device) reader() *capability.Capability {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Reader
 }
 
 // restoreDevices opens the links of all devices kept in the home. A device that does not answer does not hold up the node.
@@ -108,10 +144,11 @@ func (n *Node) restoreDevices(ctx context.Context) error {
 	for _, d := range kept {
 		link, err := coap.OpenLink(d.Link, coap.LinkConfig{Logger: n.log})
 		if err != nil {
-			return fmt.Errorf("device %s: %w", d.Service, err)
+			n.log.Error("device cannot be used", "service", d.Service, "error", err)
+			continue // one device must not keep the others and the node down
 		}
 		if _, err := n.addDevice(ctx, d, link); err != nil {
-			return errors.Join(fmt.Errorf("device %s: %w", d.Service, err), link.Close())
+			n.log.Error("device cannot be used", "service", d.Service, "error", errors.Join(err, link.Close()))
 		}
 	}
 	return nil
@@ -149,7 +186,7 @@ func (d *device) call(ctx context.Context, with *capability.Capability, m *capab
 
 // ask is call under the node's own capability.
 func (d *device) ask(ctx context.Context, m *capability.Message) (*coap.Result, error) {
-	return d.call(ctx, d.Reader, m)
+	return d.call(ctx, d.reader(), m)
 }
 
 // learn keeps what an exchange says about the device: that it answers, and that it has started anew.
@@ -179,7 +216,7 @@ func (d *device) clockDue() bool {
 // setClock tells the device the time: with the node's own capability, or, where only the owner may (after more than a day
 // without power), with the owner's.
 func (d *device) setClock(ctx context.Context) error {
-	err := d.postTime(ctx, d.Reader)
+	err := d.postTime(ctx, d.reader())
 	var denied *coap.Denied
 	if errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonTime {
 		key, kerr := d.node.home.ServiceKey(d.Service)
@@ -237,7 +274,8 @@ func (d *device) retire() {
 // when it has started anew.
 func (d *device) keep(ctx context.Context) {
 	due := make([]time.Time, len(d.logs))
-	var failures int
+	var failures, clockFailures int
+	var clockRetry time.Time
 	for {
 		next := time.Now().Add(max(maxFollowInterval, d.node.cfg.MirrorInterval))
 		for i, l := range d.logs {
@@ -248,17 +286,45 @@ func (d *device) keep(ctx context.Context) {
 				next = due[i]
 			}
 		}
-		if failures == 0 && d.clockDue() && ctx.Err() == nil {
-			if err := d.setClock(ctx); err != nil && ctx.Err() == nil {
-				failures++
-				d.report("time", err, failures)
-				next = time.Now().Add(retryDelay(failures))
+		if len(d.logs) == 0 {
+			failures++
+			if err := d.probe(ctx); err == nil {
+				failures = 0
+			} else if ctx.Err() == nil {
+				d.report("requests", err, failures)
 			}
+			next = time.Now().Add(followInterval(0, d.node.cfg.MirrorInterval))
+		}
+		if d.clockDue() && !time.Now().Before(clockRetry) && ctx.Err() == nil {
+			clockFailures++
+			if err := d.setClock(ctx); err == nil {
+				clockFailures = 0
+			} else if ctx.Err() == nil {
+				d.report("time", err, clockFailures)
+				clockRetry = time.Now().Add(retryDelay(clockFailures))
+			}
+		}
+		if d.clockDue() && clockRetry.Before(next) {
+			next = clockRetry
 		}
 		if !d.rest(ctx, time.Until(next), due) {
 			return
 		}
 	}
+}
+
+// probe asks a device without logs for one, so that a new start of it shows. A refusal by the device is an answer, too.
+func (d *device) probe(ctx context.Context) error {
+	m := &capability.Message{Code: capability.CodeGET}
+	if err := m.SetPath("/l/none"); err != nil {
+		return err
+	}
+	_, err := d.ask(ctx, m)
+	var denied *coap.Denied
+	if errors.As(err, &denied) && denied.ByDevice {
+		return nil
+	}
+	return err
 }
 
 // read brings the copy of one log up to date and gives the time until it should be done again.

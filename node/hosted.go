@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/edgeistry/edgeistry"
@@ -43,6 +44,8 @@ type hosted struct {
 	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
 	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
+
+	mu sync.RWMutex // held to judge a request, and to change a generation
 }
 
 // newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
@@ -80,15 +83,44 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 	if guard == nil {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	admission, answer := guard.Check(req, s.clock.now())
+	admission, generation, answer := s.check(guard, req)
 	if admission == nil {
 		return answer
 	}
 	resp, reason := s.act(ctx, from, admission, req)
+	if admission.Query.Wait > 0 && guard.Generation(admission.Branch) != generation {
+		return capability.Refusal(capability.ReasonNoSession) // it ended while the request waited
+	}
 	if reason != capability.ReasonNone {
 		return admission.Refuse(reason, s.clock.now())
 	}
 	return admission.Answer(resp, s.clock.now())
+}
+
+// check judges a request, and gives the generation of its branch that it was judged by.
+func (s *hosted) check(guard *capability.Guard, req *capability.Message) (*capability.Admission, uint8, *capability.Message) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	admission, answer := guard.Check(req, s.clock.now())
+	if admission == nil {
+		return nil, 0, answer
+	}
+	return admission, guard.Generation(admission.Branch), nil
+}
+
+// setGeneration ends every capability and session of the branch's other generations.
+func (s *hosted) setGeneration(branch, generation uint8) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setGenerationLocked(branch, generation)
+}
+
+func (s *hosted) setGenerationLocked(branch, generation uint8) {
+	for _, g := range []*capability.Guard{s.direct, s.mirror} {
+		if g != nil {
+			g.SetGeneration(branch, generation)
+		}
+	}
 }
 
 // serveOpen answers what needs no capability: the hello, and what the service offers.
@@ -121,7 +153,7 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 	case capability.Read, capability.Observe:
 		return s.read(ctx, from, a)
 	case capability.Append:
-		return s.append(ctx, a.Name, req.Payload)
+		return s.append(ctx, a, req.Payload)
 	case capability.Time:
 		if len(req.Payload) != 4 {
 			return nil, capability.ReasonMalformed
@@ -143,6 +175,8 @@ func (s *hosted) manage(a *capability.Admission, payload []byte) (*capability.Me
 		return nil, capability.ReasonMalformed
 	}
 	branch, generation := payload[0], payload[1]
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if generation <= s.direct.Generation(branch) {
 		return nil, capability.ReasonArgument
 	}
@@ -150,18 +184,21 @@ func (s *hosted) manage(a *capability.Admission, payload []byte) (*capability.Me
 		s.log.Error("generation is not kept", "service", s.id, "error", err)
 		return nil, capability.ReasonStorage
 	}
-	s.direct.SetGeneration(branch, generation)
-	if s.mirror != nil {
-		s.mirror.SetGeneration(branch, generation)
-	}
+	s.setGenerationLocked(branch, generation)
 	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 }
 
-func (s *hosted) append(ctx context.Context, name string, payload []byte) (*capability.Message, capability.Reason) {
+// append adds an entry. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
+func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
 	if s.direct == nil {
 		return nil, capability.ReasonMethod
 	}
-	l, err := s.store.Log(ctx, logstore.LogID{Service: s.id, Name: name})
+	name := a.Name
+	id := logstore.LogID{Service: s.id, Name: name}
+	if a.Branch != capability.BranchOwner && !s.store.Has(id) && !s.offers(name) {
+		return nil, capability.ReasonNotFound
+	}
+	l, err := s.store.Log(ctx, id)
 	if err != nil {
 		return nil, s.reason(name, err)
 	}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
 )
@@ -122,5 +124,90 @@ func TestRangeFits(t *testing.T) {
 		if e.Sequence != uint32(i+1) || e.Payload[0] != byte('0'+i) {
 			t.Errorf("entry %d is %d with %q", i, e.Sequence, e.Payload[:1])
 		}
+	}
+}
+
+// minted gives a capability of a branch of the node's own service.
+func minted(t *testing.T, k *home.ServiceKey, branch uint8, ops capability.Operations) string {
+	t.Helper()
+	frame, err := (&capability.FrameSpec{Grants: []capability.Grant{{Operations: ops, Prefix: true}}}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := capability.Header{Branch: branch, Hint: k.ID.Hint(), Epoch: k.Epoch, Nonce: [4]byte{branch}}
+	c, err := capability.Mint(k.ID, k.EpochKey.Branch(k.Epoch, branch, 0), h, frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Text()
+}
+
+// TestAppendMakesNoLog appends under another branch than the owner's: to what exists only.
+func TestAppendMakesNoLog(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	with := minted(t, h.OwnService(), 2, capability.Append)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("y"), Capability: with}); err != nil || r.Sequence != 2 {
+		t.Errorf("append to a log that exists: %+v, %v", r, err)
+	}
+	res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "POST", Path: "/l/another", Payload: []byte("x"), Capability: with})
+	if err != nil || res.Reason != uint8(capability.ReasonNotFound) || !res.Tagged {
+		t.Errorf("append to a new log: %+v, %v, want reason 18", res, err)
+	}
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "another", Payload: []byte("x"), Capability: h.OwnService().Owner().Text()}); err != nil {
+		t.Errorf("append of the owner to a new log: %v", err)
+	}
+	if len(n.ownManifest().Logs) != 2 {
+		t.Errorf("logs %+v", n.ownManifest().Logs)
+	}
+}
+
+// TestWaitEndsWithGeneration revokes a capability while a read under it waits: what is appended then is not for it.
+func TestWaitEndsWithGeneration(t *testing.T) {
+	h := testHome(t, nil)
+	_, c := startNode(t, h)
+	add := func() {
+		if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add()
+	with := minted(t, h.OwnService(), 2, capability.Read)
+	read := make(chan *api.CallResult, 1)
+	go func() {
+		res, err := c.Call(t.Context(), api.CallRequest{
+			Service: "node", Method: "GET", Path: "/l/events", Query: []string{"a=1.1", "w=20"}, Capability: with,
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		read <- res
+	}()
+	time.Sleep(200 * time.Millisecond) // until the read waits; if it does not yet it is refused anyhow
+	res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "POST", Path: "/g", Payload: []byte{2, 1}})
+	if err != nil || !res.OK() {
+		t.Fatalf("raise the generation: %+v, %v", res, err)
+	}
+	add()
+	if res := <-read; res != nil && res.Reason != uint8(capability.ReasonGeneration) {
+		t.Errorf("the read that waited: %+v, want reason 13", res)
+	}
+}
+
+// TestLargestEntry reads the largest entry by a request.
+func TestLargestEntry(t *testing.T) {
+	_, c := startNode(t, testHome(t, nil))
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: make([]byte, logstore.MaxPayload+1)}); api.KindOf(err) != api.Usage {
+		t.Errorf("append of too much: %v, want usage", err)
+	}
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: make([]byte, logstore.MaxPayload)}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.Read(t.Context(), api.ReadRequest{Log: "events", Capability: home.OwnCapability, From: 1})
+	if err != nil || len(r.Entries) != 1 || len(r.Entries[0].Payload) != logstore.MaxPayload {
+		t.Errorf("reading the largest entry: %v", err)
 	}
 }

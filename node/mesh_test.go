@@ -145,6 +145,12 @@ func greenhouse(t *testing.T, before func(*capability.Message) bool) (*coaptest.
 	}
 	d := coaptest.New(setup)
 	d.Before = before
+	return d, setup.Text(), serveDevice(t, d)
+}
+
+// serveDevice lets a device answer on UDP until the test ends, and gives its link.
+func serveDevice(t *testing.T, d *coaptest.Device) string {
+	t.Helper()
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +158,7 @@ func greenhouse(t *testing.T, before func(*capability.Message) bool) (*coaptest.
 	done := make(chan struct{})
 	go func() { defer close(done); d.ServeUDP(socket) }()
 	t.Cleanup(func() { _ = socket.Close(); <-done })
-	return d, setup.Text(), "udp:" + socket.LocalAddr().String()
+	return "udp:" + socket.LocalAddr().String()
 }
 
 // TestThreeNodes is the main job in one process: a device behind an edge node that only a relay leads to, a caller elsewhere, and a
@@ -333,6 +339,133 @@ func TestClaimTakesUp(t *testing.T) {
 	}
 	if res, err := c.Call(t.Context(), api.CallRequest{Service: "greenhouse", Method: "POST", Path: "/f/valve", Payload: []byte{6}}); err != nil || !res.OK() {
 		t.Errorf("call after the refused claim = %+v, %v", res, err)
+	}
+}
+
+// TestClaimAfterReset resets a device whose claim was not finished: claiming again makes everything of it anew.
+func TestClaimAfterReset(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	_, setup, link := greenhouse(t, func(req *capability.Message) bool { return req.Path() == "/t" })
+	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+	defer cancel()
+	if _, err := n.Claim(ctx, api.ClaimRequest{SetupCode: setup, Link: link}, nil); err == nil {
+		t.Fatal("the claim succeeded though the device took no time")
+	}
+	code, err := capability.ParseSetupCode(setup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reset := coaptest.New(code)
+	reset.Reboot()
+	claimed, err := c.Claim(t.Context(), api.ClaimRequest{SetupCode: setup, Link: serveDevice(t, reset)}, nil)
+	if err != nil {
+		t.Fatalf("claiming the reset device: %v", err)
+	}
+	id, err := n.service(claimed.Service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := h.ServiceKey(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner, err := h.Capability(claimed.Capability); err != nil || owner.Text() != key.Owner().Text() {
+		t.Errorf("the keychain has another owner capability than the key, %v", err)
+	}
+	eventually(t, "log copied from the reset device", func() error {
+		d, err := c.Devices(t.Context())
+		if err == nil && (len(d) != 1 || !d[0].Reachable || d[0].Logs[0].Head.Sequence != 3) {
+			err = fmt.Errorf("%+v", d)
+		}
+		return err
+	})
+}
+
+// TestDeviceGenerations raises generations of a device's service: its mirror and the node's own reading follow, also after a restart.
+func TestDeviceGenerations(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	_, setup, link := greenhouse(t, nil)
+	claimed, err := c.Claim(t.Context(), api.ClaimRequest{SetupCode: setup, Link: link, Name: "greenhouse"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := n.service(claimed.Service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := h.ServiceKey(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mirror := api.CallRequest{Service: "greenhouse", Method: "GET", Path: "/l/temperature", Capability: mirrorOf(t, key), Mirror: true}
+	if res, err := c.Call(t.Context(), mirror); err != nil || !res.OK() {
+		t.Fatalf("reading the mirror: %+v, %v", res, err)
+	}
+	for _, g := range [][2]uint8{{capability.BranchMirror, 2}, {capability.BranchMirror, 1}, {readerBranch, 3}} {
+		if err := n.raised(id, g[0], g[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if res, err := c.Call(t.Context(), mirror); err != nil || res.Reason != uint8(capability.ReasonGeneration) {
+		t.Errorf("reading the mirror after the revocation: %+v, %v", res, err)
+	}
+	if key, err = h.ServiceKey(id); err != nil || key.Generations[capability.BranchMirror] != 2 || key.Generations[readerBranch] != 3 {
+		t.Errorf("kept generations %v, %v", key.Generations, err)
+	}
+	kept, err := h.Devices()
+	if err != nil || len(kept) != 1 || kept[0].Reader.Header.Generation != 3 || n.device(id).reader().Header.Generation != 3 {
+		t.Errorf("the node's own capability was not made anew: %+v, %v", kept, err)
+	}
+}
+
+// TestGenerationElsewhere raises a generation by a call to a service whose key is in the caller's home.
+func TestGenerationElsewhere(t *testing.T) {
+	ha := testHome(t, nil)
+	a, _ := startNode(t, ha)
+	hb := testHome(t, func(c *home.Config) { c.Seeds = []string{seedOf(a)} })
+	_, cb := startNode(t, hb)
+	key := ha.OwnService()
+	if err := hb.SaveServiceKey(key); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "generation raised over the mesh", func() error {
+		res, err := cb.Call(t.Context(), api.CallRequest{
+			Service: key.ID.String(), Method: "POST", Path: "/g", Payload: []byte{5, 1}, Capability: key.Owner().Text(),
+		})
+		if err == nil && !res.OK() {
+			err = res.Err()
+		}
+		return err
+	})
+	if kept, err := hb.ServiceKey(key.ID); err != nil || kept.Generations[5] != 1 {
+		t.Errorf("kept key %v, %v, want generation 1 of branch 5", kept.Generations, err)
+	}
+}
+
+// TestDeviceWithoutLogs reboots a device that has no logs to read: its home node notices, and tells it the time again.
+func TestDeviceWithoutLogs(t *testing.T) {
+	_, c := startNode(t, testHome(t, nil))
+	setup, err := capability.NewSetupCode(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	device := coaptest.New(setup)
+	device.Manifest.Logs = nil
+	r := api.ClaimRequest{SetupCode: setup.Text(), Link: serveDevice(t, device), Name: "greenhouse"}
+	if _, err := c.Claim(t.Context(), r, nil); err != nil {
+		t.Fatal(err)
+	}
+	for boot := uint32(1); boot <= 2; boot++ {
+		eventually(t, "start noticed", func() error {
+			d, err := c.Devices(t.Context())
+			if err == nil && (len(d) != 1 || d[0].Boot != boot || !d[0].Reachable) {
+				err = fmt.Errorf("%+v, want boot %d", d, boot)
+			}
+			return err
+		})
+		device.Reboot()
 	}
 }
 

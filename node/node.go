@@ -76,6 +76,8 @@ type Node struct {
 	closing bool
 	failure error // why the node stopped by itself
 	claims  sync.Mutex
+	pulling sync.Mutex // held to add a pull
+	keys    sync.Mutex // held to change the key of an owned service in the home
 
 	readyMS  atomic.Uint64 // from start to ready, in microseconds; 0: not yet
 	stopOnce sync.Once
@@ -122,19 +124,29 @@ func (n *Node) openStore(ctx context.Context) error {
 		return err
 	}
 	var ds datastore.Batching
-	if ds, n.closer, err = (logstore.PebbleConfig{Logger: n.log}).Open(n.home.DataDir()); err != nil {
-		return fmt.Errorf("%w; to do: restore %s from a backup, or move it away (its logs are then missing, keys and capabilities stay)", err, n.home.DataDir())
+	unwritable := func(err error) {
+		n.fail(fmt.Errorf("the datastore cannot be written: %w; what was not acknowledged is not stored; to do: see to the disk of %s, then start the node again", err, n.home.DataDir()))
 	}
-	n.store, err = logstore.Open(ctx, ds, logstore.Config{Logger: n.log, Witness: n.home.WitnessFile(), Fatal: func(err error) {
-		n.fail(fmt.Errorf("the datastore cannot be written: %w; nothing unacknowledged counts as stored", err))
-	}})
+	ds, n.closer, err = logstore.PebbleConfig{Logger: n.log, Failed: unwritable, Fatal: func(why string) {
+		fmt.Fprintf(os.Stderr, "edgeistry: the datastore cannot go on: %s\nto do: %s\n", why, n.restoreAdvice())
+		os.Exit(1) // pebble must not run on; what was acknowledged is on disk
+	}}.Open(n.home.DataDir())
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; to do: %s", err, n.restoreAdvice())
+	}
+	n.store, err = logstore.Open(ctx, ds, logstore.Config{Logger: n.log, Witness: n.home.WitnessFile(), Fatal: unwritable})
+	if err != nil {
+		return fmt.Errorf("%w; to do: %s", err, n.restoreAdvice())
 	}
 	if n.boot, err = nextBoot(ctx, n.store); err != nil {
 		return err
 	}
 	return n.openHost(ctx, ds)
+}
+
+// restoreAdvice is what to do about a damaged datastore.
+func (n *Node) restoreAdvice() string {
+	return fmt.Sprintf("restore %s and %s together from a backup, or move both away (the logs are then missing; keys and capabilities stay)", n.home.DataDir(), n.home.WitnessFile())
 }
 
 // openHost starts the libp2p host and joins the mesh.

@@ -76,6 +76,8 @@ func (n *Node) restorePulls(ctx context.Context) error {
 
 // addPull keeps a pull and starts it; one of the same log goes on with the new capability.
 func (n *Node) addPull(ctx context.Context, id logstore.LogID, with *capability.Capability) error {
+	n.pulling.Lock()
+	defer n.pulling.Unlock()
 	n.mu.Lock()
 	old, count := n.pulls[id], len(n.pulls)
 	n.mu.Unlock()

@@ -104,6 +104,9 @@ func (f initFlags) config(cmd *cobra.Command) (home.Config, error) {
 			}
 			fmt.Fprintf(&text, "%s: %s\n", key, value)
 		}
+		if !strings.HasPrefix(text.String(), "mesh:") && !strings.Contains(text.String(), "\nmesh:") {
+			fmt.Fprintf(&text, "mesh: %s\n", f.mesh)
+		}
 		var err error
 		if config, err = home.ParseConfig([]byte(text.String())); err != nil {
 			return config, usagef("--set: %w", err)

@@ -43,9 +43,10 @@ type facts struct {
 	Valve         api.CallResult
 	Widened       api.CallResult
 	Expired       api.CallResult
-	Flipped       []byte // what the chip answered to the altered request, a CoAP message
-	Moves         []int  // where the valve went after an altered, a genuine and a repeated request
-	Replayed      []byte // what the chip answered to the repeated request
+	Altered       api.CallResult // what the caller was told of the altered request
+	Flipped       []byte         // what the chip answered to the altered request, a CoAP message
+	Moves         []int          // where the valve went after an altered, a genuine and a repeated request
+	Replayed      []byte         // what the chip answered to the repeated request
 	CloudEntries  int
 	CloudOutputs  int
 	KeptAfterKill int // entries that stood before the kill and still stand

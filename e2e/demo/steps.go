@@ -200,8 +200,7 @@ func (d *demo) attack(ctx context.Context) error {
 		return err
 	}
 	answer := d.wire.FlipNext()
-	// The refusal carries no proof, so the caller asks anew, once the altered request can no longer act (hold 1 s).
-	if _, err := d.call(ctx, 0, "call", "greenhouse/valve", "20", "--hold", "1s", "--cap", "greenhouse/anna"); err != nil {
+	if d.facts.Altered, err = d.call(ctx, 4, "call", "greenhouse/valve", "20", "--cap", "greenhouse/anna"); err != nil {
 		return err
 	}
 	select {
@@ -209,7 +208,7 @@ func (d *demo) attack(ctx context.Context) error {
 	case <-ctx.Done():
 		return errors.New("the chip never answered the altered request")
 	}
-	d.out.text("       the chip answered the altered request with %s, and ran only the genuine one that followed", code(d.facts.Flipped))
+	d.out.text("       the chip answered %s: the tag does not verify; nothing ran", code(d.facts.Flipped))
 
 	d.out.text("- a genuine request, recorded on the wire and sent again")
 	if _, err := d.call(ctx, 0, "call", "greenhouse/valve", "25", "--cap", "greenhouse/anna"); err != nil {
@@ -226,7 +225,7 @@ func (d *demo) attack(ctx context.Context) error {
 		return err
 	}
 	d.facts.Moves = after[len(before):]
-	d.out.text("       four requests were on the wire; the valve moved to %v", d.facts.Moves)
+	d.out.text("       three requests were on the wire, altered, genuine, repeated; the valve moved to %v", d.facts.Moves)
 	return nil
 }
 

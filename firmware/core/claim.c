@@ -84,7 +84,7 @@ static uint8_t finish(edg_device *dev, const uint8_t *in, uint16_t count, const 
     edg_mac_end(dev, dev->key, dev->key); /* Ke of epoch 1 */
     if (!confirmed(dev, in))
         return EDG_R_TAG;
-    if (edg_owner_write(dev, in + 1) != EDG_OK || edg_owner_load(dev) != EDG_OK || edg_cookie_key(dev) != EDG_OK)
+    if (edg_past_erase(dev) != EDG_OK || edg_owner_write(dev, in + 1) != EDG_OK || edg_owner_load(dev) != EDG_OK || edg_cookie_key(dev) != EDG_OK)
         return EDG_R_STORAGE;
     edg_device_start(dev, EDG_START_CLAIM);
     return 0;

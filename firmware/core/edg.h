@@ -235,7 +235,7 @@ int edg_device_claimed(const edg_device *dev);                                 /
 uint32_t edg_device_unix(const edg_device *dev);                               /* 0: clock unknown */
 int edg_device_append(edg_device *dev, uint8_t log, const uint8_t *entry);     /* size bytes; EDG_OK or a negative enum */
 void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks);
-/* Erases owner, logs and clock, and raises the claim count. The button. */
+/* Erases owner, logs and clock, and raises the claim count. The button. After an error everything protected and every claim is refused until an init. */
 int edg_device_factory_reset(edg_device *dev);
 
 /* What a factory does: writes id and factory key into a blank EEPROM (all FF) and nothing else. Needs ~230 B of stack. */

@@ -7,7 +7,7 @@
 #include EDG_CONFIG_FILE
 #endif
 
-/* Sessions kept at once; slot 0 is reserved for branch 0. 135 B each. 3..200. */
+/* Sessions kept at once; slot 0 is reserved for branch 0. 143 B each. 3..200. */
 #ifndef EDG_SLOTS
 #define EDG_SLOTS 3
 #endif

@@ -40,6 +40,7 @@ enum {
 #define EDG_NONCE 8
 #define EDG_COOKIE 16
 #define EDG_DIGEST 0xFF /* carried_len of a slot that keeps header and digest only */
+#define EDG_DIGEST_SIZE 16 /* who knows the session key can search for other frames with the same digest */
 #define EDG_VERSION 1
 
 void edg_mac_begin(edg_device *dev, const uint8_t *key, uint8_t label);
@@ -307,7 +308,7 @@ int edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint
 int edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start);
 /* 1: the n bytes at addr are followed by their CRC-16; 0: they are not; or a negative enum. */
 int edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n);
-int edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n);
+int edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n); /* writes only the bytes that differ */
 
 /* ---- owner.c: the claim record ---- */
 
@@ -350,6 +351,10 @@ uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, co
 uint16_t edg_links(const edg_device *dev, uint16_t offset, uint8_t *out, uint16_t room);
 
 int edg_function_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_function_spec *spec); /* index, or -1 */
+
+/* ---- reset.c ---- */
+
+int edg_past_erase(const edg_device *dev); /* clock mark and log cells: what an owner leaves */
 
 /* ---- device flags ---- */
 

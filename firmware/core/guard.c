@@ -148,7 +148,7 @@ static void fill(edg_device *dev, edg_slot *s, const edg_request *r, uint32_t no
     } else {
         digest(dev, s, r);
         memcpy(s->carried, r->carried, EDG_HEADER);
-        memcpy(s->carried + EDG_HEADER, dev->mac, 8);
+        memcpy(s->carried + EDG_HEADER, dev->mac, EDG_DIGEST_SIZE);
         s->carried_len = EDG_DIGEST;
     }
 }
@@ -221,7 +221,7 @@ static int resume(edg_device *dev, edg_request *r, uint32_t now, uint8_t *reason
     if (r->carried != NULL) {
         if (s->carried_len == EDG_DIGEST) {
             digest(dev, s, r);
-            if (!edg_same(dev->mac, s->carried + EDG_HEADER, 8))
+            if (!edg_same(dev->mac, s->carried + EDG_HEADER, EDG_DIGEST_SIZE))
                 return EDG_REFUSE;
         } else if (r->carried_len != s->carried_len || memcmp(r->carried, s->carried, s->carried_len) != 0) {
             return EDG_REFUSE;

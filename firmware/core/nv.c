@@ -51,9 +51,13 @@ int edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start)
 
 int edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n)
 {
+    uint8_t byte;
     int err = EDG_OK;
 
-    for (; n > 0 && err == EDG_OK; n--)
-        err = edg_nv_write(dev, addr++, &value, 1);
+    for (; n > 0 && err == EDG_OK; n--, addr++) {
+        err = edg_nv_read(dev, addr, &byte, 1);
+        if (err == EDG_OK && byte != value)
+            err = edg_nv_write(dev, addr, &value, 1);
+    }
     return err;
 }

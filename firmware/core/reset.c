@@ -1,28 +1,41 @@
 #include "edg_int.h"
 
-/* The claim count rises first: whatever power loss leaves, an old recording of a claim is worth nothing. The boot counter is raised by the init, so that no
- * log of the next owner has an incarnation of this one. */
-int edg_device_factory_reset(edg_device *dev)
+int edg_past_erase(const edg_device *dev)
 {
     edg_log_spec spec;
-    uint32_t count = 0;
-    uint8_t slot = EDG_COUNT_SLOTS - 1;
     uint8_t i;
-    int err = edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count, &slot);
+    int err = edg_counter_erase(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS);
 
-    if (err >= 0)
-        err = edg_counter_write(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, slot, count + 1);
-    if (err == EDG_OK)
-        err = edg_owner_erase(dev);
-    if (err == EDG_OK)
-        err = edg_counter_erase(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS);
     for (i = 0; i < edg_pgm_u8(&dev->service->log_count) && err == EDG_OK; i++) {
         edg_log_spec_get(dev, i, &spec);
         if (spec.flags & EDG_LOG_EEPROM)
             err = edg_cells_erase(dev, i, &spec);
     }
+    return err;
+}
+
+/* The claim count rises first: whatever power loss leaves, an old recording of a claim is worth nothing. What it leaves of the logs and the clock, the
+ * next claim erases. The boot counter is raised by the init, so that no log of the next owner has an incarnation of this one. Whatever fails, the device
+ * serves nobody and cannot be claimed until an init succeeds. */
+int edg_device_factory_reset(edg_device *dev)
+{
+    uint32_t count = 0;
+    uint8_t slot = EDG_COUNT_SLOTS - 1;
+    int err;
+
+    dev->last_answer = 0;
     edg_slot_close_all(dev);
+    edg_wipe(dev->cookie_key, sizeof dev->cookie_key);
+    err = edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count, &slot);
+    if (err >= 0)
+        err = edg_counter_write(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, slot, count + 1);
+    if (err == EDG_OK)
+        err = edg_owner_erase(dev);
+    if (err == EDG_OK)
+        err = edg_past_erase(dev);
+    if (err == EDG_OK)
+        err = edg_device_init(dev, dev->platform, dev->service, dev->user);
     if (err != EDG_OK)
-        return err;
-    return edg_device_init(dev, dev->platform, dev->service, dev->user);
+        dev->flags = EDG_BOOT_LOST;
+    return err;
 }

@@ -158,7 +158,7 @@ static void take_session(void)
     edg_mac_put8(&dev, (uint8_t)n);
     edg_mac_put(&dev, b, (uint16_t)n);
     edg_mac_end(&dev, key, dev.mac);
-    expect("digest", dev.mac, 8, "digest");
+    expect("digest", dev.mac, EDG_DIGEST_SIZE, "digest");
 }
 
 static void take_request(void)

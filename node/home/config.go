@@ -168,11 +168,12 @@ func addrInfos(addrs []string) []peer.AddrInfo {
 // ParseConfig reads a config.yaml. Errors name the line and the key.
 func ParseConfig(data []byte) (Config, error) {
 	c := DefaultConfig()
+	c.Mesh = "" // without one the file is damaged: a node must not join another mesh than its own
 	if err := decodeYAML(data, &c); err != nil && !errors.Is(err, io.EOF) {
 		return Config{}, yamlError(err, configKeys())
 	}
-	if reflect.ValueOf(c).IsZero() {
-		c = DefaultConfig() // a file of comments only
+	if c.Mesh == "" {
+		return Config{}, errors.New("the key mesh is missing")
 	}
 	if err := c.Check(); err != nil {
 		return Config{}, err

@@ -41,15 +41,16 @@ func TestConfigErrors(t *testing.T) {
 		{"wrong type", "mesh: farm\nenable_mdns: perhaps\n", "line 2"},
 		{"not yaml", "mesh: [\n", "line 1"},
 		{"mesh", "mesh: Farm/1\n", "mesh:"},
-		{"listen", "listen: [localhost:1]\n", "listen:"},
-		{"seed without peer", "seeds: [/ip4/192.0.2.1/tcp/1]\n", "seeds:"},
-		{"api not loopback", "api_listen: 0.0.0.0:7780\n", "loopback"},
-		{"api by name", "api_listen: localhost:7780\n", "api_listen:"},
-		{"coap", "coap_listen: somewhere\n", "coap_listen:"},
-		{"interval", "mirror_interval: 1ms\n", "mirror_interval:"},
-		{"validity", "record_validity: 1000h\n", "record_validity:"},
-		{"level", "log_level: loud\n", "log_level:"},
-		{"nowhere", "listen: []\nenable_mdns: false\n", "listen:"},
+		{"listen", "mesh: farm\nlisten: [localhost:1]\n", "listen:"},
+		{"seed without peer", "mesh: farm\nseeds: [/ip4/192.0.2.1/tcp/1]\n", "seeds:"},
+		{"api not loopback", "mesh: farm\napi_listen: 0.0.0.0:7780\n", "loopback"},
+		{"api by name", "mesh: farm\napi_listen: localhost:7780\n", "api_listen:"},
+		{"coap", "mesh: farm\ncoap_listen: somewhere\n", "coap_listen:"},
+		{"interval", "mesh: farm\nmirror_interval: 1ms\n", "mirror_interval:"},
+		{"validity", "mesh: farm\nrecord_validity: 1000h\n", "record_validity:"},
+		{"level", "mesh: farm\nlog_level: loud\n", "log_level:"},
+		{"nowhere", "mesh: farm\nlisten: []\nenable_mdns: false\n", "listen:"},
+		{"emptied", "", "mesh is missing"},
 		{"large", "# " + strings.Repeat("x", maxFile), "larger"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,8 +60,8 @@ func TestConfigErrors(t *testing.T) {
 			}
 		})
 	}
-	if c, err := ParseConfig(nil); err != nil || c.Mesh != DefaultConfig().Mesh || len(c.Listen) != 2 {
-		t.Errorf("ParseConfig(nothing) = %+v, %v, want the default", c, err)
+	if c, err := ParseConfig([]byte("mesh: farm\n")); err != nil || len(c.Listen) != len(DefaultConfig().Listen) {
+		t.Errorf("ParseConfig(a mesh alone) = %+v, %v, want the defaults", c, err)
 	}
 }
 
