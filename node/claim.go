@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/edgeistry/edgeistry"
@@ -45,6 +47,9 @@ func (n *Node) Claim(ctx context.Context, r api.ClaimRequest, step func(step, of
 	}
 	if err != nil {
 		err = claimFailed(err)
+		if c.before != nil && closed(err) {
+			err = &api.Error{Kind: api.Denied, Message: fmt.Sprintf("the device at %s is yours already, as %s", r.Link, n.nameOf(c.before.Service)), Action: "edgeistry device ls; to claim it anew, press its button for a factory reset first"}
+		}
 		if c.device == nil && c.before == nil {
 			_ = c.link.Close() // opened for the claim only
 		}
@@ -81,6 +86,11 @@ func (c *claiming) prepare() error {
 	}
 	if err := c.checkName(); err != nil {
 		return err
+	}
+	if path, serial := strings.CutPrefix(r.Link, "serial:"); serial && c.link == nil {
+		if _, err := os.Stat(path); err != nil {
+			return &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("no serial line: %v", err), Action: "check the cable and the name of the link"}
+		}
 	}
 	if c.link == nil {
 		c.link, err = coap.OpenLink(r.Link, coap.LinkConfig{Logger: n.log})
@@ -272,6 +282,12 @@ func claimFailed(err error) error {
 		e.Denial = &api.Denial{By: "device", Reason: uint8(failed.Reason), Text: failed.Err.Error()}
 	}
 	return e
+}
+
+// closed tells whether the device said that it takes no claim now.
+func closed(err error) bool {
+	var e *api.Error
+	return errors.As(err, &e) && e.Denial != nil && e.Denial.Reason == uint8(capability.ReasonClaimClosed)
 }
 
 // claimLines is Claim for the HTTP API.

@@ -294,6 +294,30 @@ func TestFunctionOnOwnLog(t *testing.T) {
 	check(c, 4)
 }
 
+// TestClaimRefused: what cannot be claimed is told at once, and why.
+func TestClaimRefused(t *testing.T) {
+	_, c := startNode(t, testHome(t, nil))
+	_, setup, link := greenhouse(t, nil)
+	claim := func(link string) *api.Error {
+		t.Helper()
+		_, err := c.Claim(t.Context(), api.ClaimRequest{SetupCode: setup, Link: link, Name: "greenhouse"}, nil)
+		var e *api.Error
+		if err != nil && !errors.As(err, &e) {
+			t.Fatal(err)
+		}
+		return e
+	}
+	if e := claim("serial:/dev/there-is-none"); e == nil || e.Kind != api.NotFound {
+		t.Errorf("a serial line that is not there: %v, want not found", e)
+	}
+	if e := claim(link); e != nil {
+		t.Fatal(e)
+	}
+	if e := claim(link); e == nil || e.Kind != api.Denied || !strings.Contains(e.Message, "yours already, as greenhouse") {
+		t.Errorf("claiming twice: %v, want that it is ours already", e)
+	}
+}
+
 // TestClaimTakesUp loses the device's last answer for good: the device is claimed and its owner does not know. Claiming again
 // finishes that claim, also in another process.
 func TestClaimTakesUp(t *testing.T) {

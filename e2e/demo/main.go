@@ -36,9 +36,11 @@ func run(ctx context.Context, root string, keep bool) int {
 	if closeErr := d.close(); closeErr != nil && err == nil {
 		err = closeErr
 	}
+	code := 0
 	switch {
-	case err != nil && ctx.Err() != nil && !keep:
+	case err != nil && ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "interrupted; every process has ended")
+		code = 130
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "\nThe demo failed: %v\n\nThe logs and homes are kept in %s\n", err, dir)
 		return 1
@@ -47,8 +49,5 @@ func run(ctx context.Context, root string, keep bool) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if ctx.Err() != nil && !keep {
-		return 130
-	}
-	return 0
+	return code
 }
