@@ -53,7 +53,6 @@ type sent struct {
 	message *capability.Message
 	session *capability.Session
 	pending *capability.Pending
-	mirror  bool
 }
 
 // NewCaller makes a Caller.
@@ -327,7 +326,7 @@ func (c *Caller) once(ctx context.Context, via Doer, service edgeistry.ServiceID
 	if req.Trace {
 		m.Set(capability.OptionTrace, nil)
 	}
-	out := &sent{message: m, session: s, pending: pending, mirror: req.Mirror}
+	out := &sent{message: m, session: s, pending: pending}
 	result, err := c.send(ctx, via, out)
 	if err != nil && result == nil && ctx.Err() == nil && !errors.Is(err, ErrTooLarge) {
 		result, err = c.send(ctx, via, out)

@@ -86,11 +86,7 @@ func arrivals(ctx context.Context, m *harness.Mesh, service string, news func() 
 	if err := m.Edge.CLI(ctx, "cap", "mint", service, "--mirror", "--read", "temperature", "--save", name).Err(); err != nil {
 		return nil, err
 	}
-	token := m.Edge.CLI(ctx, "cap", "show", name)
-	if err := token.Err(); err != nil {
-		return nil, err
-	}
-	if err := m.Cloud.CLI(ctx, "cap", "import", name, strings.TrimSpace(string(token.Stdout))).Err(); err != nil {
+	if _, err := m.Edge.Give(ctx, m.Cloud, name); err != nil {
 		return nil, err
 	}
 	to := "smoothed-" + service

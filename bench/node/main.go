@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -111,11 +110,7 @@ func mesh(ctx context.Context, dir string) (out []figures.Figure, err error) {
 			return nil, err
 		}
 		ids[name] = r.Service
-		token := m.Edge.CLI(ctx, "cap", "show", name+"/owner")
-		if err := token.Err(); err != nil {
-			return nil, err
-		}
-		if err := m.Caller.CLI(ctx, "cap", "import", name+"/owner", strings.TrimSpace(string(token.Stdout))).Err(); err != nil {
+		if _, err := m.Edge.Give(ctx, m.Caller, name+"/owner"); err != nil {
 			return nil, err
 		}
 	}
@@ -177,7 +172,7 @@ func mesh(ctx context.Context, dir string) (out []figures.Figure, err error) {
 		figures.Figure{Name: "call.avr.p50.ms", Value: ms(figures.Quantile(timed, 0.5)), Unit: "ms", How: fmt.Sprintf("caller -> relay -> edge -> ATmega328P on a simulated 115,200 baud line, wall time, n=%d", chipRuns)},
 		figures.Figure{Name: "call.avr.device.cycles", Value: float64(figures.Quantile(cycles, 0.5)), Unit: "cycles", How: "simulated cycles at 16 MHz from the message's end to the answer's beginning, median"})
 
-	rss, err := residentMB(m.Cloud.Process().PID())
+	rss, err := m.Cloud.Process().ResidentMB()
 	if err != nil {
 		return nil, err
 	}
@@ -202,20 +197,6 @@ func callMany(ctx context.Context, client *api.Client, service string, n int) ([
 		}
 	}
 	return samples, nil
-}
-
-func residentMB(pid int) (float64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
-			return kb / 1000, err
-		}
-	}
-	return 0, errors.New("no VmRSS")
 }
 
 // appends measures acknowledged appends in the process that holds the store, beside raw writes with fdatasync on the same disk.

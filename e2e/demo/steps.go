@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/e2e/harness"
 	"github.com/edgeistry/edgeistry/node/api"
 )
@@ -130,7 +129,7 @@ func (d *demo) narrowOffline(ctx context.Context) error {
 			}
 		}
 	}
-	token, err := d.carry(ctx, "greenhouse/anna")
+	token, err := d.mesh.Edge.Give(ctx, d.mesh.Caller, "greenhouse/anna")
 	if err != nil {
 		return err
 	}
@@ -138,19 +137,6 @@ func (d *demo) narrowOffline(ctx context.Context) error {
 	r, err := d.show(ctx, d.mesh.Caller, 0, "cap", "inspect", "greenhouse/anna")
 	d.facts.Inspection = string(r.Stdout)
 	return err
-}
-
-// carry takes a token from the edge's keychain to the caller's, as text.
-func (d *demo) carry(ctx context.Context, name string) (string, error) {
-	r := d.mesh.Edge.CLI(ctx, "cap", "show", name)
-	if err := r.Err(); err != nil {
-		return "", err
-	}
-	token := strings.TrimSpace(string(r.Stdout))
-	if _, err := capability.Parse(token); err != nil {
-		return "", fmt.Errorf("what cap show printed: %w", err)
-	}
-	return token, d.mesh.Caller.CLI(ctx, "cap", "import", name, token).Err()
 }
 
 func (d *demo) use(ctx context.Context) error {
@@ -235,7 +221,7 @@ func (d *demo) outliveLease(ctx context.Context) error {
 	if _, err := d.show(ctx, d.mesh.Edge, 0, "cap", "attenuate", "greenhouse/anna", "--lease", lease.String(), "--save", "greenhouse/guest"); err != nil {
 		return err
 	}
-	if _, err := d.carry(ctx, "greenhouse/guest"); err != nil {
+	if _, err := d.mesh.Edge.Give(ctx, d.mesh.Caller, "greenhouse/guest"); err != nil {
 		return err
 	}
 	call := []string{"call", "greenhouse/valve", "10", "--cap", "greenhouse/guest"}
@@ -281,11 +267,7 @@ func (d *demo) flow(ctx context.Context) error {
 	if _, err := d.show(ctx, d.mesh.Edge, 0, "cap", "mint", "greenhouse", "--mirror", "--read", temperature, "--save", "greenhouse/archive"); err != nil {
 		return err
 	}
-	r := d.mesh.Edge.CLI(ctx, "cap", "show", "greenhouse/archive")
-	if err := r.Err(); err != nil {
-		return err
-	}
-	if err := d.mesh.Cloud.CLI(ctx, "cap", "import", "greenhouse/archive", strings.TrimSpace(string(r.Stdout))).Err(); err != nil {
+	if _, err := d.mesh.Edge.Give(ctx, d.mesh.Cloud, "greenhouse/archive"); err != nil {
 		return err
 	}
 	if _, err := d.show(ctx, d.mesh.Cloud, 0, "fn", "deploy", d.module(), "--on", "greenhouse/temperature", "--to", "smoothed", "--window", "4", "--cap", "greenhouse/archive"); err != nil {

@@ -85,6 +85,16 @@ func (n *Node) JSON(ctx context.Context, v any, args ...string) error {
 	return nil
 }
 
+// Give carries a capability of n's keychain to another node, as text, by hand: no network is needed between them. It gives the text.
+func (n *Node) Give(ctx context.Context, to *Node, name string) (token string, err error) {
+	r := n.CLI(ctx, "cap", "show", name)
+	if err := r.Err(); err != nil {
+		return "", err
+	}
+	token = strings.TrimSpace(string(r.Stdout))
+	return token, to.CLI(ctx, "cap", "import", name, token).Err()
+}
+
 func (n *Node) explain(err error) error {
 	if n.proc == nil {
 		return err

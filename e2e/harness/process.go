@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -125,6 +126,21 @@ func (p *Process) Since(mark int, pattern string) []string {
 
 // PID is the process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// ResidentMB is the resident memory of the process, in MB (Linux).
+func (p *Process) ResidentMB() (float64, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	if err != nil {
+		return 0, fmt.Errorf("%s has gone: %w", p.Name, err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
+			return kb / 1000, err
+		}
+	}
+	return 0, fmt.Errorf("%s has no VmRSS", p.Name)
+}
 
 // Kill ends the process as a power cut would: SIGKILL, and waits until it is gone.
 func (p *Process) Kill() error {

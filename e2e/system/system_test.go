@@ -3,12 +3,10 @@ package system
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -105,14 +103,22 @@ func TestGarbage(t *testing.T) {
 	if err := honest(); err != nil {
 		t.Fatal(err)
 	}
-	targets := map[string]int{s.coap: s.node.Process().PID(), strings.TrimPrefix(s.device.Link, "udp:"): s.device.PID()}
+	targets := map[string]*harness.Process{s.coap: s.node.Process(), strings.TrimPrefix(s.device.Link, "udp:"): s.device.Process}
+	resident := func(p *harness.Process) float64 {
+		t.Helper()
+		mb, err := p.ResidentMB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mb
+	}
 	// Warm up first: buffers and pools reach their size under load, and only growth beyond that is a leak.
 	for addr := range targets {
 		flood(t, ctx, addr, total/10, 1)
 	}
-	before := map[int]float64{}
-	for _, pid := range targets {
-		before[pid] = resident(t, pid)
+	before := map[*harness.Process]float64{}
+	for _, p := range targets {
+		before[p] = resident(p)
 	}
 	for addr := range targets {
 		for part := range uint64(10) {
@@ -122,11 +128,11 @@ func TestGarbage(t *testing.T) {
 			}
 		}
 	}
-	for addr, pid := range targets {
-		after := resident(t, pid)
-		t.Logf("%s: %d datagrams, resident memory %.1f -> %.1f MB", addr, total, before[pid], after)
-		if after > before[pid]*1.1+4 {
-			t.Errorf("%s: resident memory grew from %.1f to %.1f MB", addr, before[pid], after)
+	for addr, p := range targets {
+		after := resident(p)
+		t.Logf("%s: %d datagrams, resident memory %.1f -> %.1f MB", addr, total, before[p], after)
+		if after > before[p]*1.1+4 {
+			t.Errorf("%s: resident memory grew from %.1f to %.1f MB", addr, before[p], after)
 		}
 	}
 }
@@ -173,24 +179,4 @@ func flood(t *testing.T, ctx context.Context, addr string, n int, seed uint64) {
 			}
 		}
 	}
-}
-
-// resident is the resident memory of a process in MB.
-func resident(t *testing.T, pid int) float64 {
-	t.Helper()
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatalf("the process has gone: %v", err)
-	}
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kb / 1000
-		}
-	}
-	t.Fatal("no VmRSS")
-	return 0
 }
