@@ -41,7 +41,7 @@ type hosted struct {
 	clock    clock
 	log      *slog.Logger
 	self     capability.PeerKey // of this node: who asks over its own interfaces
-	direct   *capability.Guard // nil: the device answers for itself
+	direct   *capability.Guard  // nil: the device answers for itself
 	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
 	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
