@@ -45,6 +45,7 @@ type hosted struct {
 	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
 	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
+	asOf     func(log string) time.Time           // when a copy was last known to be up to date; nil: these are no copies
 
 	mu sync.RWMutex // held to judge a request, and to change a generation
 }
@@ -59,6 +60,8 @@ func newGuard(key *home.ServiceKey, boot uint32, mirror bool) (*capability.Guard
 		Slots:       guardSlots,
 		Mirror:      mirror,
 		EnableWait:  true,
+
+		EnablePrivacy: true,
 		BranchKey: func(branch, generation uint8) (capability.BranchKey, bool) {
 			if mirror && branch != capability.BranchMirror {
 				return capability.BranchKey{}, false
@@ -260,7 +263,13 @@ func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admis
 	}
 	q := a.Query
 	if !q.HasFrom && !q.HasAfter && a.Operation == capability.Read {
-		return &capability.Message{Code: capability.CodeContent, Payload: coap.EncodeHead(l.Head())}, capability.ReasonNone
+		m := &capability.Message{Code: capability.CodeContent, Payload: coap.EncodeHead(l.Head())}
+		if s.asOf != nil {
+			if at := s.asOf(a.Name); !at.IsZero() {
+				m.AddUint(capability.OptionETag, uint32(at.Unix()))
+			}
+		}
+		return m, capability.ReasonNone
 	}
 	limit := maxStreamRange
 	if from.Datagram {

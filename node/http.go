@@ -123,6 +123,7 @@ func (s *httpServer) handler() http.Handler {
 		return map[string]any{"functions": notNil(f)}, err
 	}))
 	mux.HandleFunc("POST /v1/call", body(maxSmallBody, n.Call))
+	mux.HandleFunc("POST /v1/reserve", body(maxSmallBody, n.Reserve))
 	mux.HandleFunc("POST /v1/ping", body(maxSmallBody, n.Ping))
 	mux.HandleFunc("POST /v1/logs/append", body(maxSmallBody, n.Append))
 	mux.HandleFunc("POST /v1/logs/read", body(maxSmallBody, n.Read))

@@ -137,6 +137,11 @@ func (c *Client) Call(ctx context.Context, req CallRequest) (*CallResult, error)
 	return post[CallResult](ctx, c, "/v1/call", req)
 }
 
+// Reserve gives the cells of a service to the counts of a capability.
+func (c *Client) Reserve(ctx context.Context, req ReserveRequest) (*ReserveResult, error) {
+	return post[ReserveResult](ctx, c, "/v1/reserve", req)
+}
+
 // Ping asks for the way to a node or to a service's home.
 func (c *Client) Ping(ctx context.Context, req PingRequest) (*PingResult, error) {
 	return post[PingResult](ctx, c, "/v1/ping", req)
