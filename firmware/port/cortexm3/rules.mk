@@ -10,4 +10,18 @@ M3_BARE := $(addprefix $(OUT)/cortexm3/$(M3_DIR)/,start.c.o semi.c.o)
 
 $(OUT)/cortexm3/%.c.o: %.c $(BARE_HEADERS) $(M3_DIR)/rules.mk
 	@mkdir -p $(@D)
-	@echo "  m3-gcc   $<"; $(M3_CC) $(M3_CFLAGS) $(M3_DEFINES) -c -o $@ $<
+	@echo "  m3-gcc   $<"; $(M3_CC) $(M3_CFLAGS) -c -o $@ $<
+
+M3_ELF := $(OUT)/greenhouse-cortexm3.elf
+M3_OBJ := $(patsubst %,$(OUT)/cortexm3/base/%.o,$(NET_GREENHOUSE) $(M3_DIR)/board.c $(M3_DIR)/nic.c)
+
+m3: $(M3_ELF)
+
+$(M3_ELF): $(M3_OBJ) $(M3_BARE) $(M3_DIR)/image.ld
+	@echo "  m3-ld    $@"; $(M3_CC) $(M3_LDFLAGS) -o $@ $(M3_OBJ) $(M3_BARE)
+
+$(OUT)/cortexm3/base/%.c.o: %.c $(BARE_HEADERS) $(M3_DIR)/rules.mk port/net/rules.mk
+	@mkdir -p $(@D)
+	@echo "  m3-gcc   $<"; $(M3_CC) $(M3_CFLAGS) $(BARE_CONFIG) -DGREENHOUSE_BOARD='"LM3S6965"' -c -o $@ $<
+
+.PHONY: m3
