@@ -6,6 +6,8 @@ M3_DIR := port/cortexm3
 M3_ARCH := -mcpu=cortex-m3 -mthumb --specs=nano.specs
 M3_CFLAGS := $(M3_ARCH) $(BARE_CFLAGS)
 M3_LDFLAGS := $(M3_ARCH) -nostartfiles -Wl,--gc-sections -T $(M3_DIR)/image.ld
+M3_C := $(addprefix $(M3_DIR)/,start.c semi.c board.c nic.c)
+M3_CLANG := --target=thumbv7m-none-eabi -isystem /usr/lib/arm-none-eabi/include $(BARE_CONFIG)
 M3_BARE := $(addprefix $(OUT)/cortexm3/$(M3_DIR)/,start.c.o semi.c.o)
 
 $(OUT)/cortexm3/%.c.o: %.c $(BARE_HEADERS) $(M3_DIR)/rules.mk
@@ -24,4 +26,9 @@ $(OUT)/cortexm3/base/%.c.o: %.c $(BARE_HEADERS) $(M3_DIR)/rules.mk port/net/rule
 	@mkdir -p $(@D)
 	@echo "  m3-gcc   $<"; $(M3_CC) $(M3_CFLAGS) $(BARE_CONFIG) -DGREENHOUSE_BOARD='"LM3S6965"' -c -o $@ $<
 
-.PHONY: m3
+size-m3: $(M3_ELF)
+	$(call bare_size,cortexm3,arm-none-eabi-size,$<,\.text|\.data,\.data|\.bss)
+
+size: size-m3
+
+.PHONY: m3 size-m3

@@ -29,4 +29,9 @@ $(OUT)/lx106/base/%.c.o: %.c $(BARE_HEADERS) $(LX106_DIR)/rules.mk port/net/rule
 	@mkdir -p $(@D)
 	@echo "  lx106-gcc  $<"; $(LX106_CC) $(LX106_CFLAGS) $(BARE_CONFIG) -DGREENHOUSE_BOARD='"lx106"' -c -o $@ $<
 
-.PHONY: lx106
+size-lx106: $(LX106_ELF)
+	$(call bare_size,lx106,xtensa-lx106-elf-size,$<,\.iram|\.text|\.rodata|\.data,\.iram|\.rodata|\.data|\.bss)
+
+size: size-lx106
+
+.PHONY: lx106 size-lx106

@@ -12,7 +12,7 @@
 static struct {
     int file;
     uint8_t bytes[EDG_NV_SIZE];
-} nv = {-1, {0}};
+} nv;
 
 static int outside(uint16_t addr, uint16_t n)
 {

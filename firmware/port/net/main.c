@@ -5,6 +5,7 @@
 #include "eeprom.h"
 #include "net.h"
 #include "semi.h"
+#include "stack.h"
 
 enum { CLAIM_WINDOW = 6000, BATCH = 16 }; /* ticks: 10 minutes after a reset; frames between two polls */
 
@@ -70,6 +71,18 @@ static void tell_news(void)
         nic_send(frame, net_udp_frame(&own, &home, frame, n));
 }
 
+/* Says so when the stack has been deeper than ever: a thousand words are looked at, ten times a second. */
+static void tell_stack(void)
+{
+    static uint32_t told;
+    uint32_t used = stack_used();
+
+    if (used > told) {
+        told = used;
+        console_tell("stack ", used);
+    }
+}
+
 int main(void)
 {
     uint8_t arp[NET_ARP];
@@ -94,6 +107,7 @@ int main(void)
         serve_waiting();
         edg_device_poll(&device);
         tell_news();
+        tell_stack();
         board_idle();
     }
 }

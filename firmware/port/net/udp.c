@@ -42,7 +42,7 @@ int net_is_near(const net_address *own, const net_peer *peer)
     uint8_t i, bits = own->prefix, differ = 0;
 
     for (i = 0; i < 4 && bits > 0; i++) {
-        uint8_t mask = bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
+        uint8_t mask = (uint8_t)(bits >= 8 ? 0xff : 0xff00 >> bits);
 
         differ |= (uint8_t)((own->ip[i] ^ peer->ip[i]) & mask);
         bits = bits >= 8 ? (uint8_t)(bits - 8) : 0;
