@@ -26,8 +26,8 @@ $(OUT)/cortexm3/base/%.c.o: %.c $(BARE_HEADERS) $(M3_DIR)/rules.mk port/net/rule
 	@mkdir -p $(@D)
 	@echo "  m3-gcc   $<"; $(M3_CC) $(M3_CFLAGS) $(BARE_CONFIG) -DGREENHOUSE_BOARD='"LM3S6965"' -c -o $@ $<
 
-size-m3: $(M3_ELF)
-	$(call bare_size,cortexm3,arm-none-eabi-size,$<,\.text|\.data,\.data|\.bss)
+size-m3: $(M3_ELF) $(OUT)/edg-board-stack
+	$(call bare_size,cortexm3,arm-none-eabi-size,$<,\.text|\.data,\.data|\.bss,qemu-system-arm -M lm3s6965evb)
 
 size: size-m3
 

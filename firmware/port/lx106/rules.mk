@@ -29,8 +29,8 @@ $(OUT)/lx106/base/%.c.o: %.c $(BARE_HEADERS) $(LX106_DIR)/rules.mk port/net/rule
 	@mkdir -p $(@D)
 	@echo "  lx106-gcc  $<"; $(LX106_CC) $(LX106_CFLAGS) $(BARE_CONFIG) -DGREENHOUSE_BOARD='"lx106"' -c -o $@ $<
 
-size-lx106: $(LX106_ELF)
-	$(call bare_size,lx106,xtensa-lx106-elf-size,$<,\.iram|\.text|\.rodata|\.data,\.iram|\.rodata|\.data|\.bss)
+size-lx106: $(LX106_ELF) $(OUT)/edg-board-stack
+	$(call bare_size,lx106,xtensa-lx106-elf-size,$<,\.iram|\.text|\.rodata|\.data,\.iram|\.rodata|\.data|\.bss,qemu-system-xtensa -M lx60-nommu -cpu lx106)
 
 size: size-lx106
 
