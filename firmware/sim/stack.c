@@ -1,8 +1,8 @@
 /*
  * How deep the stack of a board in QEMU gets: starts it as a factory-new device, does to it over UDP what its callers do, and prints the
- * largest of the figures that it tells.
+ * largest of the figures that it tells. Its EEPROM is a file in DIRECTORY meanwhile.
  *
- *     edg-board-stack qemu-system-arm -M lm3s6965evb -kernel FIRMWARE.elf
+ *     edg-board-stack DIRECTORY qemu-system-arm -M lm3s6965evb -kernel FIRMWARE.elf
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -156,15 +156,16 @@ static void guest(const uint8_t ke[32])
 
 int main(int argc, char **argv)
 {
-    char eeprom[] = "/tmp/edg-board-stack-XXXXXX";
+    char eeprom[128];
     uint8_t nv[SIM_EEPROM_BYTES], ke[32];
     struct sockaddr_in at;
     unsigned stack = 0;
-    int file = argc > 1 ? mkstemp(eeprom) : -1;
-    if (argc < 2) {
-        fputs("usage: edg-board-stack QEMU ARGUMENTS... -kernel FIRMWARE.elf\n", stderr);
+    if (argc < 3 || strlen(argv[1]) > sizeof eeprom - sizeof "/stack-XXXXXX") {
+        fputs("usage: edg-board-stack DIRECTORY QEMU ARGUMENTS... -kernel FIRMWARE.elf\n", stderr);
         return 2;
     }
+    (void)snprintf(eeprom, sizeof eeprom, "%s/stack-XXXXXX", argv[1]);
+    int file = mkstemp(eeprom);
     life_make(nv);
     device = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (file < 0 || write(file, nv, sizeof nv) != (ssize_t)sizeof nv || device < 0 || free_port(&at) != 0 ||
@@ -172,7 +173,7 @@ int main(int argc, char **argv)
         perror("edg-board-stack");
         return 1;
     }
-    pid_t pid = start(argv + 1, argc - 1, eeprom, ntohs(at.sin_port));
+    pid_t pid = start(argv + 2, argc - 2, eeprom, ntohs(at.sin_port));
     life_ask = ask;
     bool ready = pid > 0 && listen_for("ready ", START_MS, &stack);
     CHECK(ready);

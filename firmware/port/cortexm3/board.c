@@ -12,11 +12,12 @@
 #define RCC_PLL_OFF (1u << 13)
 #define RCC_BYPASS (1u << 11)
 #define RCC_CRYSTAL_8MHZ (0xEu << 6)
+#define RCC_INTERNAL (1u << 4) /* the oscillator that it starts with, while the crystal begins to swing */
 #define PLL_LOCKED (1u << 6)
 
 #define TICK_RUN 7u /* on, interrupt, processor clock */
 
-enum { PATIENCE = 100000 };
+enum { PATIENCE = 100000, CRYSTAL_START = 20000 };
 
 static volatile uint32_t ticks;
 
@@ -27,9 +28,11 @@ void on_tick(void)
 
 static void clock_start(void)
 {
-    uint32_t patience = PATIENCE;
+    uint32_t wait = CRYSTAL_START, patience = PATIENCE;
 
-    SYS_RCC = RCC_BYPASS | RCC_PLL_OFF | RCC_CRYSTAL_8MHZ;
+    SYS_RCC = RCC_BYPASS | RCC_PLL_OFF | RCC_CRYSTAL_8MHZ | RCC_INTERNAL;
+    while (--wait > 0)
+        (void)SYS_RIS;
     SYS_RCC = RCC_BYPASS | RCC_CRYSTAL_8MHZ | RCC_DIVIDE_4 | RCC_USE_DIVIDER;
     while ((SYS_RIS & PLL_LOCKED) == 0 && --patience > 0)
         ;

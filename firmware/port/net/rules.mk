@@ -16,7 +16,7 @@ $(OUT)/edg-board-stack: $(BOARD_STACK) $(wildcard sim/*.h core/*.h test/*.h) | $
 
 # $(1) names the board, $(2) is the program `size`, $(3) the image, $(4) sections in flash, $(5) sections in RAM but for the stack, $(6) the emulator.
 define bare_size
-	@stack=$$($(OUT)/edg-board-stack $(6) -kernel $(3)) && $(2) -A $(3) | awk -v flash='$(4)' -v ram='$(5)' -v stack=$$stack '$$1 ~ "^(" flash ")$$" { f += $$2 } $$1 ~ "^(" ram ")$$" { r += $$2 } \
+	@stack=$$($(OUT)/edg-board-stack $(OUT) $(6) -kernel $(3)) && $(2) -A $(3) | awk -v flash='$(4)' -v ram='$(5)' -v stack=$$stack '$$1 ~ "^(" flash ")$$" { f += $$2 } $$1 ~ "^(" ram ")$$" { r += $$2 } \
 		END { printf "board=$(1) image=base flash=%d static=%d stack=%d\n", f, r, stack }'
 endef
 
