@@ -76,6 +76,19 @@ static void check_udp(void)
     memcpy(frame, asked, sizeof asked);
     frame[40] = frame[41] = 0; /* no checksum was made */
     CHECK(taken(frame, sizeof asked, &length, &from));
+    frame[34] = frame[35] = 0; /* port 0: nobody can be answered there either */
+    CHECK(!taken(frame, sizeof asked, &length, &from));
+
+    /* A checksum that comes out as 0, which some payload of two bytes gives, is sent as its other form. */
+    for (i = 0, n = 0; i < 65536; i++) {
+        frame[NET_HEADERS] = (uint8_t)(i >> 8);
+        frame[NET_HEADERS + 1] = (uint8_t)i;
+        (void)net_udp_frame(&own, &from, frame, 2);
+        if (frame[40] == 0xff && frame[41] == 0xff)
+            n++;
+        CHECK(frame[40] != 0 || frame[41] != 0);
+    }
+    CHECK_EQ(n, 1);
 }
 
 /* Sets bytes of the IP header and makes its checksum good again. */
@@ -109,6 +122,7 @@ static void check_ip(void)
     CHECK(!taken_with(17, 27));   /* shorter than its headers */
     CHECK(!taken_with(17, 36));   /* longer than the frame */
     CHECK(!taken_with(17, 34));   /* shorter than the datagram */
+    CHECK(!taken_with(39, 7));    /* a datagram shorter than its header */
     CHECK(!taken_with(20, 0x20)); /* more fragments */
     CHECK(!taken_with(21, 1));    /* a later fragment */
     CHECK(!taken_with(23, 6));    /* TCP */
@@ -149,6 +163,9 @@ static void check_arp(void)
         CHECK_EQ(net_arp_answer(&own, frame, sizeof frame, answer), 0);
         frame[n] ^= 2;
     }
+    frame[22] |= 1; /* nobody can be answered at a group's address */
+    CHECK_EQ(net_arp_answer(&own, frame, sizeof frame, answer), 0);
+    frame[22] ^= 1;
     frame[41] = 16; /* somebody else is asked for */
     CHECK_EQ(net_arp_answer(&own, frame, sizeof frame, answer), 0);
 
