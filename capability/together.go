@@ -61,7 +61,11 @@ func explainFrame(place string, c *Capability, number int, v Verdict, req *Messa
 	case TypeProgram:
 		text += " (it says no)"
 	case TypeDepth:
-		text += fmt.Sprintf(" (%d frames follow)", len(c.Frames)-number)
+		if n := len(c.Frames) - number; n == 1 {
+			text += " (and 1 frame follows)"
+		} else {
+			text += fmt.Sprintf(" (and %d frames follow)", n)
+		}
 	}
 	return text
 }
