@@ -112,4 +112,3 @@ func (n *Node) named(given string) (*capability.Capability, error) {
 	}
 	return c, nil
 }
-

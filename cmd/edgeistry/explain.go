@@ -38,10 +38,10 @@ type judged struct {
 
 // explained is the whole verdict.
 type explained struct {
-	Request string    `json:"request"`
-	Allowed bool      `json:"allowed"`
+	Request string   `json:"request"`
+	Allowed bool     `json:"allowed"`
 	Frames  []judged `json:"frames"`
-	Message string    `json:"message"` // as the device would say it
+	Message string   `json:"message"` // as the device would say it
 }
 
 const requestHelp = `REQUEST is one of

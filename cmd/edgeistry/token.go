@@ -40,7 +40,7 @@ type inspection struct {
 	Frames     []string `json:"frames"`
 	AddedBy    []string `json:"added_by"`              // of each frame: who could have added it
 	MirrorHalf bool     `json:"mirror_half,omitempty"` // home nodes answer to it, too
-	Expires    string   `json:"expires,omitempty"` // RFC 3339, the earliest of all frames
+	Expires    string   `json:"expires,omitempty"`     // RFC 3339, the earliest of all frames
 	Expired    bool     `json:"expired"`
 	Cost       cost     `json:"cost"`
 }

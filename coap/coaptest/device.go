@@ -25,6 +25,7 @@ type Device struct {
 	mu      sync.Mutex
 	claim   capability.Claimable
 	guard   *capability.Guard
+	cells   capability.MemoryCounters
 	booted  time.Time
 	boot    uint32
 	entries [][]byte
@@ -77,6 +78,7 @@ func (d *Device) arm() {
 	if !d.claim.Claimed {
 		cfg.Closed = capability.ReasonUnclaimed
 	}
+	cfg.EnablePrivacy, cfg.Counters, cfg.Slots = true, &d.cells, 32
 	guard, err := capability.NewGuard(cfg)
 	if err != nil {
 		panic(err) // the configuration above is right
@@ -179,6 +181,15 @@ func (d *Device) act(a *capability.Admission, req *capability.Message) *capabili
 		return a.Answer(&capability.Message{Code: capability.CodeChanged, Payload: []byte{d.valve}}, d.now())
 	case a.Operation == capability.Read && a.Name == "temperature":
 		return d.read(a)
+	case a.Management == capability.ManageCell:
+		cell, id, reason := a.Cell()
+		if reason == capability.ReasonNone {
+			reason = d.guard.Reserve(cell, id)
+		}
+		if reason != capability.ReasonNone {
+			return a.Refuse(reason, d.now())
+		}
+		return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
 	}
 	return a.Refuse(capability.ReasonNotFound, d.now())
 }
