@@ -1,0 +1,321 @@
+#include "edg_int.h"
+
+#if EDG_PROGRAM
+
+/* docs/spec/program.md: judges in place, without tables. Validation has bounded everything that is not bounded here: heights,
+ * nesting, indices, and that code does not end without its end. */
+
+enum { NAME_ROOM = 32 };
+
+static uint8_t memory_at(const edg_program_input *in, uint16_t i)
+{
+    if (i < NAME_ROOM)
+        return i < in->name_len ? in->name[i] : 0;
+    i = (uint16_t)(i - NAME_ROOM);
+    return i < in->payload_len ? in->payload[i] : 0;
+}
+
+/* The address in *a gives way to what stands there; 0: a trap. */
+static uint8_t load(const edg_program_input *in, uint8_t op, uint32_t *a, uint32_t offset)
+{
+    uint8_t width = op == EDG_WASM_LOAD ? 4 : op >= EDG_WASM_LOAD16_S ? 2 : 1;
+    uint32_t at = *a + offset, v = 0, sign = 0x80;
+    uint8_t i;
+
+    if (at < offset || at > 0x10000UL - width)
+        return 0;
+    for (i = width; i > 0; i--)
+        v = (v << 8) | memory_at(in, (uint16_t)(at + i - 1u));
+    if (op >= EDG_WASM_LOAD8_S && !(op & 1)) {
+        if (width == 2)
+            sign <<= 8;
+        v = (v ^ sign) - sign;
+    }
+    *a = v;
+    return 1;
+}
+
+static uint8_t compare(uint8_t op, uint32_t a, uint32_t b)
+{
+    uint8_t less, same = a == b;
+
+    if (!(op & 1)) { /* signed */
+        a ^= 0x80000000UL;
+        b ^= 0x80000000UL;
+    }
+    less = a < b;
+    switch (op) {
+    case EDG_WASM_EQ:
+        return same;
+    case EDG_WASM_NE:
+        return !same;
+    case EDG_WASM_LT_S:
+    case EDG_WASM_LT_U:
+        return less;
+    case EDG_WASM_GT_S:
+    case EDG_WASM_GT_U:
+        return !less && !same;
+    case EDG_WASM_LE_S:
+    case EDG_WASM_LE_U:
+        return less || same;
+    default:
+        return !less;
+    }
+}
+
+/* Division of magnitudes; 0: a trap. */
+static uint8_t divide(uint8_t op, uint32_t *a, uint32_t b)
+{
+    uint8_t is_signed = op & 1;
+    uint8_t remainder = op >= EDG_WASM_REM_S;
+    uint8_t a_below = is_signed && *a >> 31, b_below = is_signed && b >> 31;
+    uint32_t v = a_below ? 0 - *a : *a;
+
+    if (b_below)
+        b = 0 - b;
+    if (b == 0)
+        return 0;
+    if (remainder) {
+        v %= b;
+        b_below = 0; /* it has the sign of the dividend */
+    } else {
+        v /= b;
+        if (is_signed && a_below == b_below && v >> 31)
+            return 0; /* 2^31 */
+    }
+    *a = a_below != b_below ? 0 - v : v;
+    return 1;
+}
+
+static uint32_t shift(uint8_t op, uint32_t a, uint8_t n)
+{
+    uint32_t lost = 0;
+
+    if (op == EDG_WASM_SHR_S && a >> 31)
+        lost = 0xFFFFFFFFUL;
+    if (op == EDG_WASM_ROTL || op == EDG_WASM_ROTR)
+        lost = a;
+    n &= 31;
+    if (n == 0)
+        return a;
+    if (op == EDG_WASM_SHL || op == EDG_WASM_ROTL)
+        return (a << n) | (lost >> (32 - n));
+    return (a >> n) | (lost << (32 - n));
+}
+
+static uint32_t count(uint8_t op, uint32_t a)
+{
+    uint8_t n = 0, i;
+
+    for (i = 0; i < 32; i++) {
+        uint8_t bit = (uint8_t)(op == EDG_WASM_CLZ ? a >> 31 : a & 1);
+
+        if (op != EDG_WASM_POPCNT && bit)
+            break;
+        if (op != EDG_WASM_POPCNT || bit)
+            n++;
+        a = op == EDG_WASM_CLZ ? a << 1 : a >> 1;
+    }
+    return n;
+}
+
+/* *a = *a op b; 0: a trap. */
+static uint8_t binary(uint8_t op, uint32_t *a, uint32_t b)
+{
+    switch (op) {
+    case EDG_WASM_ADD:
+        *a += b;
+        break;
+    case EDG_WASM_SUB:
+        *a -= b;
+        break;
+    case EDG_WASM_MUL:
+        *a *= b;
+        break;
+    case EDG_WASM_DIV_S:
+    case EDG_WASM_DIV_U:
+    case EDG_WASM_REM_S:
+    case EDG_WASM_REM_U:
+        return divide(op, a, b);
+    case EDG_WASM_AND:
+        *a &= b;
+        break;
+    case EDG_WASM_OR:
+        *a |= b;
+        break;
+    case EDG_WASM_XOR:
+        *a ^= b;
+        break;
+    default:
+        *a = op >= EDG_WASM_SHL ? shift(op, *a, (uint8_t)b) : compare(op, *a, b);
+        break;
+    }
+    return 1;
+}
+
+/* How many numbers follow an opcode; the type of a block passes for one. */
+static uint8_t numbers(uint8_t op)
+{
+    if (op >= EDG_WASM_LOAD && op <= EDG_WASM_LOAD16_U)
+        return 2;
+    return op == EDG_WASM_CONST || (op >= EDG_WASM_LOCAL_GET && op <= EDG_WASM_LOCAL_TEE) || op == EDG_WASM_BR || op == EDG_WASM_BR_IF ||
+           (op >= EDG_WASM_BLOCK && op <= EDG_WASM_IF);
+}
+
+/* Forward to the end of the block that is `nested` further out than the one p is in, or to its else. */
+static const uint8_t *skip(const uint8_t *p, uint8_t nested, uint8_t to_else)
+{
+    for (;;) {
+        uint8_t op = *p, i;
+
+        if (op == EDG_WASM_END) {
+            if (nested-- == 0)
+                return p;
+        } else if (op == EDG_WASM_ELSE) {
+            if (nested == 0 && to_else)
+                return p;
+        } else if (op >= EDG_WASM_BLOCK && op <= EDG_WASM_IF) {
+            nested++;
+        }
+        p++;
+        for (i = numbers(op); i > 0; i--)
+            while (*p++ & 0x80) {
+            }
+    }
+}
+
+static void parameters(const edg_program_input *in, uint32_t *local)
+{
+    uint8_t i;
+
+    local[0] = in->op;
+    for (i = 0; i < 4 && i < in->payload_len; i++)
+        local[1] = (local[1] << 8) | in->payload[i];
+    local[2] = in->payload_len;
+    local[3] = in->name_len;
+    local[4] = in->first;
+    local[5] = in->last;
+    local[6] = in->hold;
+    local[7] = in->unix_now;
+    local[8] = in->tick;
+}
+
+/* 1: the result is not 0; 0: it is, or there is none. */
+static uint8_t run(const uint8_t *body, const edg_program_input *in)
+{
+    uint32_t cell[EDG_PROGRAM_PARAMS + EDG_PROGRAM_LOCALS + EDG_PROGRAM_STACK]; /* locals, then operands */
+    uint32_t *top = cell + EDG_PROGRAM_PARAMS + EDG_PROGRAM_LOCALS;             /* the next free one */
+    const uint8_t *p = body + (body[0] == 0 ? 1 : 3);
+    uint8_t fuel = EDG_PROGRAM_FUEL, blocks = 0;
+    struct {
+        uint8_t at, height;
+    } block[EDG_PROGRAM_BLOCKS - 1]; /* within the function's own: where their code starts; cells below their operands */
+
+    memset(cell, 0, sizeof cell);
+    parameters(in, cell);
+    for (;;) {
+        uint8_t op = *p++;
+        uint32_t v = 0, *base;
+
+        if (op != EDG_WASM_END && op != EDG_WASM_ELSE && fuel-- == 0)
+            return 0;
+        if (numbers(op) > 0)
+            p += edg_program_number(p, 5, op == EDG_WASM_CONST, &v);
+        switch (op) {
+        case EDG_WASM_UNREACHABLE:
+            return 0;
+        case EDG_WASM_NOP:
+            break;
+        case EDG_WASM_BLOCK:
+        case EDG_WASM_LOOP:
+        case EDG_WASM_IF:
+            if (op == EDG_WASM_IF)
+                v = *--top;
+            block[blocks].at = (uint8_t)(p - body);
+            block[blocks].height = (uint8_t)(top - cell);
+            blocks++;
+            if (op == EDG_WASM_IF && v == 0) {
+                p = skip(p, 0, 1);
+                p += *p == EDG_WASM_ELSE;
+            }
+            break;
+        case EDG_WASM_ELSE:
+            p = skip(p, 0, 0);
+            break;
+        case EDG_WASM_END:
+            if (blocks-- == 0)
+                return top[-1] != 0;
+            break;
+        case EDG_WASM_BR_IF:
+        case EDG_WASM_BR:
+            if (op == EDG_WASM_BR_IF && *--top == 0)
+                break;
+            if (v == blocks)
+                return top[-1] != 0;
+            blocks = (uint8_t)(blocks - v);
+            base = cell + block[blocks - 1].height;
+            if (body[block[blocks - 1].at - 2] == EDG_WASM_LOOP) {
+                p = body + block[blocks - 1].at;
+            } else {
+                p = skip(p, (uint8_t)v, 0);
+                if (body[block[blocks - 1].at - 1] == EDG_WASM_I32)
+                    *base++ = top[-1];
+            }
+            top = base;
+            break;
+        case EDG_WASM_RETURN:
+            return top[-1] != 0;
+        case EDG_WASM_DROP:
+            top--;
+            break;
+        case EDG_WASM_SELECT:
+            top -= 2;
+            if (top[1] == 0)
+                top[-1] = top[0];
+            break;
+        case EDG_WASM_LOCAL_GET:
+            *top++ = cell[v];
+            break;
+        case EDG_WASM_LOCAL_SET:
+            cell[v] = *--top;
+            break;
+        case EDG_WASM_LOCAL_TEE:
+            cell[v] = top[-1];
+            break;
+        case EDG_WASM_LOAD:
+        case EDG_WASM_LOAD8_S:
+        case EDG_WASM_LOAD8_U:
+        case EDG_WASM_LOAD16_S:
+        case EDG_WASM_LOAD16_U:
+            p += edg_program_number(p, 5, 0, &v); /* the number before it was the alignment */
+            if (!load(in, op, top - 1, v))
+                return 0;
+            break;
+        case EDG_WASM_CONST:
+            *top++ = v;
+            break;
+        case EDG_WASM_EQZ:
+            top[-1] = top[-1] == 0;
+            break;
+        case EDG_WASM_CLZ:
+        case EDG_WASM_CTZ:
+        case EDG_WASM_POPCNT:
+            top[-1] = count(op, top[-1]);
+            break;
+        default:
+            top--;
+            if (!binary(op, top - 1, *top))
+                return 0;
+            break;
+        }
+    }
+}
+
+uint8_t edg_program_run(const uint8_t *body, uint8_t n, const edg_program_input *in)
+{
+    if (!edg_program_check(body, n))
+        return EDG_PROGRAM_BROKEN;
+    return run(body, in) ? EDG_PROGRAM_HOLDS : EDG_PROGRAM_FAILS;
+}
+
+#endif
