@@ -85,14 +85,14 @@ const (
 	wasmI32   = 0x7f
 )
 
-// errProgramBound is for what WebAssembly allows and a program may not have.
-var errProgramBound = errors.New("out of bounds")
+// ErrProgramBound is in what CheckProgram says of a body that may be valid WebAssembly and has what a program may not have.
+var ErrProgramBound = errors.New("out of bounds")
 
 // CheckProgram says why a body is no valid program: the algorithm of the core specification's appendix, for one value type, so that
 // heights stand for the operand stack.
 func CheckProgram(body []byte) error {
 	if len(body) > maxProgram {
-		return fmt.Errorf("program of %d bytes, at most %d: %w", len(body), maxProgram, errProgramBound)
+		return fmt.Errorf("program of %d bytes, at most %d: %w", len(body), maxProgram, ErrProgramBound)
 	}
 	c := programCheck{rest: body, locals: ProgramParameters}
 	switch groups := c.byte(); {
@@ -101,7 +101,7 @@ func CheckProgram(body []byte) error {
 		c.rest = body[3:]
 		c.locals += uint32(body[1])
 	default:
-		c.fail(fmt.Errorf("locals are neither 00 nor 01 n 7f with n in 1..%d: %w", maxProgramLocals, errProgramBound))
+		c.fail(fmt.Errorf("locals are neither 00 nor 01 n 7f with n in 1..%d: %w", maxProgramLocals, ErrProgramBound))
 	}
 	c.enter(programBlock{hasResult: true})
 	for c.err == nil && len(c.blocks) > 0 {
@@ -155,10 +155,14 @@ func (c *programCheck) number(signed bool) uint32 {
 	for i := range 5 {
 		b := c.byte()
 		v |= uint32(b&0x7f) << (7 * i)
-		if b < 0x80 {
-			if i == 4 && b > 0x0f && !(signed && b >= 0x78) || i == 4 && signed && b > 0x07 && b < 0x78 {
-				break
-			}
+		if b >= 0x80 {
+			continue
+		}
+		unused := b & 0x70
+		if signed {
+			unused = b & 0x78
+		}
+		if i < 4 || unused == 0 || signed && unused == 0x78 {
 			return v
 		}
 	}
@@ -181,7 +185,7 @@ func (c *programCheck) pop(n int) {
 
 func (c *programCheck) push(n int) {
 	if c.height += n; c.height > maxProgramStack {
-		c.fail(fmt.Errorf("more than %d operands: %w", maxProgramStack, errProgramBound))
+		c.fail(fmt.Errorf("more than %d operands: %w", maxProgramStack, ErrProgramBound))
 	}
 }
 
@@ -192,7 +196,7 @@ func (c *programCheck) dead() {
 
 func (c *programCheck) enter(b programBlock) {
 	if b.base = c.height; len(c.blocks) == maxProgramBlocks {
-		c.fail(fmt.Errorf("more than %d blocks within each other: %w", maxProgramBlocks, errProgramBound))
+		c.fail(fmt.Errorf("more than %d blocks within each other: %w", maxProgramBlocks, ErrProgramBound))
 		return
 	}
 	c.blocks = append(c.blocks, b)
@@ -225,7 +229,7 @@ func (c *programCheck) instruction() {
 	case wasmBlock, wasmLoop, wasmIf:
 		t := c.byte()
 		if t != wasmEmpty && t != wasmI32 {
-			c.fail(fmt.Errorf("block of type %#x: %w", t, errProgramBound))
+			c.fail(fmt.Errorf("block of type %#x: %w", t, ErrProgramBound))
 		}
 		if op == wasmIf {
 			c.pop(1)
@@ -315,7 +319,7 @@ func (c *programCheck) numeric(op byte) {
 	case op > wasmEqz && op <= wasmGeU, op > wasmPopcnt && op <= wasmRotr:
 		c.pop(2)
 	default:
-		c.fail(fmt.Errorf("opcode %#x: %w", op, errProgramBound))
+		c.fail(fmt.Errorf("opcode %#x: %w", op, ErrProgramBound))
 	}
 	c.push(1)
 }
