@@ -220,30 +220,39 @@ uint8_t edg_frames_hold(const edg_device *dev, edg_request *r, const uint8_t *ca
 
 #if EDG_PROGRAM
 
-#define EDG_PROGRAM_PARAMS 9
-#define EDG_PROGRAM_LOCALS 8 /* besides */
+#define EDG_PROGRAM_LOCALS 8 /* besides parameters */
 #define EDG_PROGRAM_STACK 16
 #define EDG_PROGRAM_BLOCKS 8 /* within each other, the function's own included */
 #define EDG_PROGRAM_FUEL 200
 
+/* Parameters, the first locals. The run itself sets argument and lengths. */
+enum {
+    EDG_PARAM_OP,
+    EDG_PARAM_ARGUMENT,
+    EDG_PARAM_PAYLOAD_LEN,
+    EDG_PARAM_NAME_LEN,
+    EDG_PARAM_FIRST, /* entries that a read names, 0: none */
+    EDG_PARAM_LAST,
+    EDG_PARAM_HOLD,
+    EDG_PARAM_UNIX, /* now, 0: clock unknown */
+    EDG_PARAM_TICK, /* now */
+    EDG_PARAMS
+};
+
+/* A run works in `local` and uses it up: fill it anew for each. */
 typedef struct edg_program_input {
     const uint8_t *name;
     const uint8_t *payload;
-    uint32_t first, last; /* entries that a read names; 0: none */
-    uint32_t unix_now;    /* 0: clock unknown */
-    uint32_t tick;        /* now */
     uint16_t payload_len;
     uint8_t name_len;
-    uint8_t op; /* EDG_READ .. */
-    uint8_t hold;
+    uint32_t local[EDG_PARAMS + EDG_PROGRAM_LOCALS];
 } edg_program_input;
 
 enum { EDG_PROGRAM_FAILS, EDG_PROGRAM_HOLDS, EDG_PROGRAM_BROKEN };
 
-uint8_t edg_program_run(const uint8_t *body, uint8_t n, const edg_program_input *in); /* validates first */
-uint8_t edg_program_check(const uint8_t *body, uint8_t n);                            /* 1: it is valid */
-/* A LEB128 of 32 bits within `room` bytes: its length, or 0 if it is malformed. */
-uint8_t edg_program_number(const uint8_t *at, uint8_t room, uint8_t is_signed, uint32_t *value);
+uint8_t edg_program_run(const uint8_t *body, uint8_t n, edg_program_input *in); /* validates first */
+uint8_t edg_program_check(const uint8_t *body, uint8_t n);                      /* 1: it is valid */
+uint32_t edg_program_value(const uint8_t *from, const uint8_t *to, uint8_t is_signed); /* of a well-formed LEB128 */
 
 enum {
     EDG_WASM_UNREACHABLE = 0x00,

@@ -37,30 +37,17 @@ static uint8_t load(const edg_program_input *in, uint8_t op, uint32_t *a, uint32
 
 static uint8_t compare(uint8_t op, uint32_t a, uint32_t b)
 {
-    uint8_t less, same = a == b;
+    uint8_t how = (uint8_t)((op - EDG_WASM_EQ) >> 1); /* 0 eq, ne; then lt, gt, le, ge, each signed (even) and unsigned */
+    uint8_t holds;
 
-    if (!(op & 1)) { /* signed */
+    if (how == 0)
+        return (a != b) == (op & 1);
+    if (!(op & 1)) {
         a ^= 0x80000000UL;
         b ^= 0x80000000UL;
     }
-    less = a < b;
-    switch (op) {
-    case EDG_WASM_EQ:
-        return same;
-    case EDG_WASM_NE:
-        return !same;
-    case EDG_WASM_LT_S:
-    case EDG_WASM_LT_U:
-        return less;
-    case EDG_WASM_GT_S:
-    case EDG_WASM_GT_U:
-        return !less && !same;
-    case EDG_WASM_LE_S:
-    case EDG_WASM_LE_U:
-        return less || same;
-    default:
-        return !less;
-    }
+    holds = how == 1 || how == 4 ? a < b : a <= b;
+    return how == 2 || how == 4 ? !holds : holds; /* gt is not le, ge is not lt */
 }
 
 /* Division of magnitudes; 0: a trap. */
@@ -89,18 +76,18 @@ static uint8_t divide(uint8_t op, uint32_t *a, uint32_t b)
 
 static uint32_t shift(uint8_t op, uint32_t a, uint8_t n)
 {
-    uint32_t lost = 0;
+    uint8_t left = op == EDG_WASM_SHL || op == EDG_WASM_ROTL;
 
-    if (op == EDG_WASM_SHR_S && a >> 31)
-        lost = 0xFFFFFFFFUL;
-    if (op == EDG_WASM_ROTL || op == EDG_WASM_ROTR)
-        lost = a;
-    n &= 31;
-    if (n == 0)
-        return a;
-    if (op == EDG_WASM_SHL || op == EDG_WASM_ROTL)
-        return (a << n) | (lost >> (32 - n));
-    return (a >> n) | (lost << (32 - n));
+    for (n &= 31; n > 0; n--) {
+        uint8_t first = (uint8_t)(a >> 31), last = a & 1;
+
+        a = left ? a << 1 : a >> 1;
+        if (op == EDG_WASM_ROTL && first)
+            a |= 1;
+        if ((op == EDG_WASM_ROTR && last) || (op == EDG_WASM_SHR_S && first))
+            a |= 0x80000000UL;
+    }
+    return a;
 }
 
 static uint32_t count(uint8_t op, uint32_t a)
@@ -162,6 +149,13 @@ static uint8_t numbers(uint8_t op)
            (op >= EDG_WASM_BLOCK && op <= EDG_WASM_IF);
 }
 
+static const uint8_t *behind(const uint8_t *number)
+{
+    while (*number++ & 0x80) {
+    }
+    return number;
+}
+
 /* Forward to the end of the block that is `nested` further out than the one p is in, or to its else. */
 static const uint8_t *skip(const uint8_t *p, uint8_t nested, uint8_t to_else)
 {
@@ -179,48 +173,32 @@ static const uint8_t *skip(const uint8_t *p, uint8_t nested, uint8_t to_else)
         }
         p++;
         for (i = numbers(op); i > 0; i--)
-            while (*p++ & 0x80) {
-            }
+            p = behind(p);
     }
 }
 
-static void parameters(const edg_program_input *in, uint32_t *local)
-{
-    uint8_t i;
-
-    local[0] = in->op;
-    for (i = 0; i < 4 && i < in->payload_len; i++)
-        local[1] = (local[1] << 8) | in->payload[i];
-    local[2] = in->payload_len;
-    local[3] = in->name_len;
-    local[4] = in->first;
-    local[5] = in->last;
-    local[6] = in->hold;
-    local[7] = in->unix_now;
-    local[8] = in->tick;
-}
-
 /* 1: the result is not 0; 0: it is, or there is none. */
-static uint8_t run(const uint8_t *body, const edg_program_input *in)
+static uint8_t run(const uint8_t *body, edg_program_input *in)
 {
-    uint32_t cell[EDG_PROGRAM_PARAMS + EDG_PROGRAM_LOCALS + EDG_PROGRAM_STACK]; /* locals, then operands */
-    uint32_t *top = cell + EDG_PROGRAM_PARAMS + EDG_PROGRAM_LOCALS;             /* the next free one */
+    uint32_t operand[EDG_PROGRAM_STACK], *top = operand; /* the next free one */
     const uint8_t *p = body + (body[0] == 0 ? 1 : 3);
     uint8_t fuel = EDG_PROGRAM_FUEL, blocks = 0;
     struct {
         uint8_t at, height;
-    } block[EDG_PROGRAM_BLOCKS - 1]; /* within the function's own: where their code starts; cells below their operands */
+    } block[EDG_PROGRAM_BLOCKS - 1]; /* within the function's own: where their code starts; the operands below theirs */
 
-    memset(cell, 0, sizeof cell);
-    parameters(in, cell);
     for (;;) {
         uint8_t op = *p++;
         uint32_t v = 0, *base;
 
         if (op != EDG_WASM_END && op != EDG_WASM_ELSE && fuel-- == 0)
             return 0;
-        if (numbers(op) > 0)
-            p += edg_program_number(p, 5, op == EDG_WASM_CONST, &v);
+        if (numbers(op) > 0) {
+            const uint8_t *from = p;
+
+            p = behind(p);
+            v = edg_program_value(from, p, op == EDG_WASM_CONST);
+        }
         switch (op) {
         case EDG_WASM_UNREACHABLE:
             return 0;
@@ -232,7 +210,7 @@ static uint8_t run(const uint8_t *body, const edg_program_input *in)
             if (op == EDG_WASM_IF)
                 v = *--top;
             block[blocks].at = (uint8_t)(p - body);
-            block[blocks].height = (uint8_t)(top - cell);
+            block[blocks].height = (uint8_t)(top - operand);
             blocks++;
             if (op == EDG_WASM_IF && v == 0) {
                 p = skip(p, 0, 1);
@@ -253,7 +231,7 @@ static uint8_t run(const uint8_t *body, const edg_program_input *in)
             if (v == blocks)
                 return top[-1] != 0;
             blocks = (uint8_t)(blocks - v);
-            base = cell + block[blocks - 1].height;
+            base = operand + block[blocks - 1].height;
             if (body[block[blocks - 1].at - 2] == EDG_WASM_LOOP) {
                 p = body + block[blocks - 1].at;
             } else {
@@ -274,21 +252,23 @@ static uint8_t run(const uint8_t *body, const edg_program_input *in)
                 top[-1] = top[0];
             break;
         case EDG_WASM_LOCAL_GET:
-            *top++ = cell[v];
+            *top++ = in->local[v];
             break;
         case EDG_WASM_LOCAL_SET:
-            cell[v] = *--top;
+            in->local[v] = *--top;
             break;
         case EDG_WASM_LOCAL_TEE:
-            cell[v] = top[-1];
+            in->local[v] = top[-1];
             break;
         case EDG_WASM_LOAD:
         case EDG_WASM_LOAD8_S:
         case EDG_WASM_LOAD8_U:
         case EDG_WASM_LOAD16_S:
         case EDG_WASM_LOAD16_U:
-            p += edg_program_number(p, 5, 0, &v); /* the number before it was the alignment */
-            if (!load(in, op, top - 1, v))
+            base = top - 1;
+            v = edg_program_value(p, behind(p), 0); /* the number before it was the alignment */
+            p = behind(p);
+            if (!load(in, op, base, v))
                 return 0;
             break;
         case EDG_WASM_CONST:
@@ -311,10 +291,19 @@ static uint8_t run(const uint8_t *body, const edg_program_input *in)
     }
 }
 
-uint8_t edg_program_run(const uint8_t *body, uint8_t n, const edg_program_input *in)
+uint8_t edg_program_run(const uint8_t *body, uint8_t n, edg_program_input *in)
 {
+    uint32_t argument = 0;
+    uint8_t i;
+
     if (!edg_program_check(body, n))
         return EDG_PROGRAM_BROKEN;
+    for (i = 0; i < 4 && i < in->payload_len; i++)
+        argument = (argument << 8) | in->payload[i];
+    in->local[EDG_PARAM_ARGUMENT] = argument;
+    in->local[EDG_PARAM_PAYLOAD_LEN] = in->payload_len;
+    in->local[EDG_PARAM_NAME_LEN] = in->name_len;
+    memset(in->local + EDG_PARAMS, 0, sizeof in->local - EDG_PARAMS * sizeof in->local[0]);
     return run(body, in) ? EDG_PROGRAM_HOLDS : EDG_PROGRAM_FAILS;
 }
 

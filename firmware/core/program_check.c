@@ -18,22 +18,13 @@ typedef struct checker {
     } block[EDG_PROGRAM_BLOCKS];
 } checker;
 
-uint8_t edg_program_number(const uint8_t *at, uint8_t room, uint8_t is_signed, uint32_t *value)
+uint32_t edg_program_value(const uint8_t *from, const uint8_t *to, uint8_t is_signed)
 {
-    uint8_t n = 0, last, unused, i;
+    uint32_t v = is_signed && (to[-1] & 0x40) ? 0xFFFFFFFFUL : 0;
 
-    do {
-        if (n == room || n == 5)
-            return 0;
-        last = at[n++];
-    } while (last & 0x80);
-    unused = (uint8_t)(last & (is_signed ? 0x78 : 0x70));
-    if (n == 5 && unused != 0 && !(is_signed && unused == 0x78))
-        return 0;
-    *value = is_signed && (last & 0x40) ? 0xFFFFFFFFUL : 0;
-    for (i = n; i > 0; i--)
-        *value = (*value << 7) | (at[i - 1] & 0x7Fu);
-    return n;
+    while (to != from)
+        v = (v << 7) | (*--to & 0x7Fu);
+    return v;
 }
 
 static void must(checker *c, int good)
@@ -42,14 +33,23 @@ static void must(checker *c, int good)
         c->bad = 1;
 }
 
+/* A LEB128 of 32 bits: at most 5 bytes, the bits of the last that are not used all 0, or as the sign. */
 static uint32_t number(checker *c, uint8_t is_signed)
 {
-    uint32_t v = 0;
-    uint8_t n = edg_program_number(c->p, (uint8_t)(c->end - c->p), is_signed, &v);
+    const uint8_t *from = c->p;
+    uint8_t last, unused;
 
-    must(c, n > 0);
-    c->p += n;
-    return v;
+    do {
+        if (c->p == c->end || c->p - from == 5) {
+            c->bad = 1;
+            return 0;
+        }
+        last = *c->p++;
+    } while (last & 0x80);
+    unused = (uint8_t)(last & (is_signed ? 0x78 : 0x70));
+    if (c->p - from == 5 && unused != 0 && !(is_signed && unused == 0x78))
+        c->bad = 1;
+    return edg_program_value(from, c->p, is_signed);
 }
 
 static void pop(checker *c, uint8_t n)
@@ -133,6 +133,56 @@ static void branch(checker *c, uint8_t op)
         dead(c);
 }
 
+/* What only takes operands and gives one. */
+static void plain(checker *c, uint8_t op)
+{
+    uint8_t pops = 1, pushes = 1, width; /* of a load, as a power of 2, as alignment is */
+
+    switch (op) {
+    case EDG_WASM_DROP:
+        pushes = 0;
+        break;
+    case EDG_WASM_SELECT:
+        pops = 3;
+        break;
+    case EDG_WASM_LOCAL_GET:
+        pops = 0;
+        must(c, number(c, 0) < c->locals);
+        break;
+    case EDG_WASM_LOCAL_SET:
+        pushes = 0;
+        must(c, number(c, 0) < c->locals);
+        break;
+    case EDG_WASM_LOCAL_TEE:
+        must(c, number(c, 0) < c->locals);
+        break;
+    case EDG_WASM_LOAD:
+    case EDG_WASM_LOAD8_S:
+    case EDG_WASM_LOAD8_U:
+    case EDG_WASM_LOAD16_S:
+    case EDG_WASM_LOAD16_U:
+        width = op == EDG_WASM_LOAD ? 2 : op >= EDG_WASM_LOAD16_S;
+        must(c, number(c, 0) <= width);
+        (void)number(c, 0);
+        break;
+    case EDG_WASM_CONST:
+        pops = 0;
+        (void)number(c, 1);
+        break;
+    case EDG_WASM_EQZ:
+    case EDG_WASM_CLZ:
+    case EDG_WASM_CTZ:
+    case EDG_WASM_POPCNT:
+        break;
+    default:
+        pops = 2;
+        must(c, (op >= EDG_WASM_EQ && op <= EDG_WASM_GE_U) || (op >= EDG_WASM_ADD && op <= EDG_WASM_ROTR));
+        break;
+    }
+    pop(c, pops);
+    push(c, pushes);
+}
+
 static void instruction(checker *c)
 {
     uint8_t op = *c->p++;
@@ -167,38 +217,8 @@ static void instruction(checker *c)
         pop(c, 1);
         dead(c);
         break;
-    case EDG_WASM_DROP:
-        pop(c, 1);
-        break;
-    case EDG_WASM_SELECT:
-        pop(c, 3);
-        push(c, 1);
-        break;
-    case EDG_WASM_LOCAL_GET:
-    case EDG_WASM_LOCAL_SET:
-    case EDG_WASM_LOCAL_TEE:
-        must(c, number(c, 0) < c->locals);
-        pop(c, op != EDG_WASM_LOCAL_GET);
-        push(c, op != EDG_WASM_LOCAL_SET);
-        break;
-    case EDG_WASM_LOAD:
-    case EDG_WASM_LOAD8_S:
-    case EDG_WASM_LOAD8_U:
-    case EDG_WASM_LOAD16_S:
-    case EDG_WASM_LOAD16_U:
-        must(c, number(c, 0) <= (op == EDG_WASM_LOAD ? 2u : op >= EDG_WASM_LOAD16_S ? 1u : 0u)); /* alignment, as a power of 2 */
-        (void)number(c, 0);
-        pop(c, 1);
-        push(c, 1);
-        break;
-    case EDG_WASM_CONST:
-        (void)number(c, 1);
-        push(c, 1);
-        break;
     default:
-        must(c, (op >= EDG_WASM_EQZ && op <= EDG_WASM_GE_U) || (op >= EDG_WASM_CLZ && op <= EDG_WASM_ROTR));
-        pop(c, op == EDG_WASM_EQZ || (op >= EDG_WASM_CLZ && op <= EDG_WASM_POPCNT) ? 1 : 2);
-        push(c, 1);
+        plain(c, op);
         break;
     }
 }
@@ -210,7 +230,7 @@ uint8_t edg_program_check(const uint8_t *body, uint8_t n)
     memset(&c, 0, sizeof c);
     c.p = body;
     c.end = body + n;
-    c.locals = EDG_PROGRAM_PARAMS;
+    c.locals = EDG_PARAMS;
     if (n >= 1 && body[0] == 0) {
         c.p += 1;
     } else if (n >= 3 && body[0] == 1 && body[1] >= 1 && body[1] <= EDG_PROGRAM_LOCALS && body[2] == EDG_WASM_I32) {

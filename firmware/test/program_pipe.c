@@ -2,8 +2,9 @@
  *
  *     VERDICT OP FIRST LAST HOLD UNIX TICK NAME PAYLOAD BODY
  *
- * with decimal numbers and bytes in hex, "-" for none; lines that start with # and empty lines say nothing. "programs check" ends with an
- * error if a verdict (0 fails, 1 holds, 2 broken) is not the one given; without "check" the verdicts go to stdout, a digit each. */
+ * with decimal numbers and bytes in hex, "-" for none; lines that start with # say nothing. "edg-programs check" ends with an error if a
+ * verdict (0 fails, 1 holds, 2 broken) is not the one given; without "check" the verdicts go to stdout, a digit each, at the latest when an
+ * empty line comes. */
 
 #include "../core/edg_int.h"
 #include "bench.h"
@@ -61,6 +62,8 @@ int main(int argc, char **argv)
         unsigned long first, last, unix_now, tick;
         int got;
 
+        if (line[0] == '\n')
+            (void)fflush(stdout);
         if (line[0] == '#' || line[0] == '\n')
             continue;
         lines++;
@@ -69,12 +72,12 @@ int main(int argc, char **argv)
             (void)fprintf(stderr, "programs: line %lu is none\n", lines);
             return 1;
         }
-        in.op = (uint8_t)op;
-        in.first = (uint32_t)first;
-        in.last = (uint32_t)last;
-        in.hold = (uint8_t)hold;
-        in.unix_now = (uint32_t)unix_now;
-        in.tick = (uint32_t)tick;
+        in.local[EDG_PARAM_OP] = (uint32_t)op;
+        in.local[EDG_PARAM_FIRST] = (uint32_t)first;
+        in.local[EDG_PARAM_LAST] = (uint32_t)last;
+        in.local[EDG_PARAM_HOLD] = (uint32_t)hold;
+        in.local[EDG_PARAM_UNIX] = (uint32_t)unix_now;
+        in.local[EDG_PARAM_TICK] = (uint32_t)tick;
         got = judge(&in, name, payload, body);
         if (got < 0) {
             (void)fprintf(stderr, "programs: bytes of line %lu\n", lines);
