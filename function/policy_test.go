@@ -74,14 +74,18 @@ type policyCase struct {
 func policyCases() []policyCase {
 	cases := []policyCase{
 		// Whole policies.
-		{"argument at most 30, by day: (i32.and (i32.le_u (local.get 1) (i32.const 30)) (i32.lt_u (i32.rem_u (i32.div_u (local.get 7) (i32.const 3600)) (i32.const 24)) (i32.const 18)))",
-			"00 2001 411e 4d 2007 41901c 6e 4118 70 4112 49 71 0b", fails},
-		{"call with a first byte of 18: (i32.and (i32.eq (local.get 0) (i32.const 8)) (i32.eq (i32.load8_u (i32.const 32)) (i32.const 0x12)))",
-			"00 2000 4108 46 4120 2d0000 4112 46 71 0b", holds},
+		{"the spec's: argument at most 30, from 6 to 18 h", "00 2001 411e 4d 2007 41901c 6e 4118 70 4106 6b 410c 49 71 0b", fails},
+		{"the same with another argument", "00 2002 411e 4d 2007 41901c 6e 4118 70 4106 6b 410c 49 71 0b", holds}, // it is 8 h
+		{
+			"call with a first byte of 18: (i32.and (i32.eq (local.get 0) (i32.const 8)) (i32.eq (i32.load8_u (i32.const 32)) (i32.const 0x12)))",
+			"00 2000 4108 46 4120 2d0000 4112 46 71 0b", holds,
+		},
 		{"the name starts with valv: (i32.eq (i32.load (i32.const 0)) (i32.const 0x766c6176))", "00 4100 280200 41f6c2b1b307 46 0b", holds},
 		{"which is not 0x76616c76", "00 4100 280200 41f6d885b307 46 0b", fails},
-		{"sum of the payload's bytes is 813, by a loop with local 9 as the index and 10 as the sum",
-			"01 02 7f 0340 2009 2d0020 200a 6a 210a 2009 4101 6a 2209 2002 49 0d00 0b 200a 41ad06 46 0b", holds},
+		{
+			"sum of the payload's bytes is 813, by a loop with local 9 as the index and 10 as the sum",
+			"01 02 7f 0340 2009 2d0020 200a 6a 210a 2009 4101 6a 2209 2002 49 0d00 0b 200a 41ad06 46 0b", holds,
+		},
 		// Each parameter.
 		{"local.get 0 = 8", "00 2000 4108 46 0b", holds},
 		{"local.get 1 = 0x12345678", "00 2001 41f8acd19101 46 0b", holds},
