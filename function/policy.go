@@ -13,14 +13,15 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// maxPolicies is how many compiled programs are kept, some 40 kB each.
+// maxPolicies is how many compiled programs are kept; one of 30 bytes takes 27 kB to make.
 const maxPolicies = 64
 
 // Policies runs the programs of capabilities (docs/spec/program.md). A program sees one memory, which is written before each run; so runs
 // take turns, and a run of at most 200 instructions takes a few microseconds.
 //
-// It runs in wazero's interpreter: a body is a few dozen bytes, and what costs is to compile one that was not seen before.
-// BenchmarkPolicies has the figures of both engines.
+// It runs in wazero's interpreter: to compile a body that was not seen before takes 82 us there and 2.2 ms in wazero's compiler, and
+// who may narrow a capability can make new bodies for nothing. One that is kept runs in 2.2 and 0.7 us (88 instructions,
+// BenchmarkPolicies).
 type Policies struct {
 	mu       sync.Mutex
 	runtime  wazero.Runtime // nil: closed
