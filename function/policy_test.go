@@ -384,6 +384,9 @@ func checkValidity(t *testing.T, p *Policies, body []byte) bool {
 	if other == nil {
 		_ = compiled.Close(context.Background())
 	}
+	if other == nil && err != nil && strings.HasSuffix(err.Error(), "malformed number") {
+		return false // wazero 1.12.0 takes an s32 whose fifth byte has unused bits that are not as the sign; section 5.2.2 does not
+	}
 	if (err == nil) != (other == nil) {
 		t.Errorf("program %x: %v; wazero: %v", body, err, other)
 	}
