@@ -40,6 +40,11 @@
 #define EDG_MAX_CARRIED 207
 #endif
 
+/* The PROGRAM constraint: 1 takes it, 0 denies it as unknown. No RAM but stack. */
+#ifndef EDG_PROGRAM
+#define EDG_PROGRAM 0
+#endif
+
 /* Writes to a log in EEPROM: so many at once, then one per so many ticks of 100 ms. With 16 cells and 100,000
  * writes a cell the defaults last 30 years. No RAM beyond the log's own. */
 #ifndef EDG_WEAR_BURST
