@@ -36,5 +36,6 @@ void test_logs(void);
 void test_owner(void);
 void test_posix(void);
 void test_net(void);
+void test_program(void);
 
 #endif
