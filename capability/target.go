@@ -14,6 +14,8 @@ type Target struct {
 	Operation Operations
 	Name      string // of the log or function; empty for TIME and MANAGE
 	Query     Query
+
+	Management Management // with Manage: what to manage
 }
 
 // Query is what the Uri-Query options of a log read say (docs/spec/wire.md).
@@ -40,12 +42,13 @@ func (m *Message) Target() (Target, Reason) {
 	if err != nil {
 		return Target{}, ReasonBadOption
 	}
-	t, r := m.target()
+	t, r := m.target("")
 	t.Query = q
 	return t, r
 }
 
-func (m *Message) target() (Target, Reason) {
+// target is Target without the query. known is a name that the request may have: it is not made a second time.
+func (m *Message) target(known string) (Target, Reason) {
 	var segments [2][]byte
 	n := 0
 	for i := range m.Options {
@@ -63,14 +66,24 @@ func (m *Message) target() (Target, Reason) {
 		case "t":
 			return m.post(Time, "")
 		case "g":
-			return m.post(Manage, "")
+			return m.manage(ManageGeneration)
+		case "e":
+			return m.manage(ManageEpoch)
+		case "n":
+			return m.manage(ManageCell)
 		}
 		return Target{}, ReasonNotFound
 	}
-	if n != 2 || edgeistry.CheckName(string(segments[1])) != nil {
+	if n != 2 {
 		return Target{}, ReasonNotFound
 	}
-	name := string(segments[1])
+	name := known
+	if known == "" || known != string(segments[1]) {
+		name = string(segments[1])
+		if edgeistry.CheckName(name) != nil {
+			return Target{}, ReasonNotFound
+		}
+	}
 	switch string(segments[0]) {
 	case "l":
 		if m.Code != CodeGET {
@@ -91,6 +104,14 @@ func (m *Message) post(op Operations, name string) (Target, Reason) {
 		return Target{}, ReasonMethod
 	}
 	return Target{Operation: op, Name: name}, ReasonNone
+}
+
+func (m *Message) manage(what Management) (Target, Reason) {
+	t, r := m.post(Manage, "")
+	if r == ReasonNone {
+		t.Management = what
+	}
+	return t, r
 }
 
 var errQuery = errors.New("query is not allowed here")

@@ -18,7 +18,7 @@ func denied(frame int, t ConstraintType) Denial {
 }
 
 func noClock(frame int, t ConstraintType) Denial {
-	return Denial{Reason: ReasonDeniedNoClock, Frame: frame, Constraint: t}
+	return Denial{Reason: ReasonNotEvaluable, Frame: frame, Constraint: t}
 }
 
 func evaluateCases() []evaluateCase {
@@ -150,13 +150,7 @@ func evaluateCases() []evaluateCase {
 		{"hold-read", f("41 63"), target(Read, "temperature"), denied(1, TypeHold)},
 		{"hold-length", f("42 6400"), call(1), denied(1, TypeHold)},
 
-		{"unknown-count", f("51 01"), call(1), denied(1, 10)},
-		{"unknown-rate", f("58"), call(1), denied(1, 11)},
-		{"unknown-audience", f("60"), call(1), denied(1, 12)},
-		{"unknown-depth", f("69 03"), call(1), denied(1, 13)},
-		{"unknown-third-party", f("70"), call(1), denied(1, 14)},
-		{"unknown-program", f("78"), call(1), denied(1, 15)},
-		{"unknown-16", f("80"), call(1), denied(1, 16)},
+		{"unknown-17", f("88"), call(1), denied(1, 17)},
 		{"unknown-31", f("f8"), call(1), denied(1, 31)},
 
 		{"not-shortest", f("0f 06 08 76616c7665"), call(1), denied(1, TypeGrant)},
@@ -169,7 +163,7 @@ func evaluateCases() []evaluateCase {
 		{"limit-behind-grant", f(grantValve + "4c 01020304"), call(1), denied(1, TypeSalt)},
 		{"expiry-behind-grant", f(grantValve + "2c ffffffff"), call(1), denied(1, TypeExpiry)},
 		{"expiry-behind-grant-no-clock", f(grantRead + "2c ffffffff"), unknown, denied(1, TypeExpiry)},
-		{"unknown-behind-grant", f(grantValve + "80"), call(1), denied(1, 16)},
+		{"unknown-behind-grant", f(grantValve + "88"), call(1), denied(1, 17)},
 
 		{"part-holds", f(grantValve + bound30), call(30), ok},
 		{"part-fails", f(grantValve + bound30), call(31), denied(1, TypeBound)},
@@ -195,7 +189,7 @@ func evaluateCases() []evaluateCase {
 const long31 = "abcdefghijklmnopqrstuvwxyz01234"
 
 func TestEvaluate(t *testing.T) {
-	for _, c := range evaluateCases() {
+	for _, c := range append(evaluateCases(), policyCases()...) {
 		t.Run(c.id, func(t *testing.T) {
 			if got := Evaluate(framesOf(t, c.frames), &c.s); got != c.want {
 				t.Errorf("Evaluate(%q) = %+v, want %+v", c.frames, got, c.want)
@@ -213,7 +207,7 @@ func framesOf(t testing.TB, texts []string) []Frame {
 }
 
 func evaluateVectors(t *testing.T, v *vectors) {
-	for _, c := range evaluateCases() {
+	for _, c := range append(evaluateCases(), policyCases()...) {
 		frames := framesOf(t, c.frames)
 		got := Evaluate(frames, &c.s)
 		var list []byte
@@ -222,7 +216,7 @@ func evaluateVectors(t *testing.T, v *vectors) {
 		}
 		from, to, named := c.s.entries()
 		v.add("evaluate", c.id, "frames", list, "operation", c.s.Operation, "name", c.s.Name, "named", named, "from", from, "to", to,
-			"payload", c.s.Payload, "hold", c.s.Hold, "boot", c.s.Boot, "tick", c.s.Now.Tick, "unix", c.s.Now.Unix,
+			"payload", c.s.Payload, "hold", c.s.Hold, "boot", c.s.Boot, "tick", c.s.Now.Tick, "unix", c.s.Now.Unix, "peer", c.s.Peer,
 			"reason", got.Reason, "frame", uint8(got.Frame), "type", got.Constraint)
 	}
 }
