@@ -8,14 +8,19 @@ typedef struct path {
     const uint8_t *value[2];
     uint8_t len[2];
     uint8_t n, queries; /* how many there are; at most 32 */
+    uint8_t proof_len;
 } path;
+
+/* Where an option stands. */
+enum { PLAIN, PROTECTED, INNER };
 
 /* A reason, or 0 if the option may stand there. */
 static uint8_t check_option(const edg_request *r, const edg_option *o, uint8_t protect)
 {
     uint8_t rules = edg_option_rules(o->number, o->len);
+    uint8_t may = protect == PLAIN ? EDG_O_REQUEST | EDG_O_IGNORED | EDG_O_HOST : protect == PROTECTED ? EDG_O_REQUEST | EDG_O_IGNORED : EDG_O_REQUEST;
 
-    if (!(rules & (EDG_O_REQUEST | EDG_O_IGNORED | (protect ? 0 : EDG_O_HOST))))
+    if (!(rules & may) || (protect == INNER && (o->number == EDG_OPT_OBSERVE || o->number == EDG_OPT_REQUEST)))
         return protect || (o->number & 1) ? EDG_R_OPTION : 0;
     if ((rules & EDG_O_LENGTH) && (!protect || (rules & EDG_O_REQUEST)))
         return EDG_R_MALFORMED;
@@ -58,6 +63,7 @@ static void note_option(edg_request *r, const edg_option *o, path *p)
         break;
     case EDG_OPT_REQUEST:
         r->proof = o->value;
+        p->proof_len = (uint8_t)o->len;
         break;
     default:
         break;
@@ -65,17 +71,20 @@ static void note_option(edg_request *r, const edg_option *o, path *p)
 }
 
 /* In their order, the first wrong one decides. What is wrong depends on whether 65001 comes, so that is looked for first. */
-static uint8_t read_options(edg_request *r, path *p, uint8_t *proof_len)
+static uint8_t read_options(edg_request *r, path *p, uint8_t protect)
 {
     edg_option o;
-    uint8_t n = 0, protect = 0;
+    uint8_t n = 0;
 
+    p->n = 0;
+    p->queries = 0;
+    p->proof_len = 0;
     edg_option_first(&o, r->m.options, r->m.options_len);
     while (edg_option_next(&o) > 0) {
         if (++n > MAX_OPTIONS)
             return EDG_R_MALFORMED;
-        if (o.number == EDG_OPT_REQUEST)
-            protect = 1;
+        if (protect == PLAIN && o.number == EDG_OPT_REQUEST)
+            protect = PROTECTED;
     }
     edg_option_first(&o, r->m.options, r->m.options_len);
     while (edg_option_next(&o) > 0) {
@@ -86,8 +95,6 @@ static uint8_t read_options(edg_request *r, path *p, uint8_t *proof_len)
         note_option(r, &o, p);
         if (p->n > MAX_SEGMENTS || p->queries > MAX_QUERIES)
             return EDG_R_MALFORMED;
-        if (o.number == EDG_OPT_REQUEST)
-            *proof_len = (uint8_t)o.len;
     }
     return 0;
 }
@@ -97,7 +104,7 @@ static uint8_t read_options(edg_request *r, path *p, uint8_t *proof_len)
  * SESSION-FRAMES   30 slot | sequence u32 | tick u16 | hold u8 | u8 n | carried form (n) | tag (8) */
 static uint8_t read_proof(edg_request *r, uint8_t len)
 {
-    uint8_t form = r->proof[0], tag_len = 8;
+    uint8_t form = r->proof[0] & (uint8_t)~EDG_FORM_PRIVATE, tag_len = 8;
     const uint8_t *at = r->proof + 2, *end = r->proof + len;
 
     if (form == EDG_FORM_OPEN) {
@@ -232,6 +239,10 @@ static uint8_t place(const path *p)
             return EDG_AT_TIME;
         case 'g':
             return EDG_AT_GENERATION;
+        case 'e':
+            return EDG_AT_EPOCH;
+        case 'n':
+            return EDG_AT_COUNT;
         default:
             return EDG_AT_NOTHING;
         }
@@ -262,27 +273,65 @@ static void read_target(edg_request *r, const path *p)
         r->op = EDG_CALL;
     else if (r->at == EDG_AT_TIME)
         r->op = EDG_TIME;
-    else if (r->at == EDG_AT_GENERATION)
+    else if (r->at == EDG_AT_GENERATION || r->at == EDG_AT_EPOCH || r->at == EDG_AT_COUNT)
         r->op = EDG_MANAGE;
     if (r->proof != NULL && (r->at == EDG_AT_CORE || r->at == EDG_AT_HELLO || r->at == EDG_AT_CLAIM))
         r->target = EDG_R_NOT_FOUND; /* no protected resources */
 }
 
+/* What asks for something: queries and target. */
+static uint8_t read_wish(edg_request *r, const path *p)
+{
+    uint8_t reason = read_queries(r);
+
+    if (reason == 0)
+        read_target(r, p);
+    return reason;
+}
+
+#if EDG_PRIVACY
+
+/* The outer request says nothing but who asks. */
+static uint8_t read_outer(const edg_request *r)
+{
+    edg_option o;
+
+    edg_option_first(&o, r->m.options, r->m.options_len);
+    while (edg_option_next(&o) > 0)
+        if (o.number != EDG_OPT_REQUEST && (edg_option_rules(o.number, o.len) & EDG_O_REQUEST))
+            return EDG_R_OPTION;
+    return r->m.code == EDG_POST ? 0 : EDG_R_MALFORMED;
+}
+
+uint8_t edg_request_inner(edg_request *r)
+{
+    path p;
+    uint8_t reason = read_options(r, &p, INNER);
+
+    return reason != 0 ? reason : read_wish(r, &p);
+}
+
+#else
+
+static uint8_t read_outer(const edg_request *r)
+{
+    (void)r;
+    return EDG_R_TOO_LARGE;
+}
+
+#endif
+
 uint8_t edg_request_read(edg_request *r)
 {
     path p;
-    uint8_t proof_len = 0;
     uint8_t reason;
 
-    memset((uint8_t *)r + sizeof r->m, 0, sizeof *r - sizeof r->m);
-    p.n = 0;
-    p.queries = 0;
-    reason = read_options(r, &p, &proof_len);
+    memset((uint8_t *)r + offsetof(edg_request, proof), 0, sizeof *r - offsetof(edg_request, proof));
+    reason = read_options(r, &p, PLAIN);
     if (reason == 0 && r->proof != NULL)
-        reason = read_proof(r, proof_len);
-    if (reason == 0)
-        reason = read_queries(r);
-    if (reason == 0)
-        read_target(r, &p);
-    return reason;
+        reason = read_proof(r, p.proof_len);
+    if (reason != 0)
+        return reason;
+    r->is_private = r->proof != NULL && (r->proof[0] & EDG_FORM_PRIVATE);
+    return r->is_private ? read_outer(r) : read_wish(r, &p);
 }

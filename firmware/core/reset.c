@@ -2,16 +2,9 @@
 
 int edg_past_erase(const edg_device *dev)
 {
-    edg_log_spec spec;
-    uint8_t i;
     int err = edg_counter_erase(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS);
 
-    for (i = 0; i < edg_pgm_u8(&dev->service->log_count) && err == EDG_OK; i++) {
-        edg_log_spec_get(dev, i, &spec);
-        if (spec.flags & EDG_LOG_EEPROM)
-            err = edg_cells_erase(dev, i, &spec);
-    }
-    return err;
+    return err == EDG_OK ? edg_nv_fill(dev, EDG_NV_CELLS, 0xFF, EDG_NV_BASE + EDG_NV_SIZE - EDG_NV_CELLS) : err; /* counts, and entries of logs */
 }
 
 /* The claim count rises first: whatever power loss leaves, an old recording of a claim is worth nothing. What it leaves of the logs and the clock, the
@@ -24,8 +17,9 @@ int edg_device_factory_reset(edg_device *dev)
     int err;
 
     dev->last_answer = 0;
-    edg_slot_close_all(dev);
-    edg_wipe(dev->cookie_key, sizeof dev->cookie_key);
+    edg_wipe(dev->slots, sizeof dev->slots);
+    edg_wipe(&dev->cookie, sizeof dev->cookie);
+    edg_wipe(&dev->sha, sizeof dev->sha);
     err = edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count, &slot);
     if (err >= 0)
         err = edg_counter_write(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, slot, count + 1);

@@ -34,7 +34,7 @@ static unsigned link_flags(const net_peer *peer)
     return board_ticks(0) < CLAIM_WINDOW ? EDG_LINK_LOCAL | EDG_LINK_CLAIM : EDG_LINK_LOCAL;
 }
 
-static void answer(const uint8_t *message, uint16_t n, const net_peer *from)
+static void answer(uint8_t *message, uint16_t n, const net_peer *from)
 {
     uint16_t length = (uint16_t)edg_device_handle(&device, message, n, out + NET_HEADERS, BOARD_MESSAGE, link_flags(from));
 
@@ -56,7 +56,7 @@ static void serve_waiting(void)
         const uint8_t *message = net_udp_payload(&own, in, n, &length, &from);
 
         if (message != NULL && length <= BOARD_MESSAGE)
-            answer(message, length, &from);
+            answer(in + (message - in), length, &from);
         else if (net_arp_answer(&own, in, n, arp) > 0)
             nic_send(arp, sizeof arp);
     }

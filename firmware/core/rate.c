@@ -1,0 +1,60 @@
+#include "edg_int.h"
+
+/* Token buckets, docs/spec/capability.md, Rates. A bucket that nobody had yet has order 0, and is taken first. */
+
+static int in_use(const edg_device *dev, const edg_bucket *b)
+{
+    const edg_slot *s;
+
+    for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++)
+        if (s->places[EDG_CELLS + (b - dev->buckets)] != 0)
+            return 1;
+    return 0;
+}
+
+void edg_bucket_use(edg_device *dev, edg_bucket *b)
+{
+    edg_bucket *other;
+
+    for (other = dev->buckets; other < dev->buckets + EDG_BUCKETS; other++)
+        if (other->order > b->order)
+            other->order--;
+    b->order = EDG_BUCKETS;
+}
+
+edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8])
+{
+    edg_bucket *b, *free = NULL;
+
+    for (b = dev->buckets; b < dev->buckets + EDG_BUCKETS; b++) {
+        if (b->order != 0 && memcmp(b->identity, identity, sizeof b->identity) == 0)
+            break;
+        if (!in_use(dev, b) && (free == NULL || b->order < free->order))
+            free = b;
+    }
+    if (b == dev->buckets + EDG_BUCKETS) { /* made: it starts empty */
+        if (free == NULL)
+            return NULL;
+        b = free;
+        memcpy(b->identity, identity, sizeof b->identity);
+        b->tokens = 0;
+        b->since = dev->now;
+    }
+    edg_bucket_use(dev, b);
+    return b;
+}
+
+/* Each period gives a token. A full bucket's period begins anew when it is looked at: else burst + 1 could pass within a moment. */
+uint8_t edg_bucket_tokens(const edg_device *dev, edg_bucket *b, uint8_t burst, uint16_t period)
+{
+    uint32_t ticks = (uint32_t)period * 10, periods = (dev->now - b->since) / ticks;
+
+    if (periods >= (uint8_t)(burst - b->tokens)) {
+        b->tokens = burst;
+        b->since = dev->now;
+    } else {
+        b->tokens = (uint8_t)(b->tokens + periods);
+        b->since += periods * ticks;
+    }
+    return b->tokens;
+}
