@@ -18,5 +18,6 @@
 #define EDG_ON_HMAC() (GPIOR0 = EDG_MARK_HMAC)
 
 #define GREENHOUSE_BOARD "ATmega328P"
+#define GREENHOUSE_FIXED 1
 
 #endif

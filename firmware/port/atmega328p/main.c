@@ -7,12 +7,15 @@
 #include "../../greenhouse/greenhouse.h"
 #include "board.h"
 
-/* sha256_block.S wants the block, which is the device's first member, aligned to 64 bytes. */
-static edg_device device __attribute__((aligned(64)));
+/* sha256_block.S wants the block, which is the device's first member, aligned to 64 bytes. What stands behind the device would be aligned by the linker as
+ * well, and so is part of it. */
+static struct {
+    edg_device device;
+    uint8_t out[BOARD_OUT]; /* kept between requests: the core repeats the last answer from it */
+} board __attribute__((aligned(64)));
 typedef char block_is_first[offsetof(edg_device, sha.block) == 0 ? 1 : -1];
 
 static greenhouse service;
-static uint8_t out[BOARD_OUT]; /* kept between requests: the core repeats the last answer from it */
 
 static edg_platform platform;
 
@@ -29,18 +32,18 @@ static void answer(void)
     uint8_t *in = line_message(&n);
 
     GPIOR0 = EDG_MARK_REQUEST;
-    n = (uint16_t)edg_device_handle(&device, in, n, out, sizeof out, EDG_LINK_LOCAL | EDG_LINK_CLAIM);
+    n = (uint16_t)edg_device_handle(&board.device, in, n, board.out, sizeof board.out, EDG_LINK_LOCAL | EDG_LINK_CLAIM);
     GPIOR0 = EDG_MARK_ANSWER;
     line_release();
     if (n > 0)
-        line_send(out, n);
+        line_send(board.out, n);
     GPIOR0 = EDG_MARK_SENT;
 }
 
 static void tell_news(void)
 {
     uint8_t news[EDG_NEWS_MAX];
-    uint16_t n = (uint16_t)edg_device_news(&device, news);
+    uint16_t n = (uint16_t)edg_device_news(&board.device, news);
 
     if (n > 0)
         line_send(news, n);
@@ -69,10 +72,10 @@ int main(void)
     platform.ticks = tick_now;
     platform.nv_read = eeprom_load;
     platform.nv_write = eeprom_save;
-    if (edg_device_init(&device, &platform, &greenhouse_service, &service) != EDG_OK)
+    if (edg_device_init(&board.device, &platform, &greenhouse_service, &service) != EDG_OK)
         halt();
     line_start();
-    boot = (uint16_t)edg_device_boot(&device);
+    boot = (uint16_t)edg_device_boot(&board.device);
     GPIOR1 = (uint8_t)boot;
     GPIOR2 = (uint8_t)(boot >> 8);
     GPIOR0 = EDG_MARK_READY;
@@ -81,10 +84,10 @@ int main(void)
         wdt_reset();
         if (line_has_message())
             answer();
-        edg_device_poll(&device);
+        edg_device_poll(&board.device);
         tell_news();
         restart_settle(tick_now(0));
-        if (button_held(tick_now(0)) && edg_device_factory_reset(&device) != EDG_OK)
+        if (button_held(tick_now(0)) && edg_device_factory_reset(&board.device) != EDG_OK)
             halt();
         cli();
         if (!line_has_message())
