@@ -46,7 +46,7 @@
 #define EDG_MAX_CARRIED 207
 #endif
 
-/* The PROGRAM constraint: 1 takes it, 0 denies it as unknown. No RAM but stack. */
+/* 1: constraints of type PROGRAM are run (core/program.c); else they deny. */
 #ifndef EDG_PROGRAM
 #define EDG_PROGRAM 0
 #endif

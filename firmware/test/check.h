@@ -36,6 +36,5 @@ void test_logs(void);
 void test_owner(void);
 void test_posix(void);
 void test_net(void);
-void test_program(void);
 
 #endif

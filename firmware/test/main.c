@@ -11,7 +11,6 @@ int main(void)
         {"hash", test_hash},   {"line", test_line},     {"coap", test_coap}, {"storage", test_storage}, {"cells", test_cells},
         {"claim", test_claim}, {"device", test_device}, {"logs", test_logs}, {"owner", test_owner},    {"posix", test_posix},
         {"net", test_net},
-        {"program", test_program},
     };
     unsigned long before = 0;
     unsigned i;
