@@ -17,7 +17,7 @@ func TestProofFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := newGuard(key, 77, false)
+	guard, err := newGuard(key, 77, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 			return nil, err
 		}
 	}
-	guard, err := newGuard(key, n.boot, true)
+	guard, err := newGuard(key, n.boot, true, n.policies.Run)
 	if err != nil {
 		return nil, err
 	}

@@ -51,7 +51,7 @@ type hosted struct {
 }
 
 // newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
-func newGuard(key *home.ServiceKey, boot uint32, mirror bool) (*capability.Guard, error) {
+func newGuard(key *home.ServiceKey, boot uint32, mirror bool, program capability.ProgramRunner) (*capability.Guard, error) {
 	cfg := capability.GuardConfig{
 		Hint:        key.ID.Hint(),
 		Epoch:       key.Epoch,
@@ -62,6 +62,7 @@ func newGuard(key *home.ServiceKey, boot uint32, mirror bool) (*capability.Guard
 		EnableWait:  true,
 
 		EnablePrivacy: true,
+		Program:       program,
 		BranchKey: func(branch, generation uint8) (capability.BranchKey, bool) {
 			if mirror && branch != capability.BranchMirror {
 				return capability.BranchKey{}, false

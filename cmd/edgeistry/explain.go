@@ -11,6 +11,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/node/api"
 )
 
@@ -113,10 +114,16 @@ func (c *cli) explainRequest(cmd *cobra.Command, args []string, f *explainFlags)
 	if err != nil {
 		return err
 	}
-	situation, err := c.situation(cmd, req, f)
+	situation, err := c.situation(req, f)
 	if err != nil {
 		return err
 	}
+	policies, err := function.NewPolicies(cmd.Context())
+	if err != nil {
+		return failedf("%w", err)
+	}
+	defer policies.Close()
+	situation.Program = policies.Run
 	out := explained{Request: strings.Join(args[1:], " "), Allowed: true, Message: "allowed"}
 	var denied error
 	for _, found := range capability.Judge(caps, discharges, situation) {
@@ -127,9 +134,6 @@ func (c *cli) explainRequest(cmd *cobra.Command, args []string, f *explainFlags)
 		}
 		if !line.Holds {
 			line.Why = capability.ExplainTogether(caps, discharges, v, req)
-			if v.Reason == capability.ReasonNotEvaluable && v.Constraint == capability.TypeProgram {
-				line.Why = strings.Replace(line.Why, "the verifier runs no programs", "it cannot be judged here", 1)
-			}
 			if denied == nil {
 				out.Allowed, out.Message = false, "denied by the device: "+line.Why
 				if f.peer != "" {
@@ -177,7 +181,7 @@ func (c *cli) showExplained(out *explained, several bool) {
 }
 
 // situation gives what a verifier would know.
-func (c *cli) situation(cmd *cobra.Command, req *capability.Message, f *explainFlags) (capability.Situation, error) {
+func (c *cli) situation(req *capability.Message, f *explainFlags) (capability.Situation, error) {
 	var s capability.Situation
 	target, reason := req.Target()
 	if reason != capability.ReasonNone {

@@ -112,6 +112,9 @@ func checkBody(body []byte) ([]byte, error) {
 	if len(body) < 2 || len(body) > 46 {
 		return nil, fmt.Errorf("a body of %d bytes; a frame has room for 2 to 46", len(body))
 	}
+	if err := capability.CheckProgram(body); err != nil {
+		return nil, err
+	}
 	return body, nil
 }
 
