@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/edgeistry/edgeistry/capability"
 )
@@ -76,6 +77,24 @@ type PosixDevice struct {
 	*Process
 	Setup capability.SetupCode
 	Link  string // udp:127.0.0.1:PORT
+
+	binary, dir, state, period string
+}
+
+// Restart cuts the device's power and switches it on again at the same address.
+func (d *PosixDevice) Restart(ctx context.Context) error {
+	if err := d.Kill(); err != nil {
+		return err
+	}
+	p, err := Start(d.dir, d.Name, nil, d.binary, "--listen", strings.TrimPrefix(d.Link, "udp:"), "--state", d.state, "--period-ms", d.period, "--print-ready")
+	if err != nil {
+		return err
+	}
+	d.Process = p
+	if _, err := p.Wait(ctx, 0, `ready udp`); err != nil {
+		return errors.Join(err, p.Kill())
+	}
+	return nil
 }
 
 // StartPosixDevice runs the POSIX port as a factory-new device whose temperature log grows every periodMS milliseconds.
@@ -84,8 +103,8 @@ func StartPosixDevice(ctx context.Context, binary, dir, name, periodMS string) (
 	if err != nil {
 		return nil, err
 	}
-	d := &PosixDevice{Setup: setup}
-	d.Process, err = Start(dir, name, nil, binary, "--listen", "127.0.0.1:0", "--state", filepath.Join(dir, name+".state"), "--setup", setup.Text(), "--period-ms", periodMS, "--print-ready")
+	d := &PosixDevice{Setup: setup, binary: binary, dir: dir, state: filepath.Join(dir, name+".state"), period: periodMS}
+	d.Process, err = Start(dir, name, nil, binary, "--listen", "127.0.0.1:0", "--state", d.state, "--setup", setup.Text(), "--period-ms", periodMS, "--print-ready")
 	if err != nil {
 		return nil, err
 	}
