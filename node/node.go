@@ -63,7 +63,7 @@ type Node struct {
 	own       *hosted
 	functions *function.Runtime
 	policies  *function.Policies // run the programs of capabilities
-	port      *proxy.Port // nil: no CoAP port
+	port      *proxy.Port        // nil: no CoAP port
 	http      *httpServer
 	publisher *publisher
 
