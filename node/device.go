@@ -81,7 +81,7 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 		}
 		out.logs = append(out.logs, &follower{service: d.Service, name: l.Name, log: log, ask: out.ask})
 	}
-	if d.Reader.Header.Generation != key.Generations[readerBranch] { // the node was stopped between the two
+	if !out.readerFits(key) { // the node was stopped between the two
 		if err := out.renewReader(key); err != nil {
 			return nil, err
 		}
@@ -91,7 +91,7 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 		return nil, err
 	}
 	out.mirror = &hosted{
-		id: d.Service, store: n.store, clock: n.clock, log: n.log, mirror: guard,
+		id: d.Service, store: n.store, clock: n.clock, log: n.log, mirror: guard, epoch: key.Epoch,
 		manifest: func() edgeistry.Manifest { return d.Manifest },
 	}
 	if err := n.proxy.AddDevice(d.Service, d.Manifest, link); err != nil {
@@ -114,6 +114,25 @@ func (d *device) raised(key *home.ServiceKey, branch uint8) error {
 		return nil
 	}
 	return d.renewReader(key)
+}
+
+// renew takes over the present key of the device.
+func (d *device) renew(key *home.ServiceKey) error {
+	if d.mirror.olderThan(key.Epoch) {
+		if err := d.mirror.rekey(key, d.node.boot); err != nil {
+			return err
+		}
+	}
+	if d.readerFits(key) {
+		return nil
+	}
+	return d.renewReader(key)
+}
+
+// readerFits tells whether the node's own capability is of the present epoch and generation.
+func (d *device) readerFits(key *home.ServiceKey) bool {
+	h := d.reader().Header
+	return h.Epoch == key.Epoch && h.Generation == key.Generations[readerBranch]
 }
 
 // renewReader mints the node's own capability of the generation that its branch has now, and keeps it.

@@ -40,12 +40,13 @@ type hosted struct {
 	store    *logstore.Store
 	clock    clock
 	log      *slog.Logger
-	direct   *capability.Guard // nil: the device answers for itself
-	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
 	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
 
-	mu sync.RWMutex // held to judge a request, and to change a generation
+	mu     sync.RWMutex      // held to judge a request, and to change a generation or the epoch
+	direct *capability.Guard // nil: the device answers for itself
+	mirror *capability.Guard
+	epoch  uint16 // of both
 }
 
 // newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
@@ -73,10 +74,7 @@ func newGuard(key *home.ServiceKey, boot uint32, mirror bool) (*capability.Guard
 
 // ServeCoAP answers one request.
 func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capability.Message) *capability.Message {
-	guard := s.direct
-	if capability.IsMirror(req) {
-		guard = s.mirror
-	}
+	guard := s.guard(capability.IsMirror(req))
 	if _, protected := req.Get(capability.OptionRequest); !protected {
 		return s.serveOpen(guard, req)
 	}
@@ -88,13 +86,53 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 		return answer
 	}
 	resp, reason := s.act(ctx, from, admission, req)
-	if admission.Query.Wait > 0 && guard.Generation(admission.Branch) != generation {
+	if admission.Query.Wait > 0 && (guard.Generation(admission.Branch) != generation || s.guard(capability.IsMirror(req)) != guard) {
 		return capability.Refusal(capability.ReasonNoSession) // it ended while the request waited
 	}
 	if reason != capability.ReasonNone {
 		return admission.Refuse(reason, s.clock.now())
 	}
 	return admission.Answer(resp, s.clock.now())
+}
+
+// guard gives the verifier that a request is for; nil: the device answers for itself.
+func (s *hosted) guard(mirror bool) *capability.Guard {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if mirror {
+		return s.mirror
+	}
+	return s.direct
+}
+
+// olderThan tells whether the verifiers are of an epoch before this one.
+func (s *hosted) olderThan(epoch uint16) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.epoch < epoch
+}
+
+// rekey puts verifiers of another key in the place of those that are there, which ends all their sessions.
+func (s *hosted) rekey(key *home.ServiceKey, boot uint32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rekeyLocked(key, boot)
+}
+
+func (s *hosted) rekeyLocked(key *home.ServiceKey, boot uint32) error {
+	mirror, err := newGuard(key, boot, true)
+	if err != nil {
+		return err
+	}
+	if s.direct != nil {
+		direct, err := newGuard(key, boot, false)
+		if err != nil {
+			return err
+		}
+		s.direct = direct
+	}
+	s.mirror, s.epoch = mirror, key.Epoch
+	return nil
 }
 
 // check judges a request, and gives the generation of its branch that it was judged by.
@@ -156,7 +194,7 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 		return s.append(ctx, a, req.Payload)
 	case capability.Time:
 		if len(req.Payload) != 4 {
-			return nil, capability.ReasonMalformed
+			return nil, capability.ReasonArgument
 		}
 		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone // a node has a clock of its own
 	case capability.Manage:
@@ -168,17 +206,20 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 
 // manage moves a branch to a higher generation, which ends every capability and session of that branch.
 func (s *hosted) manage(a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
-	if s.direct == nil || s.bump == nil || a.Branch != capability.BranchOwner {
+	if s.bump == nil || a.Branch != capability.BranchOwner {
 		return nil, capability.ReasonMethod
 	}
 	if len(payload) != 2 || payload[0] > capability.BranchMirror {
-		return nil, capability.ReasonMalformed
+		return nil, capability.ReasonArgument
 	}
 	branch, generation := payload[0], payload[1]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if generation <= s.direct.Generation(branch) {
+	switch present := s.direct.Generation(branch); {
+	case generation < present:
 		return nil, capability.ReasonArgument
+	case generation == present: // done already
+		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 	}
 	if err := s.bump(branch, generation); err != nil {
 		s.log.Error("generation is not kept", "service", s.id, "error", err)
@@ -190,7 +231,7 @@ func (s *hosted) manage(a *capability.Admission, payload []byte) (*capability.Me
 
 // append adds an entry. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
 func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
-	if s.direct == nil {
+	if s.guard(false) == nil {
 		return nil, capability.ReasonMethod
 	}
 	name := a.Name

@@ -25,6 +25,10 @@ type Device struct {
 	mu      sync.Mutex
 	claim   capability.Claimable
 	guard   *capability.Guard
+	epoch   uint16
+	raised  [capability.BranchMirror + 1]uint8 // generations
+	unix    time.Time                          // as told; zero: the clock is unknown
+	toldAt  time.Time
 	booted  time.Time
 	boot    uint32
 	entries [][]byte
@@ -44,6 +48,7 @@ func New(setup capability.SetupCode) *Device {
 			Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
 		},
 		claim:   capability.Claimable{ID: setup.ID, FactoryKey: setup.FactoryKey(), Board: "test"},
+		epoch:   1,
 		entries: [][]byte{{0, 205}, {0, 206}, {0, 207}},
 	}
 	d.Reboot()
@@ -65,14 +70,14 @@ func (d *Device) Reboot() {
 	d.boot++
 	d.claim.Boot = d.boot
 	d.booted = time.Now()
-	d.answer = nil
+	d.answer, d.unix = nil, time.Time{}
 	d.arm()
 }
 
 func (d *Device) arm() {
 	cfg := capability.GuardConfig{
-		Hint: d.claim.Hint, Epoch: 1, Boot: d.boot,
-		CookieKey: d.claim.Key.CookieKey(d.boot), BranchKey: d.claim.Key.BranchKeys(1),
+		Hint: d.claim.Hint, Epoch: d.epoch, Boot: d.boot, Generations: d.raised,
+		CookieKey: d.claim.Key.CookieKey(d.boot), BranchKey: d.claim.Key.BranchKeys(d.epoch),
 	}
 	if !d.claim.Claimed {
 		cfg.Closed = capability.ReasonUnclaimed
@@ -82,6 +87,13 @@ func (d *Device) arm() {
 		panic(err) // the configuration above is right
 	}
 	d.guard = guard
+}
+
+// Generation gives the generation of a branch.
+func (d *Device) Generation(branch uint8) uint8 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.raised[branch]
 }
 
 // Moves tells how often the valve moved, and where it is.
@@ -99,7 +111,11 @@ func (d *Device) Served() int {
 }
 
 func (d *Device) now() capability.Now {
-	return capability.Now{Tick: uint32(time.Since(d.booted) / capability.TickDuration)}
+	now := capability.Now{Tick: uint32(time.Since(d.booted) / capability.TickDuration)}
+	if !d.unix.IsZero() {
+		now.Unix = uint32(d.unix.Add(time.Since(d.toldAt)).Unix())
+	}
+	return now
 }
 
 // Handle takes one message and gives the answer to send; nil: none.
@@ -179,8 +195,26 @@ func (d *Device) act(a *capability.Admission, req *capability.Message) *capabili
 		return a.Answer(&capability.Message{Code: capability.CodeChanged, Payload: []byte{d.valve}}, d.now())
 	case a.Operation == capability.Read && a.Name == "temperature":
 		return d.read(a)
+	case a.Operation == capability.Time && len(req.Payload) == 4:
+		d.unix, d.toldAt = time.Unix(int64(binary.BigEndian.Uint32(req.Payload)), 0), time.Now()
+		return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+	case a.Operation == capability.Manage && req.Path() == "/g":
+		return d.raise(a, req.Payload)
 	}
 	return a.Refuse(capability.ReasonNotFound, d.now())
+}
+
+// raise ends a branch's generation, and its sessions, with the answer.
+func (d *Device) raise(a *capability.Admission, payload []byte) *capability.Message {
+	if len(payload) != 2 || payload[0] > capability.BranchMirror || payload[1] < d.raised[payload[0]] {
+		return a.Refuse(capability.ReasonArgument, d.now())
+	}
+	resp := a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+	if branch, generation := payload[0], payload[1]; generation != d.raised[branch] {
+		d.raised[branch] = generation
+		d.guard.SetGeneration(branch, generation)
+	}
+	return resp
 }
 
 func (d *Device) read(a *capability.Admission) *capability.Message {
