@@ -1,14 +1,13 @@
 package denylist
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 
 	"github.com/edgeistry/edgeistry/capability"
 )
 
-// Fingerprint names a capability and everything narrowed from it: the first 16 bytes of SHA-256 over header and frames, as carried.
+// Fingerprint names a capability and everything narrowed from it.
 type Fingerprint [16]byte
 
 func (f Fingerprint) String() string { return hex.EncodeToString(f[:]) }
@@ -22,52 +21,16 @@ func Parse(text string) (Fingerprint, error) {
 	return Fingerprint(b), nil
 }
 
-func fingerprint(carried []byte) Fingerprint {
-	sum := sha256.Sum256(carried)
-	return Fingerprint(sum[:])
-}
-
-// Of gives the fingerprint of a capability.
-func Of(c *capability.Capability) Fingerprint {
-	carried, _ := capability.EncodeCarried(c.Header, c.Frames) // a Capability that can be made can be encoded
-	return fingerprint(carried)
-}
+// Of gives the fingerprint of a capability. The mirror half of a pair has its own.
+func Of(c *capability.Capability) Fingerprint { return c.Fingerprint() }
 
 // Chain gives the fingerprints of a capability and of all that it was narrowed from, the widest first.
-func Chain(c *capability.Capability) []Fingerprint {
-	carried, _ := capability.EncodeCarried(c.Header, c.Frames)
-	return shown(carried)
-}
+func Chain(c *capability.Capability) []Fingerprint { return shown(c.Carried()) }
 
-// Marks in a carried form, where the length of a frame would be (docs/spec/capability.md, Carried form).
-const (
-	markPart      = 0xE0
-	markDischarge = 0xF0
-	bindingSize   = 16
-)
-
-// shown gives the fingerprints in a carried form: of each part, at every frame. It ends where the form is not what a verifier accepts.
-func shown(b []byte) (found []Fingerprint) {
-	for len(b) > capability.HeaderSize {
-		end := capability.HeaderSize
-		for end < len(b) && b[end] <= capability.MaxFrame {
-			if end += 1 + int(b[end]); end > len(b) {
-				return found
-			}
-			found = append(found, fingerprint(b[:end]))
-		}
-		for end < len(b) && b[end] > markDischarge && b[end] <= markDischarge+capability.MaxFrames {
-			if end+1 == len(b) {
-				return found
-			}
-			if end += 2 + int(b[end+1]) + bindingSize; end > len(b) {
-				return found
-			}
-		}
-		if end >= len(b) || b[end] != markPart {
-			return found
-		}
-		b = b[end+1:]
+func shown(carried []byte) []Fingerprint {
+	var out []Fingerprint
+	for _, f := range capability.Fingerprints(carried) {
+		out = append(out, f)
 	}
-	return found
+	return out
 }

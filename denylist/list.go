@@ -20,15 +20,12 @@ const (
 	Unseen           // it is in a session that was not seen opened: whose it is cannot be told
 )
 
-// ReasonDenied is the reason of a refusal because of a deny list (docs/spec/capability.md, Errors).
-const ReasonDenied capability.Reason = 28
-
 // Refusal gives the answer for a request that does not pass. It has no tag: the service did not see the request.
 func Refusal(j Judgement) *capability.Message {
 	if j == Unseen {
 		return capability.Refusal(capability.ReasonNoSession)
 	}
-	return &capability.Message{Code: capability.CodeForbidden, Payload: []byte{byte(ReasonDenied)}}
+	return capability.Refusal(capability.ReasonDenyListed)
 }
 
 // List is the deny list of one service at one node, and what the node saw of the service's sessions. The zero value denies nothing. It is
@@ -57,8 +54,7 @@ func (l *List) Set(entries []Fingerprint) {
 
 // Judge says whether a request may pass.
 func (l *List) Judge(req *capability.Message) Judgement {
-	value, ok := req.Get(capability.OptionRequest)
-	if !ok {
+	if _, ok := req.Get(capability.OptionRequest); !ok {
 		return Pass
 	}
 	l.mu.Lock()
@@ -66,14 +62,14 @@ func (l *List) Judge(req *capability.Message) Judgement {
 	if len(l.entries) == 0 {
 		return Pass
 	}
-	p := parse(value)
-	if slices.ContainsFunc(shown(p.carried), l.has) {
+	if carried, ok := capability.CarriedForm(req); ok && slices.ContainsFunc(shown(carried), l.has) {
 		return Denied
 	}
-	if p.form != formSession && p.form != formSessionFrames {
+	slot, ok := capability.Slot(req)
+	if !ok {
 		return Pass
 	}
-	of, ok := l.seen[p.session]
+	of, ok := l.seen[session{slot, capability.IsMirror(req)}]
 	switch {
 	case !ok:
 		return Unseen
@@ -90,16 +86,18 @@ func (l *List) has(f Fingerprint) bool {
 
 // Learn notes whose session an answer opened. It must see every request that passed, with its answer, before the next request is judged.
 func (l *List) Learn(req, resp *capability.Message) {
-	value, ok := req.Get(capability.OptionRequest)
+	if !capability.IsOpen(req) {
+		return
+	}
+	carried, ok := capability.CarriedForm(req)
 	if !ok {
 		return
 	}
-	p := parse(value)
-	if p.form != formOpen {
-		return
+	if _, proven := resp.Get(capability.OptionResponse); !proven {
+		return // a refusal without proof opened nothing
 	}
-	answer, ok := resp.Get(capability.OptionResponse)
-	if !ok || len(answer) < 2 || answer[0]&^(bitMirror|bitPrivate) != formOpen {
+	slot, ok := capability.Slot(&capability.Message{Options: resp.Options})
+	if !ok {
 		return
 	}
 	l.mu.Lock()
@@ -107,5 +105,5 @@ func (l *List) Learn(req, resp *capability.Message) {
 	if l.seen == nil {
 		l.seen = make(map[session][]Fingerprint)
 	}
-	l.seen[session{answer[1], p.session.mirror}] = shown(p.carried)
+	l.seen[session{slot, capability.IsMirror(req)}] = shown(carried)
 }

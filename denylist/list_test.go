@@ -174,8 +174,9 @@ func TestCarried(t *testing.T) {
 	forms := map[string][]byte{}
 	for _, bits := range []byte{0, 0x40, 0x80, 0xC0} {
 		open := append([]byte{0x1F | bits, 0xFF}, make([]byte, 8+16+4+1)...)
+		open[len(open)-2] = 1 // sequence
 		forms["OPEN "+string('0'+bits>>6)] = append(append(append(open, byte(len(carried))), carried...), make([]byte, 16)...)
-		frames := append([]byte{0x30 | bits, 2}, make([]byte, 4+2+1)...)
+		frames := []byte{0x30 | bits, 2, 0, 0, 0, 1, 0, 0, 0}
 		forms["SESSION-FRAMES "+string('0'+bits>>6)] = append(append(append(frames, byte(len(carried))), carried...), make([]byte, 8)...)
 	}
 	for name, value := range forms {
@@ -212,10 +213,10 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// FuzzJudge takes any option whatever: no panic, and an entry that is made of the very bytes is found.
+// FuzzJudge takes any option whatever: no panic, and what a verifier would look at is found.
 func FuzzJudge(f *testing.F) {
 	f.Add([]byte{0x1F, 0xFF, 0, 0})
-	f.Add(append([]byte{0x30, 1, 0, 0, 0, 1, 0, 0, 9, 14}, make([]byte, 14+8)...))
+	f.Add(append([]byte{0x30, 1, 0, 0, 0, 1, 0, 0, 9, 13, 0x10}, make([]byte, 12+8)...))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		l := new(denylist.List)
 		l.Set([]denylist.Fingerprint{{1}})
@@ -223,11 +224,11 @@ func FuzzJudge(f *testing.F) {
 		m.Add(capability.OptionRequest, value)
 		l.Judge(m)
 		l.Learn(m, m)
-		if len(value) > 10+13 && value[0] == 0x30 && int(value[9]) == len(value)-10-8 && value[22] <= capability.MaxFrame && 23+int(value[22]) <= len(value)-8 {
-			sum := sha256.Sum256(value[10 : 23+int(value[22])])
-			l.Set([]denylist.Fingerprint{denylist.Fingerprint(sum[:])})
+		carried, ok := capability.CarriedForm(m)
+		for _, fp := range capability.Fingerprints(carried) {
+			l.Set([]denylist.Fingerprint{fp})
 			if l.Judge(m) != denylist.Denied {
-				t.Errorf("the first frame of %x is not found", value)
+				t.Errorf("%x, carried %v: fingerprint %x is not found", value, ok, fp)
 			}
 		}
 	})

@@ -133,6 +133,9 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 	if err != nil {
 		return nil, api.Errorf(api.Usage, "%v", err)
 	}
+	if m.Path() == "/e" { // the home must have the secret before the service does
+		return nil, &api.Error{Kind: api.Usage, Message: "an epoch is begun by a revocation", Action: "edgeistry cap revoke --epoch"}
+	}
 	if r.Plain {
 		return n.callPlain(ctx, id, m, r.Trace)
 	}
@@ -204,6 +207,21 @@ func (n *Node) bumpOwn(branch, generation uint8) error {
 		return err
 	}
 	return n.home.RenewOwner(key)
+}
+
+// advanceOwn keeps the next epoch of the node's own service.
+func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
+	n.keys.Lock()
+	defer n.keys.Unlock()
+	key := n.home.OwnService()
+	if key.Epoch+1 != epoch {
+		return nil, fmt.Errorf("epoch %d does not follow epoch %d", epoch, key.Epoch)
+	}
+	next := key.Next(r)
+	if err := n.home.SaveServiceKey(next); err != nil {
+		return nil, err
+	}
+	return next, n.home.RenewOwner(next)
 }
 
 // callPlain sends a request that carries no proof, for what a service tells everybody.

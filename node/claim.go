@@ -250,7 +250,7 @@ func (n *Node) forget(d *device) error {
 	n.mu.Unlock()
 	n.proxy.RemoveDevice(d.Service)
 	n.caller.Forget(d.Service)
-	errs := []error{n.proxy.HostMirror(d.Service, nil), n.home.RemoveDevice(d.Service)}
+	errs := []error{n.proxy.HostMirror(d.Service, nil), n.home.RemoveDevice(d.Service), n.dropPending(d.Service)}
 	owners := []string{d.Service.String() + "/owner"}
 	if d.Name != "" {
 		errs = append(errs, n.home.RemoveName(d.Name))

@@ -285,38 +285,65 @@ func (r *revoker) postGeneration(ctx context.Context, owner *capability.Capabili
 	return err
 }
 
+// postEpoch lets the session put the secret under its pad.
 func (r *revoker) postEpoch(ctx context.Context, owner *capability.Capability, c home.Change) error {
-	return errors.New("not yet")
+	m := &capability.Message{Code: capability.CodePOST, Payload: append([]byte{byte(c.Epoch >> 8), byte(c.Epoch)}, c.Secret[:]...)}
+	if err := m.SetPath("/e"); err != nil {
+		return err
+	}
+	_, err := r.node.manager.Call(ctx, r.node.via(), owner, coap.Request{Message: m})
+	return err
 }
 
-// confirmed keeps that a service has made a change. The key of the next epoch is on disk before the secret that it was made of goes.
+// confirmed keeps that a service has made a change. Everything that goes by it is on disk before the change counts as done, and the key of
+// the next epoch before the secret that it was made of goes.
 func (n *Node) confirmed(id edgeistry.ServiceID, c home.Change) error {
+	if err := n.keepNext(id, c); err != nil {
+		return err
+	}
+	if err := n.renew(id); err != nil {
+		return err
+	}
 	n.keys.Lock()
-	err := n.keepConfirmed(id, c)
-	n.keys.Unlock()
-	if err != nil {
-		return err
-	}
-	n.log.Info("a revocation is confirmed", "service", id, "what", c.String())
-	return n.renew(id)
-}
-
-func (n *Node) keepConfirmed(id edgeistry.ServiceID, c home.Change) error {
-	key, err := n.home.ServiceKey(id)
-	if err != nil {
-		return err
-	}
-	if key.Epoch+1 == c.Epoch {
-		if err := n.home.SaveServiceKey(key.Next(c.Secret)); err != nil {
-			return err
-		}
-	}
+	defer n.keys.Unlock()
 	known, err := n.home.Revocations(id)
 	if err != nil {
 		return err
 	}
 	known.Finish(c, time.Now())
-	return n.home.SaveRevocations(known)
+	if err := n.home.SaveRevocations(known); err != nil {
+		return err
+	}
+	n.log.Info("a revocation is confirmed", "service", id, "what", c.String())
+	return nil
+}
+
+// dropPending gives up telling a service what was revoked: its device was reset to its factory state, which ended all of it.
+func (n *Node) dropPending(id edgeistry.ServiceID) error {
+	n.keys.Lock()
+	defer n.keys.Unlock()
+	known, err := n.home.Revocations(id)
+	if err != nil || len(known.Pending()) == 0 {
+		return err
+	}
+	for _, c := range known.Pending() {
+		known.Finish(c, time.Now())
+	}
+	if err := n.home.SaveRevocations(known); err != nil {
+		return err
+	}
+	return n.revoker(id).begin()
+}
+
+// keepNext keeps the key of the epoch that a change has begun.
+func (n *Node) keepNext(id edgeistry.ServiceID, c home.Change) error {
+	n.keys.Lock()
+	defer n.keys.Unlock()
+	key, err := n.home.ServiceKey(id)
+	if err != nil || c.Epoch == 0 || key.Epoch >= c.Epoch {
+		return err
+	}
+	return n.home.SaveServiceKey(key.Next(c.Secret))
 }
 
 // renew makes everything that this home holds of a service anew, as far as it is not of the present generations and epoch: the owner's
@@ -331,8 +358,6 @@ func (n *Node) renew(id edgeistry.ServiceID) error {
 	if err := n.home.RenewOwner(key); err != nil {
 		return err
 	}
-	n.caller.Forget(id)
-	n.manager.Forget(id)
 	if d := n.device(id); d != nil {
 		return d.renew(key)
 	}

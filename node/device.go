@@ -39,7 +39,8 @@ type device struct {
 	cancel context.CancelFunc // ends keep; set by follow
 	done   chan struct{}      // closed when keep has ended
 
-	mu       sync.Mutex // guards Reader, too
+	mu       sync.Mutex             // guards Reader, too
+	timer    *capability.Capability // sets the clock; nil: to be minted
 	seen     time.Time
 	problem  string
 	boot     uint32
@@ -47,12 +48,18 @@ type device struct {
 	noClock  bool      // it said that it has none
 }
 
-// newReader mints the capability by which a home node reads a device's logs and sets its clock, and may do nothing else.
+// newReader mints the capability by which a home node reads a device's logs, and may do nothing else.
 func newReader(k *home.ServiceKey) (*capability.Capability, error) {
-	spec := capability.FrameSpec{Grants: []capability.Grant{
-		{Operations: capability.Read | capability.Observe, Prefix: true},
-		{Operations: capability.Time},
-	}}
+	return newOwn(k, capability.Grant{Operations: capability.Read | capability.Observe, Prefix: true})
+}
+
+// newTimekeeper mints the capability by which a home node sets a device's clock, and may do nothing else.
+func newTimekeeper(k *home.ServiceKey) (*capability.Capability, error) {
+	return newOwn(k, capability.Grant{Operations: capability.Time})
+}
+
+func newOwn(k *home.ServiceKey, grant capability.Grant) (*capability.Capability, error) {
+	spec := capability.FrameSpec{Grants: []capability.Grant{grant}}
 	frame, err := spec.Encode()
 	if err != nil {
 		return nil, err
@@ -91,7 +98,7 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 		return nil, err
 	}
 	out.mirror = &hosted{
-		id: d.Service, store: n.store, clock: n.clock, log: n.log, mirror: guard, epoch: key.Epoch,
+		id: d.Service, store: n.store, clock: n.clock, log: n.log, self: n.peerKey(), mirror: guard,
 		manifest: func() edgeistry.Manifest { return d.Manifest },
 	}
 	if err := n.proxy.AddDevice(d.Service, d.Manifest, link); err != nil {
@@ -118,8 +125,8 @@ func (d *device) raised(key *home.ServiceKey, branch uint8) error {
 
 // renew takes over the present key of the device.
 func (d *device) renew(key *home.ServiceKey) error {
-	if d.mirror.olderThan(key.Epoch) {
-		if err := d.mirror.rekey(key, d.node.boot); err != nil {
+	if d.mirror.mirror.Epoch() < key.Epoch {
+		if err := d.mirror.setEpoch(key); err != nil {
 			return err
 		}
 	}
@@ -142,7 +149,7 @@ func (d *device) renewReader(key *home.ServiceKey) error {
 		return err
 	}
 	d.mu.Lock()
-	d.Reader = reader
+	d.Reader, d.timer = reader, nil
 	kept := d.Device
 	d.mu.Unlock()
 	return d.node.home.SaveDevice(kept)
@@ -232,10 +239,35 @@ func (d *device) clockDue() bool {
 	return d.clockSet.IsZero() || time.Since(d.clockSet) > clockPeriod
 }
 
-// setClock tells the device the time: with the node's own capability, or, where only the owner may (after more than a day
+// timekeeper gives the capability that sets the clock. It is on no disk: the key that it is minted from is.
+func (d *device) timekeeper() (*capability.Capability, error) {
+	d.mu.Lock()
+	timer := d.timer
+	d.mu.Unlock()
+	if timer != nil {
+		return timer, nil
+	}
+	key, err := d.node.home.ServiceKey(d.Service)
+	if err != nil {
+		return nil, err
+	}
+	if timer, err = newTimekeeper(key); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.timer = timer
+	return timer, nil
+}
+
+// setClock tells the device the time: with a capability for that alone, or, where only the owner may (after more than a day
 // without power), with the owner's.
 func (d *device) setClock(ctx context.Context) error {
-	err := d.postTime(ctx, d.reader())
+	timer, err := d.timekeeper()
+	if err != nil {
+		return err
+	}
+	err = d.postTime(ctx, timer)
 	var denied *coap.Denied
 	if errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonTime {
 		key, kerr := d.node.home.ServiceKey(d.Service)

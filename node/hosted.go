@@ -40,13 +40,15 @@ type hosted struct {
 	store    *logstore.Store
 	clock    clock
 	log      *slog.Logger
+	self     capability.PeerKey // of this node: who asks over its own interfaces
+	direct   *capability.Guard  // nil: the device answers for itself
+	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
 	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
+	// advance keeps the next epoch, and gives its key; set with bump.
+	advance func(epoch uint16, r [32]byte) (*home.ServiceKey, error)
 
-	mu     sync.RWMutex      // held to judge a request, and to change a generation or the epoch
-	direct *capability.Guard // nil: the device answers for itself
-	mirror *capability.Guard
-	epoch  uint16 // of both
+	mu sync.RWMutex // held to judge a request, and to change a generation or the epoch
 }
 
 // newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
@@ -59,12 +61,7 @@ func newGuard(key *home.ServiceKey, boot uint32, mirror bool) (*capability.Guard
 		Slots:       guardSlots,
 		Mirror:      mirror,
 		EnableWait:  true,
-		BranchKey: func(branch, generation uint8) (capability.BranchKey, bool) {
-			if mirror && branch != capability.BranchMirror {
-				return capability.BranchKey{}, false
-			}
-			return key.EpochKey.Branch(key.Epoch, branch, generation), branch <= capability.BranchMirror
-		},
+		BranchKey:   branchKeys(key, mirror),
 	}
 	if _, err := rand.Read(cfg.CookieKey[:]); err != nil {
 		return nil, err
@@ -72,21 +69,34 @@ func newGuard(key *home.ServiceKey, boot uint32, mirror bool) (*capability.Guard
 	return capability.NewGuard(cfg)
 }
 
+// branchKeys gives a verifier the keys that it has: a mirror that of its branch alone.
+func branchKeys(key *home.ServiceKey, mirror bool) func(branch, generation uint8) (capability.BranchKey, bool) {
+	return func(branch, generation uint8) (capability.BranchKey, bool) {
+		if mirror && branch != capability.BranchMirror {
+			return capability.BranchKey{}, false
+		}
+		return key.EpochKey.Branch(key.Epoch, branch, generation), branch <= capability.BranchMirror
+	}
+}
+
 // ServeCoAP answers one request.
 func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capability.Message) *capability.Message {
-	guard := s.guard(capability.IsMirror(req))
+	guard := s.direct
+	if capability.IsMirror(req) {
+		guard = s.mirror
+	}
 	if _, protected := req.Get(capability.OptionRequest); !protected {
 		return s.serveOpen(guard, req)
 	}
 	if guard == nil {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	admission, generation, answer := s.check(guard, req)
+	admission, stamp, answer := s.check(guard, from, req)
 	if admission == nil {
 		return answer
 	}
-	resp, reason := s.act(ctx, from, admission, req)
-	if admission.Query.Wait > 0 && (guard.Generation(admission.Branch) != generation || s.guard(capability.IsMirror(req)) != guard) {
+	resp, reason := s.act(ctx, from, admission)
+	if admission.Query.Wait > 0 && stampOf(guard, admission.Branch) != stamp {
 		return capability.Refusal(capability.ReasonNoSession) // it ended while the request waited
 	}
 	if reason != capability.ReasonNone {
@@ -95,55 +105,67 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 	return admission.Answer(resp, s.clock.now())
 }
 
-// guard gives the verifier that a request is for; nil: the device answers for itself.
-func (s *hosted) guard(mirror bool) *capability.Guard {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if mirror {
-		return s.mirror
-	}
-	return s.direct
-}
-
-// olderThan tells whether the verifiers are of an epoch before this one.
-func (s *hosted) olderThan(epoch uint16) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.epoch < epoch
-}
-
-// rekey puts verifiers of another key in the place of those that are there, which ends all their sessions.
-func (s *hosted) rekey(key *home.ServiceKey, boot uint32) error {
+// setEpoch lets the verifiers take the capabilities of this key and no others.
+func (s *hosted) setEpoch(key *home.ServiceKey) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rekeyLocked(key, boot)
+	return s.setEpochLocked(key)
 }
 
-func (s *hosted) rekeyLocked(key *home.ServiceKey, boot uint32) error {
-	mirror, err := newGuard(key, boot, true)
-	if err != nil {
-		return err
-	}
-	if s.direct != nil {
-		direct, err := newGuard(key, boot, false)
-		if err != nil {
+func (s *hosted) setEpochLocked(key *home.ServiceKey) error {
+	for _, g := range []*capability.Guard{s.direct, s.mirror} {
+		if g == nil || g.Epoch() == key.Epoch {
+			continue
+		}
+		var cookieKey [32]byte
+		if _, err := rand.Read(cookieKey[:]); err != nil {
 			return err
 		}
-		s.direct = direct
+		if err := g.SetEpoch(key.Epoch, cookieKey, branchKeys(key, g == s.mirror)); err != nil {
+			return err
+		}
 	}
-	s.mirror, s.epoch = mirror, key.Epoch
 	return nil
 }
 
-// check judges a request, and gives the generation of its branch that it was judged by.
-func (s *hosted) check(guard *capability.Guard, req *capability.Message) (*capability.Admission, uint8, *capability.Message) {
+// stamp is what a request was judged by.
+type stamp struct {
+	epoch      uint16
+	generation uint8 // of its branch
+}
+
+func stampOf(g *capability.Guard, branch uint8) stamp { return stamp{g.Epoch(), g.Generation(branch)} }
+
+// check judges a request, and gives what it was judged by.
+func (s *hosted) check(guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, stamp, *capability.Message) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	admission, answer := guard.Check(req, s.clock.now())
+	admission, answer := guard.CheckFrom(s.peer(from), req, s.clock.now())
 	if admission == nil {
-		return nil, 0, answer
+		return nil, stamp{}, answer
 	}
-	return admission, guard.Generation(admission.Branch), nil
+	return admission, stampOf(guard, admission.Branch), nil
+}
+
+// peer tells which libp2p peer asks; nobody knows where a datagram comes from.
+func (s *hosted) peer(from coap.Source) capability.PeerKey {
+	switch {
+	case from.Datagram:
+		return capability.PeerKey{}
+	case from.Local:
+		return s.self
+	}
+	key, err := capability.ParsePeerKey(from.Peer)
+	if err != nil { // a peer with a key of another kind: no AUDIENCE can name it
+		return capability.PeerKey{}
+	}
+	return key
+}
+
+// peerKey gives the node's own key; the home always makes an Ed25519 one.
+func (n *Node) peerKey() capability.PeerKey {
+	key, _ := capability.ParsePeerKey(n.host.ID().String())
+	return key
 }
 
 // setGeneration ends every capability and session of the branch's other generations.
@@ -186,7 +208,8 @@ func (s *hosted) serveOpen(guard *capability.Guard, req *capability.Message) *ca
 }
 
 // act does what an admitted request asks for.
-func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admission, req *capability.Message) (*capability.Message, capability.Reason) {
+func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admission) (*capability.Message, capability.Reason) {
+	req := a.Request
 	switch a.Operation {
 	case capability.Read, capability.Observe:
 		return s.read(ctx, from, a)
@@ -198,27 +221,29 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 		}
 		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone // a node has a clock of its own
 	case capability.Manage:
-		return s.manage(a, req.Payload)
+		return s.manage(a)
 	default:
 		return nil, capability.ReasonNotFound
 	}
 }
 
 // manage moves a branch to a higher generation, which ends every capability and session of that branch.
-func (s *hosted) manage(a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
-	if s.bump == nil || a.Branch != capability.BranchOwner {
+func (s *hosted) manage(a *capability.Admission) (*capability.Message, capability.Reason) {
+	switch {
+	case s.bump == nil:
+		return nil, capability.ReasonMethod
+	case a.Management == capability.ManageEpoch:
+		return s.nextEpoch(a)
+	case a.Management != capability.ManageGeneration:
 		return nil, capability.ReasonMethod
 	}
-	if len(payload) != 2 || payload[0] > capability.BranchMirror {
-		return nil, capability.ReasonArgument
-	}
-	branch, generation := payload[0], payload[1]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch present := s.direct.Generation(branch); {
-	case generation < present:
-		return nil, capability.ReasonArgument
-	case generation == present: // done already
+	branch, generation, reason := a.Generation()
+	if reason != capability.ReasonNone {
+		return nil, reason
+	}
+	if generation == s.direct.Generation(branch) {
 		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 	}
 	if err := s.bump(branch, generation); err != nil {
@@ -229,9 +254,28 @@ func (s *hosted) manage(a *capability.Admission, payload []byte) (*capability.Me
 	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 }
 
+// nextEpoch ends everything that was ever shared of the service.
+func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capability.Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	epoch, r, reason := a.Epoch()
+	if reason != capability.ReasonNone {
+		return nil, reason
+	}
+	key, err := s.advance(epoch, r)
+	if err == nil {
+		err = s.setEpochLocked(key)
+	}
+	if err != nil {
+		s.log.Error("epoch is not kept", "service", s.id, "error", err)
+		return nil, capability.ReasonStorage
+	}
+	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
+}
+
 // append adds an entry. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
 func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
-	if s.guard(false) == nil {
+	if s.direct == nil {
 		return nil, capability.ReasonMethod
 	}
 	name := a.Name

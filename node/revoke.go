@@ -98,7 +98,6 @@ func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) 
 		return nil, err
 	}
 	v := &revoking{chosen: c, key: key, denies: true, ended: n.home.Ended(c.Capability)}
-	branch, generation := c.Header.Branch, c.Header.Generation
 	_, ending := known.Epoch()
 	switch {
 	case ending:
@@ -113,19 +112,45 @@ func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) 
 		v.changes = []home.Change{change}
 	case home.IsOwner(c.Capability) && !r.Generation:
 		return nil, &api.Error{Kind: api.Usage, Message: "this is the owner's own capability", Action: "--generation ends everything narrowed from it, --epoch everything ever shared; both leave the owner with a new one"}
-	case c.Header.Epoch != key.Epoch, generation < key.Generations[branch]:
-		// The service ends it, or has ended it, already.
-	case branch == capability.BranchOwner && !r.Generation:
-		// Only the deny list: the owner's branch has everything that was narrowed from the owner's capability.
-	case generation == math.MaxUint8:
-		return nil, &api.Error{Kind: api.Failed, Message: fmt.Sprintf("generation 255 of branch %d is the last: bump the epoch", branch), Action: "edgeistry cap revoke --epoch, which ends everything ever shared of this service"}
 	default:
-		v.changes = []home.Change{{Branch: branch, Generation: generation + 1}}
+		if err := v.planGenerations(r.Generation); err != nil {
+			return nil, err
+		}
 	}
-	if len(v.changes) > 0 && v.changes[0].Epoch != 0 {
+	if r.Epoch {
 		v.denies = !home.IsOwner(c.Capability) // all of its epoch ends
 	}
 	return v, nil
+}
+
+// planGenerations raises the generation of the capability's branch, and of the mirror's for a pair. What is of an older generation or
+// epoch the service ends, or has ended, already. The owner's branch has everything that was narrowed from the owner's capability, so its
+// generation is raised only if that is wanted.
+func (v *revoking) planGenerations(ofOwner bool) error {
+	for _, c := range v.halves() {
+		branch, generation := c.Header.Branch, c.Header.Generation
+		switch {
+		case c.Header.Epoch != v.key.Epoch, generation < v.key.Generations[branch]:
+		case branch == capability.BranchOwner && !ofOwner:
+		case generation == math.MaxUint8:
+			return &api.Error{
+				Kind: api.Failed, Message: fmt.Sprintf("generation 255 of branch %d is the last: bump the epoch", branch),
+				Action: "edgeistry cap revoke --epoch, which ends everything ever shared of this service",
+			}
+		default:
+			v.changes = append(v.changes, home.Change{Branch: branch, Generation: generation + 1})
+		}
+	}
+	return nil
+}
+
+// halves gives the capability, and its mirror half if it is a pair.
+func (v *revoking) halves() []*capability.Capability {
+	out := []*capability.Capability{v.Capability}
+	if m := v.Mirror(); m != nil {
+		out = append(out, m)
+	}
+	return out
 }
 
 // foresee says what else of this keychain a revocation ends.
@@ -135,7 +160,9 @@ func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 		Changes: []api.Revocation{}, AlsoEnds: []api.AlsoEnds{},
 	}
 	if v.denies {
-		out.Fingerprint = denylist.Of(v.Capability).String()
+		for _, c := range v.halves() {
+			out.Fingerprints = append(out.Fingerprints, denylist.Of(c).String())
+		}
 	}
 	for _, c := range v.changes {
 		out.Changes = append(out.Changes, n.changeOf(v.Service, c, nil))
@@ -163,6 +190,8 @@ func (v *revoking) ends(c *capability.Capability) string {
 			return "same epoch"
 		case change.Branch == c.Header.Branch:
 			return "same branch"
+		case change.Branch == capability.BranchMirror && c.Mirror() != nil:
+			return "its mirror half: same branch"
 		}
 	}
 	if v.denies {
@@ -184,9 +213,14 @@ func (n *Node) keepRevocation(v *revoking) error {
 	}
 	now := time.Now()
 	if v.denies {
-		d := home.Denial{Fingerprint: denylist.Of(v.Capability), Header: v.Header, Name: v.name, Since: now, Expires: expiry(v.Capability)}
-		if err := known.Deny(d, v.key); err != nil {
-			return &api.Error{Kind: api.Failed, Message: err.Error()}
+		for _, c := range v.halves() {
+			d := home.Denial{
+				Fingerprint: denylist.Of(c), Epoch: c.Header.Epoch, Branch: c.Header.Branch, Generation: c.Header.Generation,
+				Name: v.name, Since: now, Expires: expiry(c),
+			}
+			if err := known.Deny(d, v.key); err != nil {
+				return &api.Error{Kind: api.Failed, Message: err.Error()}
+			}
 		}
 	}
 	for i := range v.changes {
@@ -241,7 +275,7 @@ func (n *Node) anticipate(id edgeistry.ServiceID, c home.Change) error {
 	if err != nil || key.Epoch >= c.Epoch {
 		return err
 	}
-	return d.mirror.rekey(key.Next(c.Secret), n.boot)
+	return d.mirror.setEpoch(key.Next(c.Secret))
 }
 
 // changesNow gives the changes of a revocation, and where it changed nothing those that its service has pending.

@@ -38,7 +38,7 @@ func narrowed(t *testing.T) *capability.Capability {
 func wantDenied(t *testing.T, what string, err error) {
 	t.Helper()
 	var denied *coap.Denied
-	if !errors.As(err, &denied) || denied.Reason != denylist.ReasonDenied || denied.ByDevice || denied.Code != capability.CodeForbidden {
+	if !errors.As(err, &denied) || denied.Reason != capability.ReasonDenyListed || denied.ByDevice || denied.Code != capability.CodeForbidden {
 		t.Errorf("%s: %v, want an untagged 4.03 with reason 28", what, err)
 	}
 }

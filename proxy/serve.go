@@ -95,9 +95,9 @@ func (p *Proxy) serveHere(ctx context.Context, from coap.Source, s *service, req
 		if s.mirror == nil {
 			return said(&capability.Message{Code: capability.CodeNotFound}, "no mirror of this service here")
 		}
-		return s.learn(req, s.mirror.ServeCoAP(ctx, from, req))
+		return s.learn(ctx, req, s.mirror.ServeCoAP(ctx, from, req))
 	case s.host != nil:
-		return s.learn(req, s.host.ServeCoAP(ctx, from, req))
+		return s.learn(ctx, req, s.host.ServeCoAP(ctx, from, req))
 	case s.device == nil:
 		return said(&capability.Message{Code: capability.CodeNotFound}, "only a mirror of this service is here")
 	case isCore(req):
@@ -114,10 +114,14 @@ func (p *Proxy) serveHere(ctx context.Context, from coap.Source, s *service, req
 	return resp
 }
 
-// learn notes whose session an answer of this node opened.
-func (s *service) learn(req, resp *capability.Message) *capability.Message {
-	if resp != nil {
-		s.denied.Learn(req, resp)
+// learn notes whose session an answer of this node opened. What was denied while the answer waited for news is not told.
+func (s *service) learn(ctx context.Context, req, resp *capability.Message) *capability.Message {
+	if resp == nil {
+		return nil
+	}
+	s.denied.Learn(req, resp)
+	if refusal := judge(ctx, s.denied, req); refusal != nil {
+		return refusal
 	}
 	return resp
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeistry/edgeistry"
@@ -21,6 +22,8 @@ type Device struct {
 	Manifest edgeistry.Manifest
 	// Before, if set, is called with each request that is no repetition, before it is served. True: the answer is lost.
 	Before func(req *capability.Message) (lose bool)
+	// Asleep lets it hear nothing.
+	Asleep atomic.Bool
 
 	mu      sync.Mutex
 	claim   capability.Claimable
@@ -77,7 +80,7 @@ func (d *Device) Reboot() {
 func (d *Device) arm() {
 	cfg := capability.GuardConfig{
 		Hint: d.claim.Hint, Epoch: d.epoch, Boot: d.boot, Generations: d.raised,
-		CookieKey: d.claim.Key.CookieKey(d.boot), BranchKey: d.claim.Key.BranchKeys(d.epoch),
+		CookieKey: d.claim.Key.CookieKey(d.boot), BranchKey: d.claim.Key.BranchKeys(d.epoch), Slots: 16,
 	}
 	if !d.claim.Claimed {
 		cfg.Closed = capability.ReasonUnclaimed
@@ -89,11 +92,11 @@ func (d *Device) arm() {
 	d.guard = guard
 }
 
-// Generation gives the generation of a branch.
-func (d *Device) Generation(branch uint8) uint8 {
+// Era gives the epoch, and the generation of a branch.
+func (d *Device) Era(branch uint8) (epoch uint16, generation uint8) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.raised[branch]
+	return d.epoch, d.raised[branch]
 }
 
 // Moves tells how often the valve moved, and where it is.
@@ -121,7 +124,7 @@ func (d *Device) now() capability.Now {
 // Handle takes one message and gives the answer to send; nil: none.
 func (d *Device) Handle(raw []byte) []byte {
 	in, err := coap.DecodeDatagram(raw)
-	if err != nil || in.Type != coap.Confirmable || in.Message.Code>>5 != 0 || in.Message.Code == 0 {
+	if d.Asleep.Load() || err != nil || in.Type != coap.Confirmable || in.Message.Code>>5 != 0 || in.Message.Code == 0 {
 		return nil
 	}
 	d.mu.Lock()
@@ -169,7 +172,7 @@ func (d *Device) serve(req *capability.Message) *capability.Message {
 	if admission == nil {
 		return resp
 	}
-	return d.act(admission, req)
+	return d.act(admission, admission.Request)
 }
 
 func (d *Device) serveClaim(req *capability.Message) *capability.Message {
@@ -198,23 +201,39 @@ func (d *Device) act(a *capability.Admission, req *capability.Message) *capabili
 	case a.Operation == capability.Time && len(req.Payload) == 4:
 		d.unix, d.toldAt = time.Unix(int64(binary.BigEndian.Uint32(req.Payload)), 0), time.Now()
 		return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
-	case a.Operation == capability.Manage && req.Path() == "/g":
-		return d.raise(a, req.Payload)
+	case a.Management == capability.ManageGeneration:
+		return d.raise(a)
+	case a.Management == capability.ManageEpoch:
+		return d.nextEpoch(a)
 	}
 	return a.Refuse(capability.ReasonNotFound, d.now())
 }
 
-// raise ends a branch's generation, and its sessions, with the answer.
-func (d *Device) raise(a *capability.Admission, payload []byte) *capability.Message {
-	if len(payload) != 2 || payload[0] > capability.BranchMirror || payload[1] < d.raised[payload[0]] {
-		return a.Refuse(capability.ReasonArgument, d.now())
+// raise ends a branch's generation.
+func (d *Device) raise(a *capability.Admission) *capability.Message {
+	branch, generation, reason := a.Generation()
+	if reason != capability.ReasonNone {
+		return a.Refuse(reason, d.now())
 	}
-	resp := a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
-	if branch, generation := payload[0], payload[1]; generation != d.raised[branch] {
+	if generation != d.raised[branch] {
 		d.raised[branch] = generation
 		d.guard.SetGeneration(branch, generation)
 	}
-	return resp
+	return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+}
+
+// nextEpoch ends everything.
+func (d *Device) nextEpoch(a *capability.Admission) *capability.Message {
+	epoch, r, reason := a.Epoch()
+	if reason != capability.ReasonNone {
+		return a.Refuse(reason, d.now())
+	}
+	d.claim.Key = d.claim.Key.Next(epoch, r)
+	d.epoch, d.raised = epoch, [capability.BranchMirror + 1]uint8{}
+	if err := d.guard.SetEpoch(epoch, d.claim.Key.CookieKey(d.boot), d.claim.Key.BranchKeys(epoch)); err != nil {
+		return a.Refuse(capability.ReasonStorage, d.now())
+	}
+	return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
 }
 
 func (d *Device) read(a *capability.Admission) *capability.Message {

@@ -13,12 +13,12 @@ type RevokeRequest struct {
 
 // RevokeResult says what ends.
 type RevokeResult struct {
-	Service     string `json:"service"`
-	Name        string `json:"name,omitempty"`        // of the service
-	Capability  string `json:"capability,omitempty"`  // keychain name
-	Fingerprint string `json:"fingerprint,omitempty"` // on this node's deny list
-	Preview     bool   `json:"preview,omitempty"`
-	Ended       string `json:"ended,omitempty"` // why it was over before
+	Service      string   `json:"service"`
+	Name         string   `json:"name,omitempty"`         // of the service
+	Capability   string   `json:"capability,omitempty"`   // keychain name
+	Fingerprints []string `json:"fingerprints,omitempty"` // on this node's deny list; a pair has two
+	Preview      bool     `json:"preview,omitempty"`
+	Ended        string   `json:"ended,omitempty"` // why it was over before
 	// Changes are what the service itself is told, with how far that is.
 	Changes  []Revocation `json:"changes"`
 	AlsoEnds []AlsoEnds   `json:"also_ends"` // capabilities of this keychain

@@ -2,7 +2,6 @@ package home
 
 import (
 	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -184,14 +183,7 @@ func (k *ServiceKey) OwnerOf(generation uint8) *capability.Capability {
 // Next gives the key of the next epoch: of the same service, with all generations 0.
 func (k *ServiceKey) Next(secret [32]byte) *ServiceKey {
 	epoch := k.Epoch + 1
-	return &ServiceKey{ID: k.ID, seed: k.seed, EpochKey: next(k.EpochKey, epoch, secret), Epoch: epoch}
-}
-
-// next gives Ke' = H(Ke, 0A | epoch u16 | r).
-func next(ke capability.EpochKey, epoch uint16, r [32]byte) capability.EpochKey {
-	mac := hmac.New(sha256.New, ke[:])
-	mac.Write(append([]byte{0x0A, byte(epoch >> 8), byte(epoch)}, r[:]...))
-	return capability.EpochKey(mac.Sum(nil))
+	return &ServiceKey{ID: k.ID, seed: k.seed, EpochKey: k.EpochKey.Next(epoch, secret), Epoch: epoch}
 }
 
 // IsOwner tells whether a capability has the form of an owner's, of whatever epoch and generation.

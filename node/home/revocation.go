@@ -2,7 +2,6 @@ package home
 
 import (
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,7 +35,9 @@ type Revocations struct {
 // Denial is an entry of the deny list: a capability that this home lets through no more.
 type Denial struct {
 	Fingerprint denylist.Fingerprint
-	Header      capability.Header
+	Epoch       uint16 // of the capability, as the next two
+	Branch      uint8
+	Generation  uint8
 	Name        string // in the keychain then; may be ""
 	Since       time.Time
 	Expires     time.Time // of the capability itself; zero: never
@@ -91,7 +92,7 @@ func (r *Revocations) Deny(d Denial, k *ServiceKey) error {
 	}
 	r.Prune(d.Since)
 	if len(r.Denied) >= denylist.MaxEntries {
-		r.Denied = slices.DeleteFunc(r.Denied, func(o Denial) bool { return r.confirmed(o.Header, k) })
+		r.Denied = slices.DeleteFunc(r.Denied, func(o Denial) bool { return r.confirmed(o, k) })
 	}
 	if len(r.Denied) >= denylist.MaxEntries {
 		return ErrDenyListFull
@@ -100,13 +101,13 @@ func (r *Revocations) Deny(d Denial, k *ServiceKey) error {
 	return nil
 }
 
-// confirmed tells whether the service itself has ended what has this header.
-func (r *Revocations) confirmed(h capability.Header, k *ServiceKey) bool {
-	if h.Epoch < k.Epoch {
+// confirmed tells whether the service itself has ended what an entry denies.
+func (r *Revocations) confirmed(d Denial, k *ServiceKey) bool {
+	if d.Epoch < k.Epoch {
 		return true
 	}
-	pending := slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Pending() && c.Epoch == 0 && c.Branch == h.Branch })
-	return h.Generation < k.Generations[h.Branch&capability.BranchMirror] && !pending
+	pending := slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Pending() && c.Epoch == 0 && c.Branch == d.Branch })
+	return d.Generation < k.Generations[d.Branch&capability.BranchMirror] && !pending
 }
 
 // Denies tells whether a capability, or one that it was narrowed from, is on the deny list.
@@ -172,7 +173,9 @@ type revocationFile struct {
 
 type denialFile struct {
 	Fingerprint string    `yaml:"fingerprint"`
-	Header      string    `yaml:"header"`
+	Epoch       uint16    `yaml:"epoch"`
+	Branch      uint8     `yaml:"branch"`
+	Generation  uint8     `yaml:"generation"`
 	Name        string    `yaml:"name,omitempty"`
 	Since       time.Time `yaml:"since"`
 	Expires     time.Time `yaml:"expires,omitempty"`
@@ -187,24 +190,6 @@ type changeFile struct {
 	Done       time.Time `yaml:"done,omitempty"`
 }
 
-// headerText gives a header as 24 hex digits.
-func headerText(h capability.Header) string {
-	b, err := capability.EncodeCarried(h, []capability.Frame{nil})
-	if err != nil {
-		return "" // of no capability
-	}
-	return hex.EncodeToString(b[:capability.HeaderSize])
-}
-
-func parseHeader(text string) (capability.Header, error) {
-	b, err := hex.DecodeString(text)
-	if err != nil || len(b) != capability.HeaderSize {
-		return capability.Header{}, fmt.Errorf("%.40q is no header", text)
-	}
-	h, _, err := capability.DecodeCarried(append(b, 0))
-	return h, err
-}
-
 func (h *Home) revocationPath(id edgeistry.ServiceID) string {
 	return h.path("revocations", id.String()+".yaml")
 }
@@ -213,7 +198,7 @@ func (h *Home) revocationPath(id edgeistry.ServiceID) string {
 func (h *Home) SaveRevocations(r *Revocations) error {
 	f := revocationFile{Service: r.Service.String()}
 	for _, d := range r.Denied {
-		f.Denied = append(f.Denied, denialFile{d.Fingerprint.String(), headerText(d.Header), d.Name, d.Since.UTC(), d.Expires.UTC()})
+		f.Denied = append(f.Denied, denialFile{d.Fingerprint.String(), d.Epoch, d.Branch, d.Generation, d.Name, d.Since.UTC(), d.Expires.UTC()})
 	}
 	for _, c := range r.Changes {
 		out := changeFile{Epoch: c.Epoch, Branch: c.Branch, Generation: c.Generation, Since: c.Since.UTC(), Done: c.Done.UTC()}
@@ -256,11 +241,10 @@ func (h *Home) Revocations(id edgeistry.ServiceID) (*Revocations, error) {
 	}
 	for _, d := range f.Denied {
 		fp, err := denylist.Parse(d.Fingerprint)
-		header, herr := parseHeader(d.Header)
-		if err != nil || herr != nil {
-			return nil, damaged(path, "it has an entry without a fingerprint or a header")
+		if err != nil || d.Branch > capability.BranchMirror {
+			return nil, damaged(path, "it has an entry that is none")
 		}
-		r.Denied = append(r.Denied, Denial{fp, header, d.Name, d.Since, d.Expires})
+		r.Denied = append(r.Denied, Denial{fp, d.Epoch, d.Branch, d.Generation, d.Name, d.Since, d.Expires})
 	}
 	for _, c := range f.Changes {
 		out := Change{Epoch: c.Epoch, Branch: c.Branch, Generation: c.Generation, Since: c.Since, Done: c.Done}
