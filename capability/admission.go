@@ -32,7 +32,7 @@ type Admission struct {
 // begin fills in what is known once the tag has verified.
 func (g *Guard) begin(a *Admission, ask *asked, s *slot, number uint8) {
 	p := ask.proof
-	a.Request, a.Branch, a.Nonce, a.Sequence, a.Slot = ask.req, s.branch, s.nonce, p.sequence, number
+	a.Branch, a.Nonce, a.Sequence, a.Slot = s.branch, s.nonce, p.sequence, number
 	a.Opened, a.Hold, a.Private = p.form == formOpen, p.hold, p.private
 	a.guard, a.session, a.tagger = g, s.id, s.tagger
 	copy(a.tag[:], p.tag)
@@ -41,8 +41,10 @@ func (g *Guard) begin(a *Admission, ask *asked, s *slot, number uint8) {
 // admit follows "A request in a session" from the operation on. The guard is locked.
 func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *Message {
 	p, now, query := ask.proof, ask.now, ask.query
-	if p.private {
-		inner, r := a.decrypt(ask.req)
+	if !p.private {
+		a.keeps = a.Request.Code == CodePOST
+	} else {
+		inner, r := a.decrypt(a.Request)
 		if r == ReasonNone {
 			query, r = g.query(inner)
 		}
@@ -51,11 +53,11 @@ func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *Message {
 		}
 		a.Request = inner
 	}
-	a.keeps = a.Request.Code == CodePOST
-	target, r := a.Request.target()
+	target, r := a.Request.target(s.name)
 	if r != ReasonNone {
 		return a.answer(Refusal(r), now.Tick)
 	}
+	s.name = target.Name
 	target.Query = query
 	a.Target = target
 	if target.Operation&actingOperations != 0 && now.Tick-tick > holdTicks(p.hold) {
@@ -135,7 +137,7 @@ func (a *Admission) answer(resp *Message, tick uint32) *Message {
 	resp.Remove(OptionResponse)
 	keeps := a.keeps && len(resp.Payload) <= maxKeptAnswer && len(resp.Options) == 0
 	if a.Private {
-		resp = a.encrypt(resp, 0)
+		resp = a.encrypt(resp)
 	}
 	if !a.sign(resp, form, tick, 0) {
 		resp, keeps = Refusal(ReasonTooLarge), false // the only way to fail: a payload or option of more than 65,535 bytes
@@ -164,7 +166,7 @@ func (a *Admission) sign(resp *Message, form uint8, tick, notification uint32) b
 		return false
 	}
 	cut := responseTagSize(value)
-	copy(value[len(value)-cut:], sum)
+	copy(value[len(value)-cut:], sum[:])
 	return true
 }
 
