@@ -11,7 +11,8 @@ no network and without asking anyone; nobody can widen it. Treat the text of a t
 		`  edgeistry cap attenuate greenhouse/owner --read temperature --call valve --arg 0..30 --until friday --save greenhouse/anna
   edgeistry cap show greenhouse/anna --qr`,
 		c.capMintCommand(), c.capAttenuateCommand(), c.capInspectCommand(), c.capShowCommand(),
-		c.capListCommand(), c.capImportCommand(), c.capRemoveCommand())
+		c.capListCommand(), c.capImportCommand(), c.capRemoveCommand(),
+		c.capRevokeCommand(), c.capRevocationsCommand())
 }
 
 func (c *cli) capInspectCommand() *cobra.Command {
