@@ -20,23 +20,29 @@ $(BENCH)/count.so: bench/count.c | $(BENCH)
 $(BENCH)/edg-count-avr: bench/count_avr.c | $(BENCH)
 	$(CC) $(SIM_FLAGS) -o $@ $< $(SIM_LIBS)
 
+# ---- what the images play: the caller's part, recorded here ----
+
+$(BENCH)/script: bench/script.c bench/verify.c test/caller.c test/bench.c $(GREENHOUSE) $(CORE) $(HEADERS) $(wildcard bench/*.h) | $(BENCH)
+	@echo "  cc       $@"; $(CC) $(WARN) $(CFLAGS) $(BENCH_LIMITS) -Wl,--wrap=edg_device_handle -o $@ $(filter %.c,$^)
+
+$(BENCH)/messages.h: $(BENCH)/script
+	@$(BENCH)/script >$@.new && mv $@.new $@
+
 # ---- the cores: how to compile for them and how to run them ----
 
-# Every file for itself, without -flto: the marks are calls. Own code -Os, as the images are; everybody's the same.
-BENCH_CFLAGS := -std=c99 -Os -ffunction-sections -fdata-sections -fno-ipa-icf -DEDG_CONFIG_FILE='"../bench/config.h"'
-BENCH_WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wvla -Werror
+# Every file for itself, without -flto: marks are calls.
+BENCH_LIMITS := -DEDG_CONFIG_FILE='"../bench/config.h"'
+BENCH_CFLAGS := -std=c99 -Os $(WARN) -ffunction-sections -fdata-sections -fno-ipa-icf $(BENCH_LIMITS) -I$(BENCH)
 BENCH_CORES := lx106 m3
 
-lx106_CC := xtensa-lx106-elf-gcc
-lx106_FLAGS := -mlongcalls -mtext-section-literals --specs=/usr/lib/xtensa-lx106-elf/picolibc.specs
-lx106_PORT := port/lx106/start.S port/lx106/semi.c port/lx106/divide.c
-lx106_LD := -T port/lx106/image.ld
+lx106_CC = $(LX106_CC) $(LX106_ARCH)
+lx106_BARE = $(LX106_BARE)
+lx106_LD = $(LX106_CC) $(LX106_LDFLAGS)
 lx106_QEMU := qemu-system-xtensa -M sim -cpu lx106
 
-m3_CC := arm-none-eabi-gcc
-m3_FLAGS := -mcpu=cortex-m3 -mthumb --specs=nano.specs
-m3_PORT := port/cortexm3/start.c port/cortexm3/semi.c
-m3_LD := -T port/cortexm3/image.ld
+m3_CC = $(M3_CC) $(M3_ARCH)
+m3_BARE = $(M3_BARE)
+m3_LD = $(M3_CC) $(M3_LDFLAGS)
 m3_QEMU := qemu-system-arm -M lm3s6965evb
 
 # The baseline needs more stack than the ATmega328P has RAM: an ATmega1284P has the same core and 16 KiB.
@@ -59,32 +65,55 @@ $(BENCH)/keys.h: ../bench/keys/main.go | $(BENCH)
 	@cd .. && go run ./bench/keys >$(abspath $@).new && mv $(abspath $@).new $(abspath $@)
 
 # bench-core(core): objects and images of one core in QEMU.
+bench-objects = $(patsubst %.c,$(BENCH)/$(1)/%.o,$(2))
+BENCH_MAIN := bench/main_semi.c bench/mark.c
+BENCH_DEPS := $(HEADERS) $(wildcard bench/*.h port/net/*.h) $(BENCH)/messages.h bench/rules.mk
+
 define bench-core
 $(BENCH)/$(1)/bearssl/%.o: $(BEARSSL)/source/inc/bearssl.h
 	@mkdir -p $$(@D)
-	@$$($(1)_CC) $$($(1)_FLAGS) -Os -ffunction-sections -fdata-sections $(BEARSSL_FLAGS) -c -o $$@ $(BEARSSL)/source/$$*.c
+	@$$($(1)_CC) -Os -ffunction-sections -fdata-sections $(BEARSSL_FLAGS) -c -o $$@ $(BEARSSL)/source/$$*.c
 
 $(BENCH)/$(1)/bench/baseline_%.o: bench/baseline_%.c bench/mark.h $(BENCH)/keys.h $(BEARSSL)/source/inc/bearssl.h
 	@mkdir -p $$(@D)
-	@$$($(1)_CC) $$($(1)_FLAGS) $(BENCH_CFLAGS) $(BEARSSL_FLAGS) -c -o $$@ $$<
+	@$$($(1)_CC) -std=c99 -Os $(BEARSSL_FLAGS) -c -o $$@ $$<
 
-$(BENCH)/$(1)/%.o: %.c $(HEADERS) $(wildcard bench/*.h port/net/*.h) bench/rules.mk
+$(BENCH)/$(1)/%.o: %.c $(BENCH_DEPS)
 	@mkdir -p $$(@D)
-	@$$($(1)_CC) $$($(1)_FLAGS) $(BENCH_CFLAGS) -I$(BENCH) -c -o $$@ $$<
+	@$$($(1)_CC) $(BENCH_CFLAGS) -c -o $$@ $$<
 
-$(BENCH)/$(1)/%.o: %.S
-	@mkdir -p $$(@D)
-	@$$($(1)_CC) $$($(1)_FLAGS) -c -o $$@ $$<
+$(BENCH)/$(1)-baseline_%.elf: $(BENCH)/$(1)/bench/baseline_%.o $(patsubst %.c,$(BENCH)/$(1)/bearssl/%.o,$(BEARSSL_SRC)) $(call bench-objects,$(1),$(BENCH_MAIN)) $$($(1)_BARE)
+	@echo "  ld       $$@"; $$($(1)_LD) -Wl,--gc-sections,--defsym=STACK=12K -o $$@ $$^
 
-$(1)_OBJ := $$(patsubst %,$(BENCH)/$(1)/%.o,$$(basename $$($(1)_PORT)) bench/main_semi bench/mark)
+$(BENCH)/$(1)-%.elf: $(BENCH)/$(1)/bench/%.o $(call bench-objects,$(1),$(BENCH_MAIN) bench/verify.c $(CORE) $(GREENHOUSE)) $$($(1)_BARE)
+	@echo "  ld       $$@"; $$($(1)_LD) -Wl,--gc-sections -o $$@ $$^
 
-$(BENCH)/$(1)-baseline_%.elf: $$($(1)_OBJ) $(BENCH)/$(1)/bench/baseline_%.o $(patsubst %.c,$(BENCH)/$(1)/bearssl/%.o,$(BEARSSL_SRC))
-	@echo "  ld       $$@"; $$($(1)_CC) $$($(1)_FLAGS) -nostartfiles $$($(1)_LD) -Wl,--gc-sections,--defsym=STACK=12K -o $$@ $$^
-
-$(BENCH)/$(1)-%.counts: $(BENCH)/$(1)-%.elf $(BENCH)/count.so
+$(BENCH)/$(1)-%.counts: $(BENCH)/$(1)-%.elf $(BENCH)/count.so bench/run.sh
 	@echo "  run      $$<"; sh bench/run.sh $$< $(BENCH)/count.so $$@ $$($(1)_QEMU)
 endef
 $(foreach core,$(BENCH_CORES),$(eval $(call bench-core,$(core))))
+
+# The ATmega328P: its own compression, compiled as its image is, but for the file with the marks.
+AVR_BENCH_SRC := bench/capability.c bench/verify.c bench/main_avr.c $(CORE) $(GREENHOUSE)
+AVR_BENCH_OBJ := $(patsubst %,$(BENCH)/avr/%.o,$(AVR_BENCH_SRC))
+
+$(BENCH)/avr/%.c.o: %.c $(BENCH_DEPS) $(AVR_DIR)/rules.mk
+	@mkdir -p $(@D)
+	@$(AVR_CC) -mmcu=atmega328p $(AVR_CFLAGS) $(BENCH_LIMITS) -I$(BENCH) -c -o $@ $<
+
+$(BENCH)/avr-capability.elf: $(AVR_BENCH_OBJ) $(OUT)/avr/$(AVR_DIR)/sha256_block.S.o $(BENCH)/avr/mark.o
+	@echo "  avr-ld   $@"; $(AVR_CC) -mmcu=atmega328p $(AVR_OPT) -Wl,--gc-sections,--relax,--sort-section=alignment -o $@ $^
+
+$(BENCH)/avr/mark.o: bench/mark.c bench/mark.h
+	@mkdir -p $(@D)
+	@$(AVR_CC) -mmcu=atmega328p -std=c99 -Os -fno-ipa-icf -c -o $@ $<
+
+$(BENCH)/avr-capability.counts: $(BENCH)/avr-capability.elf $(BENCH)/edg-count-avr
+	@echo "  run      $<"; $(BENCH)/edg-count-avr atmega328p $< >$@.new && mv $@.new $@
+
+# The whole device, as it is flashed, over its line.
+$(BENCH)/avr-cost.json: $(OUT)/edg-sim-check $(AVR_ELF) | $(BENCH)
+	@echo "  run      $(AVR_ELF)"; $(OUT)/edg-sim-check cost $(AVR_ELF) --json >$@.new && mv $@.new $@
 
 $(BENCH)/avr/bearssl/%.o: $(BEARSSL)/source/inc/bearssl.h
 	@mkdir -p $(@D)
@@ -99,6 +128,8 @@ $(BENCH)/avr-baseline_p256.elf: $(BENCH)/avr/bench/baseline_p256.o bench/main_av
 
 $(BENCH)/avr-baseline_p256.counts: $(BENCH)/avr-baseline_p256.elf $(BENCH)/edg-count-avr
 	@echo "  run      $<"; $(BENCH)/edg-count-avr $(AVR_BIG) $< >$@.new && mv $@.new $@
+
+bench-count: $(BENCH)/avr-capability.counts $(BENCH)/avr-cost.json $(foreach core,$(BENCH_CORES),$(BENCH)/$(core)-capability.counts $(BENCH)/$(core)-session.counts)
 
 bench-baseline: $(BENCH)/avr-baseline_p256.counts $(foreach core,$(BENCH_CORES),$(BENCH)/$(core)-baseline_rsa.counts $(BENCH)/$(core)-baseline_p256.counts)
 

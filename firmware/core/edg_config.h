@@ -68,6 +68,11 @@
 #define EDG_ON_HMAC() ((void)0)
 #endif
 
+/* Called (as a statement) when a protected request has been judged, before it acts: lets a port measure the two apart. No RAM. */
+#ifndef EDG_ON_CHECKED
+#define EDG_ON_CHECKED() ((void)0)
+#endif
+
 /* Define EDG_PORT_SHA256_BLOCK when the port links its own edg_sha256_block. */
 
 #endif

@@ -11,6 +11,7 @@ static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r
     const edg_slot *s;
     int verdict = edg_guard_check(dev, r, now, &reason);
 
+    EDG_ON_CHECKED();
     if (verdict == EDG_REPEAT) {
         s = &dev->slots[r->slot];
         edg_answer_begin(a, r, EDG_TAGGED, 0);
