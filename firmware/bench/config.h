@@ -4,7 +4,7 @@
 
 #include "mark.h"
 
-#define EDG_ON_CHECKED() edg_mark_checked()
+#define EDG_ON_VERDICT() edg_mark_verdict()
 
 #ifdef __AVR__
 #define EDG_PORT_SHA256_BLOCK /* port/atmega328p/sha256_block.S */

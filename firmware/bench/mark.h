@@ -11,11 +11,11 @@ void edg_mark_sign128(void);
 void edg_mark_sha256(void);
 /* A capability of two frames and one request under it. */
 void edg_mark_verify2(void);
-/* Messages to the device; `checked` is called by the core when a protected request has been judged. */
+/* Messages to the device; `verdict` is called by the core when a protected request has been judged. */
 void edg_mark_hello(void);
 void edg_mark_open2(void);
 void edg_mark_session_request(void);
-void edg_mark_checked(void);
+void edg_mark_verdict(void);
 /* What others do. */
 void edg_mark_rsa2048_sign(void);
 void edg_mark_rsa2048_verify(void);

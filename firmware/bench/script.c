@@ -12,9 +12,9 @@
 #include "../test/check.h"
 #include "verify.h"
 
-size_t __real_edg_device_handle(edg_device *dev, const uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags);
-size_t __wrap_edg_device_handle(edg_device *dev, const uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags);
-void edg_mark_checked(void);
+size_t __real_edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags);
+size_t __wrap_edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags);
+void edg_mark_verdict(void);
 
 unsigned long check_failures, check_count;
 
@@ -26,7 +26,7 @@ static const uint8_t two_frames[] = {0, 12, 0x4c, 1, 2, 3, 4, 0x0e, 8, 'v', 'a',
 static const char *label; /* of the next message: a mark, or none */
 static unsigned steps;
 
-void edg_mark_checked(void) {}
+void edg_mark_verdict(void) {}
 
 static void print(const char *name, unsigned i, const uint8_t *bytes, size_t n)
 {
@@ -37,7 +37,7 @@ static void print(const char *name, unsigned i, const uint8_t *bytes, size_t n)
     puts("};");
 }
 
-size_t __wrap_edg_device_handle(edg_device *dev, const uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
+size_t __wrap_edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
 {
     size_t len = __real_edg_device_handle(dev, in, n, out, cap, link_flags);
 
@@ -51,21 +51,28 @@ size_t __wrap_edg_device_handle(edg_device *dev, const uint8_t *in, size_t n, ui
 /* A capability with its frames and one request, the tag under the capability's key. */
 static void stateless(caller *c)
 {
-    uint8_t kb[32], percent = 20;
+    uint8_t percent = 20, sum[32];
     edg_device *desk = &c->desk;
+    edg_pads branch;
+    edg_sha256 sha;
     edg_request r;
 
     c->slot = 0xFF;
     c->send_frames = 1;
     caller_call(c, EDG_POST, "/f/valve", NULL, &percent, 1); /* refused by a device: there is no such slot */
     CHECK_EQ(caller_reason(c), EDG_R_NO_SESSION);
-    bench_branch_key(desk, ke, c->carried, kb);
+    bench_branch_key(desk, ke, c->carried, &branch);
     CHECK_EQ(edg_coap_parse(&r.m, c->in, (uint16_t)c->in_len), EDG_OK);
     CHECK_EQ(edg_request_read(&r), 0);
-    bench_tag(desk, kb, &r);
-    memcpy(c->in + (r.tag - c->in), desk->mac, 8);
-    print("branch_key_", 0, kb, sizeof kb);
+    bench_tag(desk, &branch, &r);
+    memcpy(c->in + (r.tag - c->in), edg_digest(desk), 8);
+    print("epoch_key_", 0, ke, sizeof ke);
+    print("header_", 0, c->carried, EDG_HEADER);
     print("stateless_", 0, c->in, c->in_len);
+    edg_hmac_init(&sha, c->in, 16);
+    edg_sha256_update(&sha, c->in, 32);
+    edg_hmac_final(&sha, c->in, 16, sum);
+    print("hmac_", 0, sum, sizeof sum);
 }
 
 int main(void)

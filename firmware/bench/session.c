@@ -43,7 +43,7 @@ static const step steps[] = {STEPS(STEP)};
 
 int bench_run(void)
 {
-    static uint8_t out[160];
+    static uint8_t in[200], out[128]; /* as on the ATmega328P */
     size_t i;
 
     memcpy(eeprom, eeprom_0, sizeof eeprom);
@@ -52,8 +52,9 @@ int bench_run(void)
     for (i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         size_t n;
 
+        memcpy(in, steps[i].in, steps[i].in_len);
         steps[i].mark();
-        n = edg_device_handle(&dev, steps[i].in, steps[i].in_len, out, sizeof out, EDG_LINK_LOCAL);
+        n = edg_device_handle(&dev, in, steps[i].in_len, out, sizeof out, EDG_LINK_LOCAL);
         edg_mark_end();
         if (n != steps[i].out_len || memcmp(out, steps[i].out, n) != 0)
             return 2;

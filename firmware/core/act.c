@@ -85,9 +85,36 @@ static uint8_t act_generation(edg_device *dev, const edg_request *r)
     if (generation > current) {
         if (edg_owner_set_generation(dev, branch, generation) != EDG_OK)
             return EDG_R_STORAGE;
-        dev->closing = (uint8_t)(branch + 1);
+        dev->closing = (uint16_t)(1u << branch);
     }
     return 0;
+}
+
+static uint8_t act_epoch(edg_device *dev, edg_answer *a, const edg_request *r)
+{
+    const edg_pads *key = &dev->slots[r->slot].key;
+    uint8_t *secret = a->out + a->payload; /* the answer has no payload */
+    uint16_t epoch;
+    uint8_t i;
+
+    if (r->m.payload_len != 2 + EDG_KEY)
+        return EDG_R_ARGUMENT;
+    epoch = edg_load16(r->m.payload);
+    if (epoch == 0 || epoch - 1u != dev->epoch)
+        return EDG_R_ARGUMENT;
+    edg_mac_begin(dev, key, EDG_LABEL_PAD);
+    edg_mac_put32(dev, r->sequence);
+    edg_mac_end(dev, key);
+    for (i = 0; i < EDG_KEY; i++)
+        secret[i] = r->m.payload[2 + i] ^ edg_digest(dev)[i];
+    return edg_epoch_raise(dev, epoch, secret) == EDG_OK ? 0 : EDG_R_STORAGE;
+}
+
+static uint8_t act_count(edg_device *dev, const edg_request *r)
+{
+    if (r->m.payload_len != 1 + 8 || r->m.payload[0] >= EDG_CELLS)
+        return EDG_R_ARGUMENT;
+    return edg_count_reserve(dev, r->m.payload[0], r->m.payload + 1) == EDG_OK ? 0 : EDG_R_STORAGE;
 }
 
 uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t now)
@@ -100,7 +127,12 @@ uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t n
     case EDG_AT_FUNCTION:
         return act_function(dev, a, r);
     case EDG_AT_TIME:
-        return r->m.payload_len == 4 ? edg_clock_set(dev, r->branch, edg_load32(r->m.payload), now) : EDG_R_ARGUMENT;
+        return r->m.payload_len == 4 ? edg_clock_set(dev, dev->slots[r->slot].branches == 1, edg_load32(r->m.payload), now)
+                                          : EDG_R_ARGUMENT;
+    case EDG_AT_EPOCH:
+        return act_epoch(dev, a, r);
+    case EDG_AT_COUNT:
+        return act_count(dev, r);
     default:
         return act_generation(dev, r);
     }

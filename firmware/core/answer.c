@@ -61,11 +61,11 @@ uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r,
     if (r->tag_len > 0) {
         uint8_t *proof = a->out + end - r->tag_len - 6;
 
-        proof[0] = r->proof[0] == EDG_FORM_OPEN ? EDG_FORM_OPEN : EDG_FORM_SESSION;
+        proof[0] = r->tag_len == 16 ? EDG_FORM_OPEN : EDG_FORM_SESSION;
         proof[1] = r->slot;
         edg_store32(proof + 2, tick);
         edg_guard_tag(dev, r, tick, a->code, a->out + a->options, (uint16_t)(end - a->options), a->out + a->payload, a->len);
-        memcpy(proof + 6, dev->mac, r->tag_len);
+        memcpy(proof + 6, edg_digest(dev), r->tag_len);
     }
     return a->len > 0 ? (uint16_t)(a->payload + a->len) : end;
 }

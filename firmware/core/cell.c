@@ -64,6 +64,7 @@ int edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
 {
     edg_log *l = &dev->logs[log];
     uint32_t incarnation, sequence;
+    uint8_t entry[EDG_MAX_ENTRY];
     uint8_t i;
     int ok;
 
@@ -73,10 +74,10 @@ int edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
     ok = find_head(dev, log, spec);
     if (ok != EDG_OK || l->count == 0)
         return ok;
-    ok = edg_cells_read(dev, log, spec, l->sequence, l->hash, dev->key);
+    ok = edg_cells_read(dev, log, spec, l->sequence, l->hash, entry);
     if (ok != EDG_OK)
         return ok;
-    edg_log_step(dev, spec, l->u.nv.incarnation, l->sequence, dev->key, l->hash);
+    edg_log_step(dev, spec, l->u.nv.incarnation, l->sequence, entry, l->hash);
     for (i = l->newest; l->count < spec->capacity; l->count++) { /* what stands in front of it without a gap */
         i = (uint8_t)(i > 0 ? i - 1 : spec->capacity - 1);
         if (get(dev, address(dev, log, spec, i), spec->size, &incarnation, &sequence) != 1 || incarnation != l->u.nv.incarnation ||

@@ -16,7 +16,7 @@ uint32_t edg_clock_at(const edg_device *dev, uint32_t now)
     return t < dev->clock_unix ? 0xFFFFFFFFUL : t;
 }
 
-uint8_t edg_clock_set(edg_device *dev, uint8_t branch, uint32_t unix_seconds, uint32_t now)
+uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds, uint32_t now)
 {
     uint32_t mark = 0, current;
     uint8_t slot = EDG_CLOCK_SLOTS - 1;
@@ -31,7 +31,7 @@ uint8_t edg_clock_set(edg_device *dev, uint8_t branch, uint32_t unix_seconds, ui
             return 0;
         unix_seconds = current; /* the first time after a boot, and as late as the mark */
     }
-    if (unix_seconds - current > DAY && branch != 0)
+    if (unix_seconds - current > DAY && !enable_days)
         return EDG_R_TIME;
     if (unix_seconds - mark >= MARK_STEP && unix_seconds > mark &&
         edg_counter_write(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, slot, unix_seconds) != EDG_OK)

@@ -52,6 +52,7 @@ void edg_device_poll(edg_device *dev)
 {
     edg_log_spec spec;
     uint32_t now = edg_device_ticks(dev);
+    uint8_t entry[EDG_MAX_ENTRY];
     uint8_t i;
     void (*poll)(edg_device *);
 
@@ -66,8 +67,8 @@ void edg_device_poll(edg_device *dev)
         if (now - l->due < 0x80000000UL) /* more than a period late: no catching up */
             l->due = now + l->period;
         edg_log_spec_get(dev, i, &spec);
-        spec.sample(dev, dev->key);
-        (void)edg_device_append(dev, i, dev->key);
+        spec.sample(dev, entry);
+        (void)edg_device_append(dev, i, entry);
     }
     edg_pgm_copy(&poll, &dev->service->poll, sizeof poll);
     if (poll != NULL)

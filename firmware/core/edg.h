@@ -6,7 +6,7 @@
  *
  * Use:
  *     static edg_device dev;
- *     static uint8_t in[256], out[160];            // out must stay as it is between calls: it is the deduplication memory
+ *     static uint8_t in[200], out[128];            // out must stay as it is between calls: it is the deduplication memory
  *     edg_device_init(&dev, &platform, &greenhouse_service, &greenhouse);     // before the link is enabled
  *     for (;;) {
  *         if (message of n bytes arrived in `in`)
@@ -61,7 +61,18 @@ void edg_sha256_init(edg_sha256 *s);
 void edg_sha256_update(edg_sha256 *s, const void *data, uint16_t n);
 void edg_sha256_final(edg_sha256 *s, uint8_t out[32]);
 
-/* key_len <= 64. The key given to final is the one given to init; out must not overlap it. */
+/* A key made ready: what SHA-256 is after each of its two pads, as it stands in memory. Spares two compressions of every HMAC under it. */
+typedef struct edg_pads {
+    uint8_t inner[32], outer[32];
+} edg_pads;
+
+/* key_len <= 32; the key may stand in s->block. */
+void edg_pads_make(edg_sha256 *s, edg_pads *pads, const uint8_t *key, uint8_t key_len);
+/* The message goes in by edg_sha256_update in between; the HMAC is then in the first 32 bytes of s->block. */
+void edg_hmac_begin(edg_sha256 *s, const edg_pads *pads);
+void edg_hmac_end(edg_sha256 *s, const edg_pads *pads);
+
+/* The same with the key itself, where speed is no matter; the key given to final is the one given to init. */
 void edg_hmac_init(edg_sha256 *s, const uint8_t *key, uint8_t key_len);
 void edg_hmac_final(edg_sha256 *s, const uint8_t *key, uint8_t key_len, uint8_t out[32]);
 
@@ -140,19 +151,31 @@ typedef struct edg_service {
 
 /* ---- the device; contents private ---- */
 
+/* A token bucket (docs/spec/capability.md, Rates). */
+typedef struct edg_bucket {
+    uint8_t identity[8];
+    uint32_t since; /* tick of the last period that is counted in */
+    uint8_t tokens;
+    uint8_t order; /* of use: 0 the bucket used least recently */
+} edg_bucket;
+
 typedef struct edg_slot {
-    uint8_t key[32];      /* session key */
-    uint8_t carried[52];  /* header and frames of up to 40 bytes, or header and digest */
-    uint8_t carried_len;  /* 0: slot is free; EDG_DIGEST: digest only */
-    uint8_t cookie[4];    /* start of the MAC of the cookie that opened it */
-    uint8_t tag[8];       /* of the newest request let through */
-    uint8_t answer_code;  /* its answer, 0: none kept */
+    edg_pads key;        /* session key */
+    uint8_t first[5];    /* of its first part: branch, nonce; hint, epoch and generation are the device's as long as the slot lives */
+    uint8_t body_len;    /* 0: slot is free; EDG_DIGEST: digest only */
+    uint8_t body[40];    /* the carried form without the first header, or its digest */
+    uint8_t entry;       /* of the ring, + 1: the cookie that opened it, as long as that can come again; else 0 */
+    uint8_t young;       /* ticks left in which it cannot be evicted */
+    uint16_t branches;   /* bit of each branch that proves it */
+    uint8_t places[EDG_CELLS + EDG_BUCKETS]; /* which frame (1..16 over all parts) has this cell, this bucket; 0: none */
+    uint8_t tag[8];      /* of the newest request let through */
+    uint8_t answer_code; /* its answer, 0: none kept */
     uint8_t answer_len;
     uint8_t answer[EDG_RESULT_MAX];
     uint32_t answer_tick;
     uint32_t sequence; /* highest seen */
     uint32_t window;   /* bit i: sequence - i was seen */
-    uint32_t opened, used; /* ticks: when it was opened, when a tag last verified in it */
+    uint32_t used;     /* tick at which a tag last verified in it */
 } edg_slot;
 
 typedef struct edg_log {
@@ -174,28 +197,26 @@ typedef struct edg_log {
 
 typedef struct edg_device {
     edg_sha256 sha; /* first: its block may ask for an alignment */
-    uint8_t key[32];
-    uint8_t mac[32];
-    uint8_t cookie_key[32];
+    edg_pads cookie; /* the cookie key of this boot */
     const edg_platform *platform;
     const edg_service *service;
     void *user;
     uint32_t boot;
     uint32_t clock_unix, clock_tick; /* 0, 0: clock unknown */
-    uint32_t swept;                  /* tick of the last look at the ring */
+    uint32_t aged;                   /* tick up to which the times that count down have done so */
     uint32_t mark_sequence;          /* a place in a RAM log whose hash is known */
-    uint32_t last_tick;              /* when the last message was answered */
+    uint16_t last_left;              /* ticks for which the last message is still known */
     uint16_t last_crc, last_id, last_answer; /* deduplication of the last message; last_answer 0: none */
     uint16_t message_id;
     uint16_t epoch;
+    uint16_t closing; /* branches whose sessions end after this answer */
     uint8_t hint[4];
     uint8_t flags;
-    uint8_t closing; /* branch + 1 whose sessions end after this answer */
     uint8_t mark_log;
     uint8_t mark[16];
-    uint8_t ring_tick[EDG_RING + EDG_RING_OWNER];
-    uint8_t ring_used[(EDG_RING + EDG_RING_OWNER + 7) / 8];
+    uint8_t ring_left[EDG_RING + EDG_RING_OWNER]; /* ticks for which the entry is needed; 0: free */
     uint8_t ring[EDG_RING + EDG_RING_OWNER][4];
+    edg_bucket buckets[EDG_BUCKETS];
     edg_slot slots[EDG_SLOTS];
     edg_log logs[EDG_LOGS];
     uint8_t store[EDG_LOG_STORE];
@@ -214,11 +235,11 @@ enum {
     EDG_LINK_CLAIM = 2  /* a claim may come over it now (serial; local UDP within 10 minutes of a reset or button) */
 };
 
-#define EDG_OUT_MIN 96 /* smallest answer buffer that edg_device_handle accepts */
+#define EDG_OUT_MIN 128 /* smallest answer buffer that edg_device_handle accepts */
 
 /* Takes one CoAP message and writes the answer; returns its length, 0: no answer. `out` must be the same buffer every time and be left
- * as it is in between; in and out must not overlap. */
-size_t edg_device_handle(edg_device *dev, const uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags);
+ * as it is in between; keys are made ready in it before the answer is. `in` is decrypted in place. They must not overlap. */
+size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags);
 
 /* Periodic work: samples, write budgets. Call it at least once a second; cheap when nothing is due. */
 void edg_device_poll(edg_device *dev);

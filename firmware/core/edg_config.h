@@ -9,7 +9,7 @@
 #include EDG_CONFIG_FILE
 #endif
 
-/* Sessions kept at once; slot 0 is reserved for branch 0. 143 B each. 3..200. */
+/* Sessions kept at once; slot 0 is reserved for branch 0. 165 B each, and one for each cell and bucket. 3..200. */
 #ifndef EDG_SLOTS
 #define EDG_SLOTS 3
 #endif
@@ -20,6 +20,12 @@
 #endif
 #ifndef EDG_RING_OWNER
 #define EDG_RING_OWNER 2
+#endif
+
+/* Counts kept in EEPROM (4 by docs/spec/capability.md), and token buckets in RAM: 14 B each. At most 4 and 8. */
+#define EDG_CELLS 4
+#ifndef EDG_BUCKETS
+#define EDG_BUCKETS 4
 #endif
 
 /* Logs of a service, those of its functions included. 44 B each. */
@@ -40,6 +46,16 @@
 /* Longest carried form (header and frames) taken; a longer one is refused with reason 21. It stays in the caller's buffer: no RAM. */
 #ifndef EDG_MAX_CARRIED
 #define EDG_MAX_CARRIED 207
+#endif
+
+/* 1: constraints of type PROGRAM are run (core/program.c); else they deny. */
+#ifndef EDG_PROGRAM
+#define EDG_PROGRAM 0
+#endif
+
+/* 1: private requests are understood (core/private.c, core/ascon.c); else they are refused. */
+#ifndef EDG_PRIVACY
+#define EDG_PRIVACY 0
 #endif
 
 /* Writes to a log in EEPROM: so many at once, then one per so many ticks of 100 ms. With 16 cells and 100,000
@@ -70,15 +86,15 @@
 #define EDG_ON_HMAC() ((void)0)
 #endif
 
-/* Called (as a statement) when a protected request has been judged, before it acts: lets a port measure the two apart. No RAM. */
-#ifndef EDG_ON_CHECKED
-#define EDG_ON_CHECKED() ((void)0)
-#endif
-
 /* Which SHA-256 compression: 1 sha256_block.c, for 8-bit machines; 0 sha256_word.c, for registers of 32 bits, five to six times as fast there; 1.3 kB of code
  * and 256 B of stack. */
 #ifndef EDG_SHA256_BYTES
 #define EDG_SHA256_BYTES (UINT_MAX == 0xFFFF)
+#endif
+
+/* Called (as a statement) once a protected request is judged, before anything is done about it. No RAM. */
+#ifndef EDG_ON_VERDICT
+#define EDG_ON_VERDICT() ((void)0)
 #endif
 
 /* Define EDG_PORT_SHA256_BLOCK when the port links its own edg_sha256_block. */

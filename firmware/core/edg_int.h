@@ -20,16 +20,23 @@ enum {
     EDG_LABEL_HEAD = 0x02,
     EDG_LABEL_FRAME = 0x03,
     EDG_LABEL_SESSION = 0x04,
+    EDG_LABEL_PRIVATE = 0x05,
     EDG_LABEL_REQUEST = 0x06,
     EDG_LABEL_RESPONSE = 0x07,
     EDG_LABEL_COOKIE = 0x08,
     EDG_LABEL_COOKIE_KEY = 0x09,
+    EDG_LABEL_RATCHET = 0x0A,
     EDG_LABEL_FACTORY = 0x0B,
     EDG_LABEL_CLAIM_NONCE = 0x0C,
     EDG_LABEL_CLAIM = 0x0D,
     EDG_LABEL_CONFIRM_OWNER = 0x0E,
     EDG_LABEL_CONFIRM_DEVICE = 0x0F,
+    EDG_LABEL_THIRD_PARTY = 0x10,
+    EDG_LABEL_BIND = 0x11,
     EDG_LABEL_FRAMES = 0x12,
+    EDG_LABEL_DISCHARGE = 0x13,
+    EDG_LABEL_JOIN = 0x14,
+    EDG_LABEL_PAD = 0x15,
     EDG_LABEL_ENTRY = 0x20 /* of log hashes, not of an HMAC */
 };
 
@@ -39,16 +46,28 @@ enum {
 #define EDG_MAX_FRAME 48
 #define EDG_NONCE 8
 #define EDG_COOKIE 16
-#define EDG_DIGEST 0xFF /* carried_len of a slot that keeps header and digest only */
+#define EDG_MAX_PARTS 4
+#define EDG_BINDING 16
+#define EDG_DIGEST 0xFF /* body_len of a slot that keeps a digest only */
 #define EDG_DIGEST_SIZE 16 /* who knows the session key can search for other frames with the same digest */
 #define EDG_VERSION 1
 
-void edg_mac_begin(edg_device *dev, const uint8_t *key, uint8_t label);
-void edg_mac_put(edg_device *dev, const void *data, uint16_t n);
+uint8_t *edg_digest(edg_device *dev); /* what the last HMAC or hash gave, 32 bytes, until the next begins; a place for a key on its way */
+void edg_key_ready(edg_device *dev, edg_pads *pads, const uint8_t *key); /* the key may be the digest, which is lost */
+void edg_mac_begin(edg_device *dev, const edg_pads *key, uint8_t label);
+void edg_mac_put(edg_device *dev, const void *data, uint16_t n); /* data that is not the digest */
 void edg_mac_put8(edg_device *dev, uint8_t v);
 void edg_mac_put16(edg_device *dev, uint16_t v);
 void edg_mac_put32(edg_device *dev, uint32_t v);
-void edg_mac_end(edg_device *dev, const uint8_t *key, uint8_t out[EDG_KEY]); /* in dev->mac too; out may be the key */
+void edg_mac_end(edg_device *dev, const edg_pads *key);
+int edg_cookie_key(edg_device *dev); /* makes dev->cookie; EDG_OK or a negative enum */
+
+/* What edg_device_handle does with the answer's buffer before there is an answer. */
+typedef struct edg_desk {
+    edg_pads work;
+    uint8_t key[EDG_KEY];
+    uint8_t kept[EDG_KEY];
+} edg_desk;
 
 /* ---- coap.c: messages (RFC 7252) ---- */
 
@@ -166,11 +185,13 @@ enum {
     EDG_AT_LOG,
     EDG_AT_FUNCTION,
     EDG_AT_TIME,
-    EDG_AT_GENERATION
+    EDG_AT_GENERATION,
+    EDG_AT_EPOCH,
+    EDG_AT_COUNT
 };
 enum { EDG_Q_FROM = 1, EDG_Q_COUNT = 2, EDG_Q_AFTER = 4, EDG_Q_INCARNATION = 8 };
 
-enum { EDG_FORM_OPEN = 0x1F, EDG_FORM_SESSION = 0x20, EDG_FORM_FRAMES = 0x30 };
+enum { EDG_FORM_OPEN = 0x1F, EDG_FORM_SESSION = 0x20, EDG_FORM_FRAMES = 0x30, EDG_FORM_PRIVATE = 0x40 /* a bit */ };
 
 typedef struct edg_request {
     edg_coap m;
@@ -193,8 +214,8 @@ typedef struct edg_request {
     uint8_t target; /* why there is no operation: a reason, or 0 */
     uint8_t slot;
     uint8_t tag_len; /* of the answer; 0: untagged */
-    uint8_t branch;
-    uint8_t frame; /* for reasons 11 and 12 */
+    uint8_t over;    /* the session ends with the answer */
+    uint8_t frame;   /* for reasons 11 and 12 */
     uint8_t type;
 } edg_request;
 
@@ -206,15 +227,63 @@ enum {
     EDG_HAS_OTHER_ACCEPT = 16
 };
 
-/* Reads what r->m asks for (docs/spec/capability.md, Reading a request); a reason, or 0. Sets every field but slot, tag_len, branch, frame, type. */
+/* Reads what r->m asks for (docs/spec/capability.md, Reading a request); a reason, or 0. Sets every field. */
 uint8_t edg_request_read(edg_request *r);
 
 /* ---- frame.c ---- */
 
-/* Structure of a carried form: header, then 1..4 frames within limits. 1 or 0. */
+enum { EDG_T_GRANT = 1, EDG_T_GRANT_PREFIX = 2, EDG_T_COUNT = 10, EDG_T_RATE = 11, EDG_T_THIRD_PARTY = 14 };
+
+/* One constraint after the other. 1: the next one is in t, its value of n bytes at v; 0: the end; -1: malformed, t->type is what it calls itself. */
+typedef struct edg_constraint {
+    const uint8_t *at, *end;
+    const uint8_t *v;
+    uint8_t n, type;
+} edg_constraint;
+int edg_constraint_next(edg_constraint *t);
+
+/* Every frame of the session's carried form (its bytes behind the first header) against the request: a reason with r->frame and r->type, or 0: all hold. */
+uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n, uint32_t now);
+
+/* ---- carried.c: the carried form, docs/spec/capability.md ---- */
+
+enum { EDG_ITEM_END, EDG_ITEM_FRAME, EDG_ITEM_DISCHARGE, EDG_ITEM_PART, EDG_ITEM_BROKEN };
+
+typedef struct edg_item {
+    const uint8_t *at, *end;
+    const uint8_t *value; /* frame (of a discharge, too), or header */
+    uint8_t len;
+    uint8_t frame; /* 1.. within its part */
+    uint8_t part;  /* 0.. */
+} edg_item;
+
+void edg_item_first(edg_item *i, const uint8_t *body, uint8_t n); /* body: what stands behind the first header */
+uint8_t edg_item_next(edg_item *i);                               /* EDG_ITEM_..; BROKEN only where the form was not checked */
+/* 1: a part other than number `self` has this branch, and this nonce unless that is NULL. */
+int edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t self, uint8_t branch, const uint8_t *nonce);
+void edg_part_first(uint8_t first[5], const uint8_t *header); /* branch and nonce */
+/* Structure of a carried form. 1 or 0. */
 int edg_carried_formed(const uint8_t *carried, uint8_t n);
-/* Every frame of it against the request: a reason with r->frame and r->type, or 0: all hold. */
-uint8_t edg_frames_hold(const edg_device *dev, edg_request *r, const uint8_t *carried, uint8_t n, uint32_t now);
+
+/* ---- chain.c: keys of the carried form ---- */
+
+/* The session key of the request's carried form, in edg_digest. EDG_OK or a negative enum. */
+int edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r);
+/* Checks the discharges, and finds the cells and buckets of a session that has just been opened: 0, or a reason with r->frame and r->type. */
+uint8_t edg_chain_settle(edg_device *dev, edg_desk *desk, edg_request *r, edg_slot *s, uint32_t now);
+
+/* ---- count.c: counts in EEPROM; rate.c: token buckets ---- */
+
+int edg_count_is(const edg_device *dev, uint8_t cell, const uint8_t identity[8]); /* 1: reserved for it; 0: not; or a negative enum */
+int edg_count_get(const edg_device *dev, uint8_t cell);                            /* 0..255, or a negative enum */
+int edg_count_raise(const edg_device *dev, uint8_t cell);
+int edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8]); /* and no open session knows of it any more */
+int edg_counts_free(const edg_device *dev);
+
+/* The bucket of an identity, found or made: its number, or EDG_BUCKETS: none is to be had. */
+uint8_t edg_bucket_find(edg_device *dev, const uint8_t identity[8], uint32_t now);
+uint8_t edg_bucket_tokens(edg_bucket *b, uint8_t burst, uint16_t period, uint32_t now);
+void edg_bucket_use(edg_device *dev, uint8_t bucket);
 
 /* ---- hello.c ---- */
 
@@ -226,15 +295,16 @@ int edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header
 /* ---- slot.c: the table of sessions and the ring of used cookies ---- */
 
 #define EDG_NO_SLOT 0xFF
+#define EDG_RESIDENCY 20 /* ticks for which a session cannot be evicted */
 
-void edg_ring_sweep(edg_device *dev, uint32_t now);
-int edg_ring_has(const edg_device *dev, const uint8_t *mac);
-uint8_t edg_ring_room(const edg_device *dev, uint8_t branch); /* an entry, EDG_NO_SLOT: full */
-void edg_ring_put(edg_device *dev, uint8_t entry, const uint8_t *mac, uint32_t tick);
-uint8_t edg_slot_by_cookie(const edg_device *dev, const uint8_t *mac);
-uint8_t edg_slot_choose(const edg_device *dev, const uint8_t *header, uint32_t now);
-void edg_slot_close_branch(edg_device *dev, uint8_t branch);
-void edg_slot_close_all(edg_device *dev);
+void edg_age(edg_device *dev, uint32_t now);                        /* what counts down does, before anybody looks at it */
+uint8_t edg_ring_find(const edg_device *dev, const uint8_t *mac);   /* an entry, EDG_NO_SLOT: none */
+uint8_t edg_ring_room(const edg_device *dev, uint8_t branch);       /* an entry, EDG_NO_SLOT: full */
+void edg_ring_put(edg_device *dev, uint8_t entry, const uint8_t *mac, uint8_t age); /* of a cookie of `age` ticks */
+uint8_t edg_slot_by_entry(const edg_device *dev, uint8_t entry);
+uint8_t edg_slot_choose(const edg_device *dev, const uint8_t *header);
+void edg_slot_close(edg_device *dev, uint16_t branches); /* sessions that one of them proves */
+#define EDG_ALL_BRANCHES 0xFFFFu
 
 /* ---- guard.c ---- */
 
@@ -243,8 +313,8 @@ enum {
     EDG_REFUSE, /* with the reason; tagged if r->tag_len is not 0 */
     EDG_REPEAT  /* a duplicate: send the slot's stored answer again */
 };
-int edg_guard_check(edg_device *dev, edg_request *r, uint32_t now, uint8_t *reason);
-/* Tag of an answer, r->tag_len bytes of dev->mac. `options` has option 65000 with room for the tag at its end. */
+int edg_guard_check(edg_device *dev, edg_desk *desk, edg_request *r, uint32_t now, uint8_t *reason);
+/* Tag of an answer, r->tag_len bytes of edg_digest. `options` has option 65000 with room for the tag at its end. */
 void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *options,
                    uint16_t options_len, const uint8_t *payload, uint16_t payload_len);
 void edg_guard_keep(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *payload, uint16_t n);
@@ -293,7 +363,8 @@ int edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 #define EDG_NV_CLOCK (EDG_NV_BASE + 160)   /* high-water mark of the clock */
 #define EDG_NV_OWNER (EDG_NV_BASE + 256)   /* claim record */
 #define EDG_NV_BACKUP (EDG_NV_BASE + 320)  /* claim record, second copy */
-#define EDG_NV_LOGS (EDG_NV_BASE + 384)    /* cells of EEPROM logs */
+#define EDG_NV_CELLS (EDG_NV_BASE + 384)   /* counts */
+#define EDG_NV_LOGS (EDG_NV_BASE + 448)    /* cells of EEPROM logs */
 #define EDG_COUNT_SLOTS 4
 #define EDG_BOOT_SLOTS 16
 #define EDG_CLOCK_SLOTS 16
@@ -313,16 +384,21 @@ int edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n)
 /* ---- owner.c: the claim record ---- */
 
 int edg_owner_load(edg_device *dev);                                    /* sets hint, epoch and the claimed flag */
-int edg_owner_write(edg_device *dev, const uint8_t hint[4]);            /* epoch 1, generations 0, Ke = dev->key */
+int edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, const uint8_t ke[EDG_KEY]); /* generations 0; and loads it */
 int edg_owner_erase(edg_device *dev);
 int edg_owner_key(const edg_device *dev, uint8_t key[EDG_KEY]);         /* Ke */
 int edg_owner_generation(const edg_device *dev, uint8_t branch);        /* or a negative enum */
 int edg_owner_set_generation(edg_device *dev, uint8_t branch, uint8_t generation);
 
+/* ---- epoch.c ---- */
+
+/* Ke and epoch become the next; every session ends with the answer (dev->closing). EDG_OK or a negative enum. */
+int edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY]);
+
 /* ---- claim.c, clock.c ---- */
 
 uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, uint16_t room, uint16_t *n, uint32_t now);
-uint8_t edg_clock_set(edg_device *dev, uint8_t branch, uint32_t unix_seconds, uint32_t now);
+uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds, uint32_t now);
 uint32_t edg_clock_at(const edg_device *dev, uint32_t now); /* 0: unknown */
 
 #define EDG_CELL 26 /* bytes of an EEPROM cell without its payload */
@@ -361,6 +437,5 @@ int edg_past_erase(const edg_device *dev); /* clock mark and log cells: what an 
 enum { EDG_CLAIMED = 1, EDG_BOOT_LOST = 2, EDG_CLOCK_KNOWN = 4, EDG_GREW = 8 };
 
 void edg_device_start(edg_device *dev, uint8_t cause);
-int edg_cookie_key(edg_device *dev); /* makes dev->cookie_key; EDG_OK or a negative enum */
 
 #endif

@@ -3,38 +3,54 @@
 /* docs/spec/capability.md, Frames: judged in place, in one pass. */
 
 enum {
-    T_INVALID = 0,
-    T_GRANT = 1,
-    T_GRANT_PREFIX = 2,
     T_BOUND = 3,
     T_SEQ = 4,
     T_EXPIRY = 5,
     T_NOT_BEFORE = 6,
     T_LEASE = 7,
     T_HOLD = 8,
-    T_SALT = 9
+    T_SALT = 9,
+    T_AUDIENCE = 12,
+    T_DEPTH = 13,
+    T_PROGRAM = 15,
+    T_ALSO = 16
 };
 
-enum { RESERVED_OPS = 0xC0, MAX_NAME = 31 };
+enum { RESERVED_OPS = 0xC0, MAX_NAME = 31, MAX_BRANCH = 15, MIN_PROGRAM = 2 };
 enum { WIDTH = 3, SIGNED = 4, LITTLE_ENDIAN_FIELD = 8, RESERVED_FORMAT = 0xF0 };
 
 /* What a constraint says of the request. */
-enum { HOLDS, FAILS, FAILS_NO_CLOCK, BROKEN };
+enum { HOLDS, FAILS, CANNOT_TELL, BROKEN };
 
-int edg_carried_formed(const uint8_t *carried, uint8_t n)
+/* What is judged. */
+typedef struct judged {
+    edg_device *dev;
+    const edg_request *r;
+    const edg_slot *s;
+    const uint8_t *body;
+    uint8_t body_len;
+    uint8_t discharge; /* the frame in hand is one */
+    uint8_t once;      /* of COUNT, RATE and THIRD-PARTY, those that the frame has had: bits of their types above 10 */
+    uint32_t now;
+    edg_item item; /* the frame in hand */
+} judged;
+
+int edg_constraint_next(edg_constraint *t)
 {
-    uint8_t at = EDG_HEADER, frames = 0;
-
-    if (n < EDG_HEADER || carried[0] >> 4 != EDG_VERSION)
+    if (t->at == t->end)
         return 0;
-    while (at < n) {
-        uint8_t len = carried[at];
-
-        if (len > EDG_MAX_FRAME || len > n - at - 1 || ++frames > EDG_MAX_FRAMES)
-            return 0;
-        at = (uint8_t)(at + 1 + len);
+    t->type = *t->at >> 3;
+    t->n = *t->at++ & 7;
+    if (t->n == 7) {
+        if (t->at == t->end || *t->at < 7)
+            return -1;
+        t->n = *t->at++;
     }
-    return frames > 0;
+    if (t->n > t->end - t->at)
+        return -1;
+    t->v = t->at;
+    t->at += t->n;
+    return 1;
 }
 
 /* A number of 1, 2 or 4 bytes with its sign bit turned over if it is signed, so that unsigned comparison orders it. */
@@ -72,124 +88,255 @@ static uint8_t bound(const edg_request *r, const uint8_t *v, uint8_t n)
 }
 
 /* Only a read with s names entries: s .. s + n - 1, n = 255 where it is absent. */
-static uint8_t entries(const edg_request *r, const uint8_t *v, uint8_t n)
+static uint32_t last_entry(const edg_request *r)
 {
-    uint32_t from, to, last;
+    uint32_t last = r->from + (r->query & EDG_Q_COUNT ? r->count : 255u) - 1u;
 
-    if (n != 8)
-        return BROKEN;
+    return last < r->from ? 0xFFFFFFFFUL : last;
+}
+
+static uint8_t entries(const edg_request *r, const uint8_t *v)
+{
+    uint32_t from, to;
+
     from = edg_load32(v);
     to = edg_load32(v + 4);
     if (from > to)
         return BROKEN;
     if (!(r->op & (EDG_READ | EDG_OBSERVE)) || !(r->query & EDG_Q_FROM))
         return FAILS;
-    last = r->from + (r->query & EDG_Q_COUNT ? r->count : 255u) - 1u;
-    if (last < r->from)
-        last = 0xFFFFFFFFUL;
-    return r->from >= from && last <= to ? HOLDS : FAILS;
+    return r->from >= from && last_entry(r) <= to ? HOLDS : FAILS;
 }
 
+/* How many frames follow the one in hand in its capability. */
+static uint8_t depth(const judged *j)
+{
+    edg_item i = j->item;
+    uint8_t n = 0;
+
+    while (edg_item_next(&i) == EDG_ITEM_FRAME)
+        n++;
+    return n;
+}
+
+static int discharged(const judged *j)
+{
+    edg_item i = j->item;
+    uint8_t kind;
+
+    while ((kind = edg_item_next(&i)) != EDG_ITEM_END && kind != EDG_ITEM_PART)
+        if (kind == EDG_ITEM_DISCHARGE && i.frame == j->item.frame)
+            return 1;
+    return 0;
+}
+
+static uint8_t place(const judged *j) { return (uint8_t)(j->item.part * EDG_MAX_FRAMES + j->item.frame); }
+
+static uint8_t counted(const judged *j, const uint8_t *v)
+{
+    int count;
+
+    if (v[0] == 0 || v[1] >= EDG_CELLS)
+        return BROKEN;
+    count = j->s->places[v[1]] == place(j) ? edg_count_get(j->dev, v[1]) : -1;
+    return count < 0 ? CANNOT_TELL : count < v[0] ? HOLDS : FAILS;
+}
+
+static uint8_t rated(const judged *j, const uint8_t *v)
+{
+    uint16_t period = edg_load16(v + 1);
+    uint8_t i;
+
+    if (v[0] == 0 || period == 0)
+        return BROKEN;
+    for (i = 0; i < EDG_BUCKETS; i++)
+        if (j->s->places[EDG_CELLS + i] == place(j))
+            return edg_bucket_tokens(&j->dev->buckets[i], v[0], period, j->now) > 0 ? HOLDS : FAILS;
+    return CANNOT_TELL;
+}
+
+#if EDG_PROGRAM
+static uint8_t program(const judged *j, const uint8_t *v, uint8_t n)
+{
+    static const uint8_t says[] = {[EDG_PROGRAM_FAILS] = FAILS, [EDG_PROGRAM_HOLDS] = HOLDS, [EDG_PROGRAM_BROKEN] = BROKEN};
+    const edg_request *r = j->r;
+    edg_program_input in;
+
+    in.name = r->name;
+    in.name_len = r->name_len;
+    in.payload = r->m.payload;
+    in.payload_len = r->m.payload_len;
+    in.first = in.last = 0;
+    if ((r->op & (EDG_READ | EDG_OBSERVE)) && (r->query & EDG_Q_FROM)) {
+        in.first = r->from;
+        in.last = last_entry(r);
+    }
+    in.unix_now = edg_clock_at(j->dev, j->now);
+    in.tick = j->now;
+    in.op = r->op;
+    in.hold = r->hold;
+    return says[edg_program_run(v, n, &in)];
+}
+#else
+static uint8_t program(const judged *j, const uint8_t *v, uint8_t n)
+{
+    (void)j;
+    (void)v;
+    (void)n;
+    return CANNOT_TELL;
+}
+#endif
+
+/* Bytes of each type's value; 0xFF: other than one length. */
+enum { ANY = 0xFF };
+static const uint8_t lengths[] EDG_PGM = {
+    [T_BOUND] = ANY, [T_SEQ] = 8,    [T_EXPIRY] = 4,     [T_NOT_BEFORE] = 4, [T_LEASE] = 8,  [T_HOLD] = 1,
+    [T_SALT] = 4,    [EDG_T_COUNT] = 2, [EDG_T_RATE] = 3, [T_AUDIENCE] = 32,  [T_DEPTH] = 1, [EDG_T_THIRD_PARTY] = 44,
+    [T_PROGRAM] = ANY, [T_ALSO] = ANY,
+};
+
 /* One constraint that is no grant. */
-static uint8_t limit(const edg_device *dev, const edg_request *r, uint8_t type, const uint8_t *v, uint8_t n, uint32_t now)
+static uint8_t limit(judged *j, uint8_t type, const uint8_t *v, uint8_t n)
 {
     uint32_t unix_now;
+    uint8_t len;
 
+    if (type < T_BOUND || type >= sizeof lengths)
+        return BROKEN;
+    len = edg_pgm_u8(&lengths[type]);
+    if (len != ANY && len != n)
+        return BROKEN;
+    if (type == EDG_T_COUNT || type == EDG_T_RATE || type == EDG_T_THIRD_PARTY) {
+        uint8_t bit = (uint8_t)(1u << (type - EDG_T_COUNT));
+
+        if (j->discharge || (j->once & bit))
+            return BROKEN;
+        j->once |= bit;
+    }
     switch (type) {
     case T_BOUND:
-        return bound(r, v, n);
+        return bound(j->r, v, n);
     case T_SEQ:
-        return entries(r, v, n);
+        return entries(j->r, v);
     case T_EXPIRY:
     case T_NOT_BEFORE:
-        if (n != 4)
-            return BROKEN;
-        unix_now = edg_clock_at(dev, now);
+        unix_now = edg_clock_at(j->dev, j->now);
         if (unix_now == 0)
-            return FAILS_NO_CLOCK;
+            return CANNOT_TELL;
         return (unix_now < edg_load32(v)) == (type == T_EXPIRY) ? HOLDS : FAILS;
     case T_LEASE:
-        if (n != 8)
-            return BROKEN;
-        return edg_load32(v) == dev->boot && now <= edg_load32(v + 4) ? HOLDS : FAILS;
+        return edg_load32(v) == j->dev->boot && j->now <= edg_load32(v + 4) ? HOLDS : FAILS;
     case T_HOLD:
-        if (n != 1)
+        return j->r->hold <= v[0] ? HOLDS : FAILS;
+    case EDG_T_COUNT:
+        return counted(j, v);
+    case EDG_T_RATE:
+        return rated(j, v);
+    case T_AUDIENCE:
+        return CANNOT_TELL; /* who sent it is not known here */
+    case T_DEPTH:
+        return j->discharge || depth(j) <= v[0] ? HOLDS : FAILS;
+    case EDG_T_THIRD_PARTY:
+        return discharged(j) ? HOLDS : FAILS; /* which was checked when the session was opened */
+    case T_PROGRAM:
+        return n < MIN_PROGRAM ? BROKEN : program(j, v, n);
+    case T_ALSO:
+        if ((n != 1 && n != 5) || v[0] > MAX_BRANCH)
             return BROKEN;
-        return r->hold <= v[0] ? HOLDS : FAILS;
-    case T_SALT:
-        return n == 4 ? HOLDS : BROKEN;
+        return edg_part_has(j->s->first, j->body, j->body_len, j->item.part, v[0], n == 5 ? v + 1 : NULL) ? HOLDS : FAILS;
     default:
-        return BROKEN; /* unknown */
+        return HOLDS; /* SALT */
     }
 }
 
 static int named(const edg_request *r, uint8_t type, const uint8_t *name, uint8_t n)
 {
-    if (n > r->name_len || (type == T_GRANT && n != r->name_len))
+    if (n > r->name_len || (type == EDG_T_GRANT && n != r->name_len))
         return 0;
     return n == 0 || memcmp(name, r->name, n) == 0;
 }
 
 /* One frame: a reason, and the type that decided. */
-static uint8_t frame(const edg_device *dev, const edg_request *r, const uint8_t *f, uint8_t len, uint32_t now, uint8_t *type)
+static uint8_t frame(judged *j, uint8_t *type)
 {
     uint8_t grants = 0;   /* a grant has come */
     uint8_t matches = 0;  /* the grant we are in has this operation and name */
     uint8_t holds = 0;    /* and every part of it so far holds */
     uint8_t admitted = 0; /* a grant before it admits */
-    uint8_t failed = T_GRANT;
-    const uint8_t *end = f + len;
+    uint8_t failed = EDG_T_GRANT;
+    edg_constraint t;
+    int more;
 
-    while (f < end) {
-        uint8_t n = *f & 7;
+    t.at = j->item.value;
+    t.end = t.at + j->item.len;
+    t.type = 0;
+    j->once = 0;
+    while ((more = edg_constraint_next(&t)) != 0) {
         uint8_t verdict;
 
-        *type = *f++ >> 3;
-        if (n == 7) {
-            if (f == end || *f < 7)
-                return EDG_R_DENIED;
-            n = *f++;
-        }
-        if (n > end - f)
+        *type = t.type;
+        if (more < 0)
             return EDG_R_DENIED;
-        if (*type == T_GRANT || *type == T_GRANT_PREFIX) {
-            if (n < 1 || n > 1 + MAX_NAME || (f[0] & RESERVED_OPS))
+        if (t.type == EDG_T_GRANT || t.type == EDG_T_GRANT_PREFIX) {
+            if (t.n < 1 || t.n > 1 + MAX_NAME || (t.v[0] & RESERVED_OPS))
                 return EDG_R_DENIED;
             admitted |= (uint8_t)(matches & holds);
             grants = 1;
             holds = 1;
-            matches = (f[0] & r->op) && named(r, *type, f + 1, (uint8_t)(n - 1));
-        } else {
-            if (grants && *type != T_BOUND && *type != T_SEQ)
-                return EDG_R_DENIED;
-            verdict = limit(dev, r, *type, f, n, now);
-            if (verdict == BROKEN || (verdict != HOLDS && !grants))
-                return verdict == FAILS_NO_CLOCK ? EDG_R_DENIED_NO_CLOCK : EDG_R_DENIED;
-            if (verdict != HOLDS && matches) {
-                holds = 0;
-                failed = *type;
-            }
+            matches = (t.v[0] & j->r->op) && named(j->r, t.type, t.v + 1, (uint8_t)(t.n - 1));
+            continue;
         }
-        f += n;
+        if (grants && t.type != T_BOUND && t.type != T_SEQ)
+            return EDG_R_DENIED;
+        verdict = limit(j, t.type, t.v, t.n);
+        if (verdict == BROKEN || (verdict != HOLDS && !grants))
+            return verdict == CANNOT_TELL ? EDG_R_DENIED_NO_CLOCK : EDG_R_DENIED;
+        if (verdict != HOLDS && matches) {
+            holds = 0;
+            failed = t.type;
+        }
     }
     *type = failed;
     return !grants || admitted || (matches && holds) ? 0 : EDG_R_DENIED;
 }
 
-uint8_t edg_frames_hold(const edg_device *dev, edg_request *r, const uint8_t *carried, uint8_t n, uint32_t now)
+/* All frames hold: their counts are raised, in the order of the frames, then their tokens taken. */
+static uint8_t take(edg_device *dev, const edg_slot *s)
 {
-    uint8_t at = EDG_HEADER;
+    uint8_t at, i;
 
-    r->frame = 0;
-    while (at < n) {
-        uint8_t len = carried[at++];
-        uint8_t reason;
+    for (at = 1; at <= EDG_MAX_PARTS * EDG_MAX_FRAMES; at++)
+        for (i = 0; i < EDG_CELLS; i++)
+            if (s->places[i] == at && edg_count_raise(dev, i) != EDG_OK)
+                return EDG_R_STORAGE;
+    for (i = 0; i < EDG_BUCKETS; i++)
+        if (s->places[EDG_CELLS + i] != 0) {
+            dev->buckets[i].tokens--;
+            edg_bucket_use(dev, i);
+        }
+    return 0;
+}
 
-        r->frame++;
-        reason = frame(dev, r, carried + at, len, now, &r->type);
+uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n, uint32_t now)
+{
+    judged j;
+    uint8_t kind, reason;
+
+    j.dev = dev;
+    j.r = r;
+    j.s = s;
+    j.body = body;
+    j.body_len = n;
+    j.now = now;
+    edg_item_first(&j.item, body, n);
+    while ((kind = edg_item_next(&j.item)) != EDG_ITEM_END) {
+        if (kind == EDG_ITEM_PART)
+            continue;
+        j.discharge = kind == EDG_ITEM_DISCHARGE;
+        r->frame = (uint8_t)(j.item.part * 32 + (j.discharge ? 16 : 0) + j.item.frame);
+        reason = frame(&j, &r->type);
         if (reason != 0)
             return reason;
-        at = (uint8_t)(at + len);
     }
-    return 0;
+    return take(dev, s);
 }

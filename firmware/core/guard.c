@@ -4,14 +4,16 @@
 
 enum { TAG_OPEN = 16, TAG = 8 };
 enum { NEW, SEEN, OLD };
-enum { AT_NONCE = 2, AT_COOKIE = 10, AT_TICK = 6, AT_CARRIED = 32 }; /* in option 65001 */
+enum { AT_NONCE = 2, AT_COOKIE = 10, AT_TICK = 6, AT_MAC = 18 }; /* in option 65001 */
 enum { ACTING = EDG_APPEND | EDG_CALL | EDG_MANAGE | EDG_TIME };
-enum { MIRROR_BRANCH = 15 };
+enum { MIRROR = 0x8000, OWNER = 1 }; /* of the branches' bits */
+
+static uint8_t opens(const edg_request *r) { return (r->proof[0] & ~EDG_FORM_PRIVATE) == EDG_FORM_OPEN; }
 
 /* The request tag under key; 1 if it is the one that came. */
-static int verify(edg_device *dev, const edg_request *r, const uint8_t *key, uint32_t tick)
+static int verify(edg_device *dev, const edg_request *r, const edg_pads *key, uint32_t tick)
 {
-    uint8_t n = r->proof[0] == EDG_FORM_OPEN ? TAG_OPEN : TAG;
+    uint8_t n = opens(r) ? TAG_OPEN : TAG;
 
     edg_mac_begin(dev, key, EDG_LABEL_REQUEST);
     edg_mac_put8(dev, r->proof[1]);
@@ -19,51 +21,31 @@ static int verify(edg_device *dev, const edg_request *r, const uint8_t *key, uin
     edg_mac_put32(dev, tick);
     edg_mac_put8(dev, r->hold);
     edg_mac_message(dev, r->m.code, r->m.options, r->m.options_len, r->m.payload, r->m.payload_len, EDG_O_REQUEST, n);
-    edg_mac_end(dev, key, dev->mac);
-    return edg_same(dev->mac, r->tag, n);
+    edg_mac_end(dev, key);
+    return edg_same(edg_digest(dev), r->tag, n);
 }
 
-/* dev->mac = H(session key, FRAMES | u8 length | carried form) */
-static void digest(edg_device *dev, const edg_slot *s, const edg_request *r)
+/* H(session key, FRAMES | u8 length | carried form) */
+static const uint8_t *digest(edg_device *dev, const edg_slot *s, const edg_request *r)
 {
-    edg_mac_begin(dev, s->key, EDG_LABEL_FRAMES);
+    edg_mac_begin(dev, &s->key, EDG_LABEL_FRAMES);
     edg_mac_put8(dev, r->carried_len);
     edg_mac_put(dev, r->carried, r->carried_len);
-    edg_mac_end(dev, s->key, dev->mac);
+    edg_mac_end(dev, &s->key);
+    return edg_digest(dev);
 }
 
-/* From the epoch key to the session key, in dev->key. */
-static int chain(edg_device *dev, const edg_request *r)
+/* Is the carried form the one that the session was opened with? Where the slot keeps it, its header is told by the device's own values. */
+static int carries(edg_device *dev, const edg_slot *s, const edg_request *r)
 {
     const uint8_t *header = r->carried;
-    uint8_t at = EDG_HEADER;
-    uint8_t *key = dev->key;
-    int err = edg_owner_key(dev, key);
+    uint8_t n = (uint8_t)(r->carried_len - EDG_HEADER);
 
-    if (err != EDG_OK)
-        return err;
-    edg_mac_begin(dev, key, EDG_LABEL_ROOT);
-    edg_mac_put16(dev, dev->epoch);
-    edg_mac_put8(dev, header[0] & 15);
-    edg_mac_put8(dev, header[7]);
-    edg_mac_end(dev, key, key);
-    while (at < r->carried_len) {
-        uint8_t len = r->carried[at];
-
-        edg_mac_begin(dev, key, at == EDG_HEADER ? EDG_LABEL_HEAD : EDG_LABEL_FRAME);
-        if (at == EDG_HEADER) {
-            edg_mac_put8(dev, EDG_HEADER);
-            edg_mac_put(dev, header, EDG_HEADER);
-        }
-        edg_mac_put(dev, r->carried + at, (uint16_t)(len + 1u)); /* u8 length | frame */
-        edg_mac_end(dev, key, key);
-        at = (uint8_t)(at + 1 + len);
-    }
-    edg_mac_begin(dev, key, EDG_LABEL_SESSION);
-    edg_mac_put(dev, r->proof + AT_NONCE, EDG_NONCE);
-    edg_mac_put(dev, r->proof + AT_COOKIE, EDG_COOKIE);
-    edg_mac_end(dev, key, key);
-    return EDG_OK;
+    if (s->body_len == EDG_DIGEST)
+        return edg_same(digest(dev, s, r), s->body, EDG_DIGEST_SIZE);
+    return n == s->body_len && memcmp(header + EDG_HEADER, s->body, n) == 0 && (header[0] & 15) == s->first[0] && memcmp(header + 8, s->first + 1, 4) == 0 &&
+           memcmp(header + 1, dev->hint, sizeof dev->hint) == 0 && edg_load16(header + 5) == dev->epoch &&
+           edg_owner_generation(dev, s->first[0]) == header[7];
 }
 
 /* RFC 6347 4.1.2.6 with 32 bits; asked only after the tag has verified, so that junk cannot move it. */
@@ -93,11 +75,10 @@ static void accept(edg_slot *s, const edg_request *r)
     s->answer_code = 0;
 }
 
-static void answer_tagged(edg_request *r, const edg_slot *s, uint8_t slot)
+static void answer_tagged(edg_request *r, uint8_t slot)
 {
     r->slot = slot;
-    r->branch = s->carried[0] & 15;
-    r->tag_len = r->proof[0] == EDG_FORM_OPEN ? TAG_OPEN : TAG;
+    r->tag_len = opens(r) ? TAG_OPEN : TAG;
 }
 
 /* A sequence that came before, under a good tag. */
@@ -107,102 +88,149 @@ static int duplicate(edg_request *r, const edg_slot *s, uint8_t slot, uint8_t *r
         *reason = EDG_R_SEQUENCE;
         return EDG_REFUSE;
     }
-    answer_tagged(r, s, slot);
+    answer_tagged(r, slot);
     if (s->answer_code != 0)
         return EDG_REPEAT;
     *reason = EDG_R_RESULT_GONE;
     return EDG_REFUSE;
 }
 
+/* The owner's own capability, nonce 0 and one empty frame, and nothing else. */
+static int owners_own(const edg_slot *s)
+{
+    static const uint8_t first[5];
+
+    return s->body_len == 1 && s->body[0] == 0 && memcmp(s->first, first, sizeof first) == 0;
+}
+
+/* 100 ms units that a hold stands for. */
+static uint16_t hold_ticks(uint8_t hold) { return hold < 200 ? hold : (uint16_t)((hold - 199) * 600u); }
+
 /* From the operation on, as for every request whose tag is good and whose sequence is new. */
-static int admit(edg_device *dev, edg_request *r, uint8_t slot, uint32_t tick, uint32_t now, uint8_t *reason)
+static uint8_t judge(edg_device *dev, edg_request *r, uint8_t slot, uint32_t tick, uint32_t now)
 {
     const edg_slot *s = &dev->slots[slot];
 
-    answer_tagged(r, s, slot);
-    if (r->target != 0) {
-        *reason = r->target;
-    } else if ((r->op & ACTING) && now - tick > r->hold) {
-        *reason = EDG_R_STALE;
-    } else if ((r->branch == MIRROR_BRANCH && !(r->op & (EDG_READ | EDG_OBSERVE))) || (r->op == EDG_MANAGE && r->branch != 0)) {
-        *reason = EDG_R_DENIED; /* frame 0: the branch itself */
-    } else {
-        *reason = r->carried != NULL ? edg_frames_hold(dev, r, r->carried, r->carried_len, now)
-                                     : edg_frames_hold(dev, r, s->carried, s->carried_len, now);
-    }
-    return *reason == 0 ? EDG_ADMIT : EDG_REFUSE;
+    if (r->target != 0)
+        return r->target;
+    if ((r->op & ACTING) && now - tick > hold_ticks(r->hold))
+        return EDG_R_STALE;
+    if (((s->branches & MIRROR) && !(r->op & (EDG_READ | EDG_OBSERVE))) || (r->op == EDG_MANAGE && s->branches != OWNER) ||
+        (r->at == EDG_AT_EPOCH && !owners_own(s)))
+        return EDG_R_DENIED; /* frame 0: the branch itself */
+    if (s->body_len != EDG_DIGEST)
+        return edg_frames_hold(dev, r, s, s->body, s->body_len, now);
+    return edg_frames_hold(dev, r, s, r->carried + EDG_HEADER, (uint8_t)(r->carried_len - EDG_HEADER), now);
 }
 
-static void fill(edg_device *dev, edg_slot *s, const edg_request *r, uint32_t now)
+/* Is every part of the branches' generations? Their bits, and a reason or 0. */
+static uint8_t generations(const edg_device *dev, const edg_request *r, uint16_t *branches)
 {
-    memcpy(s->cookie, r->proof + AT_COOKIE + 8, sizeof s->cookie);
-    memcpy(s->key, dev->key, EDG_KEY);
+    const uint8_t *header = r->carried;
+    edg_item i;
+    uint8_t kind = EDG_ITEM_PART;
+
+    *branches = 0;
+    edg_item_first(&i, header + EDG_HEADER, (uint8_t)(r->carried_len - EDG_HEADER));
+    for (; kind != EDG_ITEM_END; kind = edg_item_next(&i)) {
+        uint8_t branch;
+        int generation;
+
+        if (kind != EDG_ITEM_PART)
+            continue;
+        if (i.part > 0)
+            header = i.value;
+        branch = header[0] & 15;
+        generation = edg_owner_generation(dev, branch);
+        if (generation != header[7])
+            return generation < 0 ? EDG_R_STORAGE : EDG_R_GENERATION;
+        *branches |= (uint16_t)(1u << branch);
+    }
+    return 0;
+}
+
+/* desk->work is the session key. */
+static void fill(edg_device *dev, const edg_desk *desk, edg_slot *s, const edg_request *r, uint32_t now)
+{
+    uint8_t n = (uint8_t)(r->carried_len - EDG_HEADER);
+
+    memset(s, 0, sizeof *s);
+    s->key = desk->work;
+    edg_part_first(s->first, r->carried);
+    s->young = EDG_RESIDENCY + 1;
+    s->used = now;
     s->sequence = r->sequence;
     s->window = 1;
-    s->opened = now;
-    s->used = now;
     accept(s, r);
-    if (r->carried_len <= sizeof s->carried) {
-        memcpy(s->carried, r->carried, r->carried_len);
-        s->carried_len = r->carried_len;
+    if (n <= sizeof s->body) {
+        memcpy(s->body, r->carried + EDG_HEADER, n);
+        s->body_len = n;
     } else {
-        digest(dev, s, r);
-        memcpy(s->carried, r->carried, EDG_HEADER);
-        memcpy(s->carried + EDG_HEADER, dev->mac, EDG_DIGEST_SIZE);
-        s->carried_len = EDG_DIGEST;
+        memcpy(s->body, digest(dev, s, r), EDG_DIGEST_SIZE);
+        s->body_len = EDG_DIGEST;
     }
 }
 
-static int open_session(edg_device *dev, edg_request *r, uint32_t now, uint8_t *reason)
+static int open_session(edg_device *dev, edg_desk *desk, edg_request *r, uint32_t now, uint8_t *reason)
 {
-    const uint8_t *cookie = r->proof + AT_COOKIE;
+    const uint8_t *cookie = r->proof + AT_COOKIE, *mac = r->proof + AT_MAC;
     const uint8_t *header = r->carried;
-    uint8_t branch = header[0] & 15;
     uint32_t tick = edg_load32(cookie + 4);
+    uint16_t branches;
     uint8_t entry, slot;
-    int generation;
+    edg_slot *s;
 
     *reason = EDG_R_EPOCH;
     if (memcmp(header + 1, dev->hint, sizeof dev->hint) != 0 || edg_load16(header + 5) != dev->epoch)
         return EDG_REFUSE;
-    generation = edg_owner_generation(dev, branch);
-    *reason = generation < 0 ? EDG_R_STORAGE : EDG_R_GENERATION;
-    if (generation != header[7])
+    *reason = generations(dev, r, &branches);
+    if (*reason != 0)
         return EDG_REFUSE;
     *reason = EDG_R_COOKIE;
     if (!edg_cookie_good(dev, r->proof + AT_NONCE, header, cookie, now))
         return EDG_REFUSE;
 
-    edg_ring_sweep(dev, now);
-    if (edg_ring_has(dev, cookie + 8)) {
-        slot = edg_slot_by_cookie(dev, cookie + 8);
+    entry = edg_ring_find(dev, mac);
+    if (entry != EDG_NO_SLOT) {
+        slot = edg_slot_by_entry(dev, entry);
         *reason = EDG_R_COOKIE_USED;
         if (slot == EDG_NO_SLOT)
             return EDG_REFUSE;
+        s = &dev->slots[slot];
         *reason = EDG_R_TAG;
-        if (!verify(dev, r, dev->slots[slot].key, tick))
+        if (!verify(dev, r, &s->key, tick))
             return EDG_REFUSE;
-        dev->slots[slot].used = now;
-        return duplicate(r, &dev->slots[slot], slot, reason);
+        s->used = now;
+        return duplicate(r, s, slot, reason);
     }
-    entry = edg_ring_room(dev, branch);
+    entry = edg_ring_room(dev, header[0] & 15);
     *reason = EDG_R_NO_ROOM;
     if (entry == EDG_NO_SLOT)
         return EDG_REFUSE;
     *reason = EDG_R_STORAGE;
-    if (chain(dev, r) != EDG_OK)
+    if (edg_chain_session(dev, desk, r) != EDG_OK)
         return EDG_REFUSE;
+    edg_key_ready(dev, &desk->work, edg_digest(dev));
     *reason = EDG_R_TAG;
-    if (!verify(dev, r, dev->key, tick))
+    if (!verify(dev, r, &desk->work, tick))
         return EDG_REFUSE;
-    slot = edg_slot_choose(dev, header, now);
+    slot = edg_slot_choose(dev, header);
     *reason = EDG_R_NO_ROOM;
     if (slot == EDG_NO_SLOT)
         return EDG_REFUSE;
 
-    edg_ring_put(dev, entry, cookie + 8, tick);
-    fill(dev, &dev->slots[slot], r, now);
-    return admit(dev, r, slot, tick, now, reason);
+    s = &dev->slots[slot];
+    edg_ring_put(dev, entry, mac, (uint8_t)(now - tick));
+    fill(dev, desk, s, r, now);
+    s->entry = (uint8_t)(entry + 1);
+    s->branches = branches;
+    answer_tagged(r, slot);
+    *reason = edg_chain_settle(dev, desk, r, s, now);
+    if (*reason == EDG_R_DENIED)
+        r->over = 1;
+    if (*reason == 0)
+        *reason = judge(dev, r, slot, tick, now);
+    return *reason == 0 ? EDG_ADMIT : EDG_REFUSE;
 }
 
 static int resume(edg_device *dev, edg_request *r, uint32_t now, uint8_t *reason)
@@ -212,28 +240,21 @@ static int resume(edg_device *dev, edg_request *r, uint32_t now, uint8_t *reason
     edg_slot *s = &dev->slots[slot < EDG_SLOTS ? slot : 0];
 
     *reason = EDG_R_NO_SESSION;
-    if (slot >= EDG_SLOTS || s->carried_len == 0)
+    if (slot >= EDG_SLOTS || s->body_len == 0)
         return EDG_REFUSE;
     *reason = EDG_R_NEED_FRAMES;
-    if (r->carried == NULL && s->carried_len == EDG_DIGEST)
+    if (r->carried == NULL && s->body_len == EDG_DIGEST)
         return EDG_REFUSE;
     *reason = EDG_R_TAG;
-    if (r->carried != NULL) {
-        if (s->carried_len == EDG_DIGEST) {
-            digest(dev, s, r);
-            if (!edg_same(dev->mac, s->carried + EDG_HEADER, EDG_DIGEST_SIZE))
-                return EDG_REFUSE;
-        } else if (r->carried_len != s->carried_len || memcmp(r->carried, s->carried, s->carried_len) != 0) {
-            return EDG_REFUSE;
-        }
-    }
-    if (!verify(dev, r, s->key, tick))
+    if ((r->carried != NULL && !carries(dev, s, r)) || !verify(dev, r, &s->key, tick))
         return EDG_REFUSE;
     s->used = now;
     switch (window(s, r->sequence)) {
     case NEW:
         accept(s, r);
-        return admit(dev, r, slot, tick, now, reason);
+        answer_tagged(r, slot);
+        *reason = judge(dev, r, slot, tick, now);
+        return *reason == 0 ? EDG_ADMIT : EDG_REFUSE;
     case SEEN:
         return duplicate(r, s, slot, reason);
     default:
@@ -242,34 +263,33 @@ static int resume(edg_device *dev, edg_request *r, uint32_t now, uint8_t *reason
     }
 }
 
-int edg_guard_check(edg_device *dev, edg_request *r, uint32_t now, uint8_t *reason)
+int edg_guard_check(edg_device *dev, edg_desk *desk, edg_request *r, uint32_t now, uint8_t *reason)
 {
     int verdict;
 
-    r->tag_len = 0;
-    r->frame = 0;
-    r->type = 0;
     *reason = !(dev->flags & EDG_CLAIMED) ? EDG_R_UNCLAIMED : EDG_R_BOOT_LOST;
     if ((dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) != EDG_CLAIMED)
         return EDG_REFUSE;
-    verdict = r->proof[0] == EDG_FORM_OPEN ? open_session(dev, r, now, reason) : resume(dev, r, now, reason);
-    edg_wipe(dev->key, EDG_KEY);
+    if (!opens(r))
+        return resume(dev, r, now, reason);
+    verdict = open_session(dev, desk, r, now, reason);
+    edg_wipe(desk, sizeof *desk);
     return verdict;
 }
 
 void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *options,
                    uint16_t options_len, const uint8_t *payload, uint16_t payload_len)
 {
-    const uint8_t *key = dev->slots[r->slot].key;
+    const edg_pads *key = &dev->slots[r->slot].key;
 
     edg_mac_begin(dev, key, EDG_LABEL_RESPONSE);
     edg_mac_put32(dev, r->sequence);
-    edg_mac_put32(dev, 0); /* a direct answer */
+    edg_mac_put32(dev, 0); /* no notification */
     edg_mac_put(dev, r->tag, r->tag_len);
     edg_mac_put32(dev, tick);
     edg_mac_put8(dev, r->slot);
     edg_mac_message(dev, code, options, options_len, payload, payload_len, EDG_O_RESPONSE, r->tag_len);
-    edg_mac_end(dev, key, dev->mac);
+    edg_mac_end(dev, key);
 }
 
 void edg_guard_keep(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *payload, uint16_t n)

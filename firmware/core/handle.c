@@ -4,16 +4,20 @@
 
 #define EXCHANGE_LIFETIME 2470u /* ticks; RFC 7252 4.8.2 */
 
+/* EDG_OUT_MIN bytes hold it, and no answer stands in them yet. */
+typedef char desk_fits[sizeof(edg_desk) <= EDG_OUT_MIN ? 1 : -1];
+
 static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r, uint32_t now)
 {
     uint8_t reason;
     uint16_t n;
-    const edg_slot *s;
-    int verdict = edg_guard_check(dev, r, now, &reason);
+    edg_slot *s;
+    edg_desk *desk = (edg_desk *)(void *)a->out; /* bytes only */
+    int verdict = edg_guard_check(dev, desk, r, now, &reason);
 
-    EDG_ON_CHECKED();
+    EDG_ON_VERDICT();
+    s = &dev->slots[r->slot];
     if (verdict == EDG_REPEAT) {
-        s = &dev->slots[r->slot];
         edg_answer_begin(a, r, EDG_TAGGED, 0);
         memcpy(a->out + a->payload, s->answer, s->answer_len);
         a->len = s->answer_len;
@@ -28,10 +32,10 @@ static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r
     n = reason == 0 ? edg_answer_finish(dev, a, r, now) : edg_answer_refuse(dev, a, r, reason, now);
     if (r->tag_len > 0 && reason != EDG_R_RESULT_GONE)
         edg_guard_keep(dev, r, now, a->code, a->out + a->payload, a->len);
-    if (dev->closing > 0) {
-        edg_slot_close_branch(dev, (uint8_t)(dev->closing - 1));
-        dev->closing = 0;
-    }
+    if (r->over)
+        edg_wipe(s, sizeof *s);
+    edg_slot_close(dev, dev->closing);
+    dev->closing = 0;
     return n;
 }
 
@@ -54,7 +58,7 @@ static uint16_t request(edg_device *dev, edg_answer *a, edg_request *r, uint16_t
     return r->proof != NULL ? protected_request(dev, a, r, now) : plain_request(dev, a, r, now, asked, link_flags);
 }
 
-size_t edg_device_handle(edg_device *dev, const uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
+size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
 {
     edg_request r;
     edg_answer a;
@@ -74,13 +78,14 @@ size_t edg_device_handle(edg_device *dev, const uint8_t *in, size_t n, uint8_t *
         edg_store16(out + 2, r.m.id);
         return 4;
     }
+    edg_age(dev, now);
     crc = edg_crc16(in, (uint16_t)n);
-    if (dev->last_answer != 0 && dev->last_id == r.m.id && dev->last_crc == crc && now - dev->last_tick <= EXCHANGE_LIFETIME &&
+    if (dev->last_answer != 0 && dev->last_id == r.m.id && dev->last_crc == crc && dev->last_left > 0 &&
         (out[0] & 15) == r.m.token_len && memcmp(out + 4, r.m.token, r.m.token_len) == 0)
         return dev->last_answer;
     dev->last_id = r.m.id;
     dev->last_crc = crc;
-    dev->last_tick = now;
+    dev->last_left = EXCHANGE_LIFETIME + 1;
     dev->last_answer = request(dev, &a, &r, (uint16_t)n, link_flags, now);
     return dev->last_answer;
 }

@@ -70,8 +70,8 @@ void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnatio
     edg_mac_put(dev, hash, 16);
     edg_mac_put16(dev, spec->size);
     edg_mac_put(dev, payload, spec->size);
-    edg_sha256_final(&dev->sha, dev->mac);
-    memcpy(hash, dev->mac, 16);
+    edg_sha256_final(&dev->sha, edg_digest(dev));
+    memcpy(hash, edg_digest(dev), 16);
 }
 
 uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t sequence)

@@ -1,11 +1,11 @@
 #include "edg_int.h"
 
 typedef struct rule {
-    uint16_t number, min, max;
-    uint8_t rules;
+    uint16_t number;
+    uint8_t min, max, rules;
 } rule;
 
-/* docs/spec/wire.md, Options; lengths of RFC 7252 5.10 and 7959 2.1. */
+/* docs/spec/wire.md, Options; lengths of RFC 7252 5.10 and 7959 2.1. What is not here may not stand in a protected request, and counts for nothing. */
 static const rule rules[] EDG_PGM = {
     {EDG_OPT_IF_MATCH, 0, 8, EDG_O_REQUEST},
     {EDG_OPT_URI_HOST, 1, 255, EDG_O_HOST},
@@ -15,32 +15,28 @@ static const rule rules[] EDG_PGM = {
     {EDG_OPT_URI_PORT, 0, 2, EDG_O_HOST},
     {EDG_OPT_URI_PATH, 0, 31, EDG_O_REQUEST},
     {EDG_OPT_CONTENT_FORMAT, 0, 2, EDG_O_REQUEST | EDG_O_RESPONSE},
-    {EDG_OPT_MAX_AGE, 0, 4, 0},
     {EDG_OPT_URI_QUERY, 0, 31, EDG_O_REQUEST},
-    {EDG_OPT_HOP_LIMIT, 1, 1, 0},
     {EDG_OPT_ACCEPT, 0, 2, EDG_O_REQUEST},
     {EDG_OPT_BLOCK2, 0, 3, EDG_O_REQUEST | EDG_O_RESPONSE},
     {EDG_OPT_BLOCK1, 0, 3, EDG_O_REQUEST | EDG_O_RESPONSE},
     {EDG_OPT_SIZE2, 0, 4, EDG_O_IGNORED},
-    {EDG_OPT_PROXY_URI, 1, 1034, 0},
-    {EDG_OPT_PROXY_SCHEME, 1, 255, 0},
     {EDG_OPT_SIZE1, 0, 4, EDG_O_IGNORED},
     {EDG_OPT_REQUEST_TAG, 0, 8, EDG_O_REQUEST},
     {EDG_OPT_RESPONSE, 14, 32, EDG_O_RESPONSE},
     {EDG_OPT_REQUEST, 17, 255, EDG_O_REQUEST},
-    {EDG_OPT_TRACE, 0, 64, 0},
 };
 
 uint8_t edg_option_rules(uint16_t number, uint16_t len)
 {
-    uint8_t i;
+    const rule *r = rules + sizeof rules / sizeof rules[0];
 
-    for (i = 0; i < sizeof rules / sizeof rules[0]; i++) {
-        rule r;
+    while (r-- > rules) {
+        uint8_t rule_bits;
 
-        edg_pgm_copy(&r, &rules[i], sizeof r);
-        if (r.number == number)
-            return len < r.min || len > r.max ? (uint8_t)(r.rules | EDG_O_LENGTH) : r.rules;
+        if (edg_pgm_u16(&r->number) != number)
+            continue;
+        rule_bits = edg_pgm_u8(&r->rules);
+        return len < edg_pgm_u8(&r->min) || len > edg_pgm_u8(&r->max) ? (uint8_t)(rule_bits | EDG_O_LENGTH) : rule_bits;
     }
     return 0; /* unknown */
 }

@@ -60,7 +60,7 @@ int edg_owner_load(edg_device *dev)
     return EDG_OK;
 }
 
-int edg_owner_write(edg_device *dev, const uint8_t hint[4])
+int edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, const uint8_t ke[EDG_KEY])
 {
     edg_nv_writer w;
     uint8_t head[AT_KEY];
@@ -71,11 +71,11 @@ int edg_owner_write(edg_device *dev, const uint8_t hint[4])
     head[0] = MAGIC_HI;
     head[1] = MAGIC_LO;
     memcpy(head + AT_HINT, hint, AT_EPOCH - AT_HINT);
-    head[AT_EPOCH + 1] = 1;
-    if (edg_nv_put(dev, &w, head, sizeof head) != EDG_OK || edg_nv_put(dev, &w, dev->key, EDG_KEY) != EDG_OK ||
+    edg_store16(head + AT_EPOCH, epoch);
+    if (edg_nv_put(dev, &w, head, sizeof head) != EDG_OK || edg_nv_put(dev, &w, ke, EDG_KEY) != EDG_OK ||
         edg_nv_seal(dev, &w, EDG_NV_BACKUP) != EDG_OK)
         return EDG_ERR_STORAGE;
-    return promote(dev);
+    return promote(dev) == EDG_OK ? edg_owner_load(dev) : EDG_ERR_STORAGE;
 }
 
 int edg_owner_erase(edg_device *dev)

@@ -97,7 +97,7 @@ static uint8_t read_options(edg_request *r, path *p, uint8_t *proof_len)
  * SESSION-FRAMES   30 slot | sequence u32 | tick u16 | hold u8 | u8 n | carried form (n) | tag (8) */
 static uint8_t read_proof(edg_request *r, uint8_t len)
 {
-    uint8_t form = r->proof[0], tag_len = 8;
+    uint8_t form = r->proof[0] & (uint8_t)~EDG_FORM_PRIVATE, tag_len = 8;
     const uint8_t *at = r->proof + 2, *end = r->proof + len;
 
     if (form == EDG_FORM_OPEN) {
@@ -232,6 +232,10 @@ static uint8_t place(const path *p)
             return EDG_AT_TIME;
         case 'g':
             return EDG_AT_GENERATION;
+        case 'e':
+            return EDG_AT_EPOCH;
+        case 'n':
+            return EDG_AT_COUNT;
         default:
             return EDG_AT_NOTHING;
         }
@@ -262,7 +266,7 @@ static void read_target(edg_request *r, const path *p)
         r->op = EDG_CALL;
     else if (r->at == EDG_AT_TIME)
         r->op = EDG_TIME;
-    else if (r->at == EDG_AT_GENERATION)
+    else if (r->at == EDG_AT_GENERATION || r->at == EDG_AT_EPOCH || r->at == EDG_AT_COUNT)
         r->op = EDG_MANAGE;
     if (r->proof != NULL && (r->at == EDG_AT_CORE || r->at == EDG_AT_HELLO || r->at == EDG_AT_CLAIM))
         r->target = EDG_R_NOT_FOUND; /* no protected resources */
@@ -280,6 +284,8 @@ uint8_t edg_request_read(edg_request *r)
     reason = read_options(r, &p, &proof_len);
     if (reason == 0 && r->proof != NULL)
         reason = read_proof(r, proof_len);
+    if (reason == 0 && r->proof != NULL && (r->proof[0] & EDG_FORM_PRIVATE))
+        reason = EDG_R_TOO_LARGE; /* not understood here */
     if (reason == 0)
         reason = read_queries(r);
     if (reason == 0)

@@ -6,6 +6,8 @@ int edg_past_erase(const edg_device *dev)
     uint8_t i;
     int err = edg_counter_erase(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS);
 
+    if (err == EDG_OK)
+        err = edg_counts_free(dev);
     for (i = 0; i < edg_pgm_u8(&dev->service->log_count) && err == EDG_OK; i++) {
         edg_log_spec_get(dev, i, &spec);
         if (spec.flags & EDG_LOG_EEPROM)
@@ -24,8 +26,9 @@ int edg_device_factory_reset(edg_device *dev)
     int err;
 
     dev->last_answer = 0;
-    edg_slot_close_all(dev);
-    edg_wipe(dev->cookie_key, sizeof dev->cookie_key);
+    edg_wipe(dev->slots, sizeof dev->slots);
+    edg_wipe(&dev->cookie, sizeof dev->cookie);
+    edg_wipe(&dev->sha, sizeof dev->sha);
     err = edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count, &slot);
     if (err >= 0)
         err = edg_counter_write(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, slot, count + 1);

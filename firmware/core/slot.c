@@ -1,34 +1,34 @@
 #include "edg_int.h"
 
-/* ---- used cookies: what could open a second session is remembered for the 10 s that it could ---- */
+/* Times that are only asked whether they are over count down, in one byte or two. edg_age takes off what has passed since it was last here, however
+ * much that is, so nothing wraps. */
 
-enum { ENTRIES = EDG_RING + EDG_RING_OWNER, RESIDENCY = 20 };
+enum { ENTRIES = EDG_RING + EDG_RING_OWNER };
 
-static int in_use(const edg_device *dev, uint8_t i) { return (dev->ring_used[i >> 3] >> (i & 7)) & 1; }
+static void count_down(uint8_t *left, uint32_t ticks) { *left = (uint8_t)(*left > ticks ? *left - ticks : 0); }
 
-static void release(edg_device *dev, uint8_t i) { dev->ring_used[i >> 3] &= (uint8_t)~(1u << (i & 7)); }
-
-/* An entry's tick is kept modulo 256. That is enough: entries in use are at most 100 ticks old at a sweep, so at the next one within 100 ticks at
- * most 200; and after more than 100 ticks without a sweep none can be young. */
-void edg_ring_sweep(edg_device *dev, uint32_t now)
+void edg_age(edg_device *dev, uint32_t now)
 {
+    uint32_t ticks = now - dev->aged;
     uint8_t i;
-    uint8_t all = now - dev->swept > EDG_COOKIE_TICKS;
 
+    dev->aged = now;
+    dev->last_left = (uint16_t)(dev->last_left > ticks ? dev->last_left - ticks : 0);
     for (i = 0; i < ENTRIES; i++)
-        if (all || (uint8_t)((uint8_t)now - dev->ring_tick[i]) > EDG_COOKIE_TICKS)
-            release(dev, i);
-    dev->swept = now;
+        count_down(&dev->ring_left[i], ticks);
+    for (i = 0; i < EDG_SLOTS; i++)
+        count_down(&dev->slots[i].young, ticks);
 }
 
-int edg_ring_has(const edg_device *dev, const uint8_t *mac)
+/* ---- used cookies: what could open a second session is remembered for the 10 s that it could ---- */
+
+uint8_t edg_ring_find(const edg_device *dev, const uint8_t *mac)
 {
-    uint8_t i;
-    int found = 0;
+    uint8_t i, found = EDG_NO_SLOT;
 
     for (i = 0; i < ENTRIES; i++)
-        if (in_use(dev, i))
-            found |= edg_same(dev->ring[i], mac, sizeof dev->ring[i]);
+        if (dev->ring_left[i] != 0 && edg_same(dev->ring[i], mac, sizeof dev->ring[i]))
+            found = i;
     return found;
 }
 
@@ -37,62 +37,59 @@ uint8_t edg_ring_room(const edg_device *dev, uint8_t branch)
     uint8_t i;
 
     for (i = 0; i < (branch == 0 ? ENTRIES : EDG_RING); i++)
-        if (!in_use(dev, i))
+        if (dev->ring_left[i] == 0)
             return i;
     return EDG_NO_SLOT;
 }
 
-void edg_ring_put(edg_device *dev, uint8_t entry, const uint8_t *mac, uint32_t tick)
+void edg_ring_put(edg_device *dev, uint8_t entry, const uint8_t *mac, uint8_t age)
 {
+    uint8_t i;
+
     memcpy(dev->ring[entry], mac, sizeof dev->ring[entry]);
-    dev->ring_tick[entry] = (uint8_t)tick;
-    dev->ring_used[entry >> 3] = (uint8_t)(dev->ring_used[entry >> 3] | (1u << (entry & 7)));
+    dev->ring_left[entry] = (uint8_t)(EDG_COOKIE_TICKS + 1 - age);
+    for (i = 0; i < EDG_SLOTS; i++) /* the entry's last cookie can come no more */
+        if (dev->slots[i].entry == entry + 1)
+            dev->slots[i].entry = 0;
 }
 
 /* ---- sessions ---- */
 
-static uint8_t branch_of(const edg_slot *s) { return s->carried[0] & 15; }
-
-uint8_t edg_slot_by_cookie(const edg_device *dev, const uint8_t *mac)
+uint8_t edg_slot_by_entry(const edg_device *dev, uint8_t entry)
 {
     uint8_t i;
 
     for (i = 0; i < EDG_SLOTS; i++)
-        if (dev->slots[i].carried_len != 0 && edg_same(dev->slots[i].cookie, mac, sizeof dev->slots[i].cookie))
+        if (dev->slots[i].entry == entry + 1)
             return i;
     return EDG_NO_SLOT;
 }
 
-/* Branch and nonce, the identity of a capability here; hint, epoch and generation are ours in every slot. */
-static int holds(const edg_slot *s, const uint8_t *header)
-{
-    return s->carried_len != 0 && s->carried[0] == header[0] && memcmp(s->carried + 8, header + 8, 4) == 0;
-}
-
 /* The lowest free slot, else the one to evict, else EDG_NO_SLOT. Slot 0 is the owner's; who holds slots evicts only its own; the owner's last slot
  * falls to nobody else; and nobody is evicted within 2 s. */
-uint8_t edg_slot_choose(const edg_device *dev, const uint8_t *header, uint32_t now)
+uint8_t edg_slot_choose(const edg_device *dev, const uint8_t *header)
 {
-    uint8_t owner = (header[0] & 15) == 0;
+    uint8_t first[5];
     uint8_t mine = 0, owners = 0, best = EDG_NO_SLOT;
     uint8_t i;
 
+    edg_part_first(first, header);
     for (i = 0; i < EDG_SLOTS; i++) {
         const edg_slot *s = &dev->slots[i];
 
-        if (s->carried_len == 0)
+        if (s->body_len == 0)
             continue;
-        if (branch_of(s) == 0)
+        if (s->first[0] == 0)
             owners++;
-        if (holds(s, header))
+        if (memcmp(s->first, first, sizeof first) == 0)
             mine = 1;
     }
-    for (i = owner ? 0 : 1; i < EDG_SLOTS; i++) {
+    for (i = first[0] == 0 ? 0 : 1; i < EDG_SLOTS; i++) {
         const edg_slot *s = &dev->slots[i];
 
-        if (s->carried_len == 0)
+        if (s->body_len == 0)
             return i;
-        if (now - s->opened <= RESIDENCY || (mine && !holds(s, header)) || (!owner && owners == 1 && branch_of(s) == 0))
+        if (s->young > 0 || (mine && memcmp(s->first, first, sizeof first) != 0) || (first[0] != 0 && owners == 1 && s->first[0] == 0))
             continue;
         if (best == EDG_NO_SLOT || s->used < dev->slots[best].used)
             best = i;
@@ -100,13 +97,11 @@ uint8_t edg_slot_choose(const edg_device *dev, const uint8_t *header, uint32_t n
     return best;
 }
 
-void edg_slot_close_branch(edg_device *dev, uint8_t branch)
+void edg_slot_close(edg_device *dev, uint16_t branches)
 {
     uint8_t i;
 
     for (i = 0; i < EDG_SLOTS; i++)
-        if (dev->slots[i].carried_len != 0 && branch_of(&dev->slots[i]) == branch)
+        if (dev->slots[i].branches & branches)
             edg_wipe(&dev->slots[i], sizeof dev->slots[i]);
 }
-
-void edg_slot_close_all(edg_device *dev) { edg_wipe(dev->slots, sizeof dev->slots); }

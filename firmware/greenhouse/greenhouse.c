@@ -82,7 +82,7 @@ static const edg_function_spec functions[] EDG_PGM = {
 /* Refused by the compiler if the tables do not fit the core's limits; edg_service_fits says the same at run time. */
 typedef char logs_fit[sizeof logs / sizeof logs[0] <= EDG_LOGS ? 1 : -1];
 typedef char entries_fit[2 * GREENHOUSE_KEEP + GREENHOUSE_CALLS <= EDG_LOG_STORE ? 1 : -1];
-typedef char events_fit[(26 + 4) * GREENHOUSE_EVENTS <= EDG_NV_SIZE - 384 ? 1 : -1];
+typedef char events_fit[(26 + 4) * GREENHOUSE_EVENTS <= EDG_NV_SIZE - 448 ? 1 : -1];
 
 const edg_service greenhouse_service EDG_PGM = {
     board, firmware, logs, functions, sizeof logs / sizeof logs[0], sizeof functions / sizeof functions[0], start, poll,

@@ -2,6 +2,18 @@
 
 #include "check.h"
 
+void caller_mac_begin(caller *c, const uint8_t key[32], uint8_t label)
+{
+    edg_key_ready(&c->desk, &c->pads, key);
+    edg_mac_begin(&c->desk, &c->pads, label);
+}
+
+void caller_mac_end(caller *c, uint8_t out[32])
+{
+    edg_mac_end(&c->desk, &c->pads);
+    memcpy(out, edg_digest(&c->desk), 32);
+}
+
 static size_t put_option(uint8_t *p, uint16_t *last, uint16_t number, const void *value, size_t n)
 {
     uint16_t delta = (uint16_t)(number - *last);
@@ -43,7 +55,7 @@ void caller_init(caller *c, edg_device *dev, bench *board, const uint8_t ke[32],
     memcpy(c->carried + 12, frames, n);
     c->carried_len = (uint8_t)(12 + n);
     c->hold = 100;
-    c->out_cap = 160;
+    c->out_cap = EDG_OUT_MIN;
     c->link = EDG_LINK_LOCAL;
 }
 
@@ -106,7 +118,7 @@ static void read_answer(caller *c)
     while (edg_option_next(&o) > 0 && o.number != EDG_OPT_REQUEST) {
     }
     n = proof[0] == EDG_FORM_OPEN ? 16 : 8;
-    edg_mac_begin(&c->desk, c->ks, EDG_LABEL_RESPONSE);
+    caller_mac_begin(c, c->ks, EDG_LABEL_RESPONSE);
     edg_mac_put32(&c->desk, edg_load32(o.value + (o.value[0] == EDG_FORM_OPEN ? 26 : 2)));
     edg_mac_put32(&c->desk, 0);
     edg_mac_put(&c->desk, o.value + o.len - n, n);
@@ -114,7 +126,7 @@ static void read_answer(caller *c)
     edg_mac_put8(&c->desk, proof[1]);
     edg_mac_message(&c->desk, c->answer.code, c->answer.options, c->answer.options_len, c->answer.payload, c->answer.payload_len,
                     EDG_O_RESPONSE, n);
-    edg_mac_end(&c->desk, c->ks, tag);
+    caller_mac_end(c, tag);
     CHECK(memcmp(tag, proof + 6, n) == 0);
     c->tagged = 1;
     c->slot = proof[1];
@@ -158,13 +170,13 @@ static void sign(caller *c, uint32_t tick)
     while (edg_option_next(&o) > 0 && o.number != EDG_OPT_REQUEST) {
     }
     n = o.value[0] == EDG_FORM_OPEN ? 16 : 8;
-    edg_mac_begin(&c->desk, c->ks, EDG_LABEL_REQUEST);
+    caller_mac_begin(c, c->ks, EDG_LABEL_REQUEST);
     edg_mac_put8(&c->desk, o.value[1]);
     edg_mac_put32(&c->desk, c->sequence);
     edg_mac_put32(&c->desk, tick);
     edg_mac_put8(&c->desk, c->hold);
     edg_mac_message(&c->desk, m.code, m.options, m.options_len, m.payload, m.payload_len, EDG_O_REQUEST, n);
-    edg_mac_end(&c->desk, c->ks, tag);
+    caller_mac_end(c, tag);
     memcpy(c->in + (o.value - c->in) + o.len - n, tag, n);
 }
 
@@ -173,24 +185,24 @@ static void derive(caller *c)
     size_t at = 12;
 
     memcpy(c->ks, c->ke, 32);
-    edg_mac_begin(&c->desk, c->ks, EDG_LABEL_ROOT);
+    caller_mac_begin(c, c->ks, EDG_LABEL_ROOT);
     edg_mac_put16(&c->desk, edg_load16(c->carried + 5));
     edg_mac_put8(&c->desk, c->carried[0] & 15);
     edg_mac_put8(&c->desk, c->carried[7]);
-    edg_mac_end(&c->desk, c->ks, c->ks);
+    caller_mac_end(c, c->ks);
     for (; at < c->carried_len; at += 1u + c->carried[at]) {
-        edg_mac_begin(&c->desk, c->ks, at == 12 ? EDG_LABEL_HEAD : EDG_LABEL_FRAME);
+        caller_mac_begin(c, c->ks, at == 12 ? EDG_LABEL_HEAD : EDG_LABEL_FRAME);
         if (at == 12) {
             edg_mac_put8(&c->desk, 12);
             edg_mac_put(&c->desk, c->carried, 12);
         }
         edg_mac_put(&c->desk, c->carried + at, (uint16_t)(1u + c->carried[at]));
-        edg_mac_end(&c->desk, c->ks, c->ks);
+        caller_mac_end(c, c->ks);
     }
-    edg_mac_begin(&c->desk, c->ks, EDG_LABEL_SESSION);
+    caller_mac_begin(c, c->ks, EDG_LABEL_SESSION);
     edg_mac_put(&c->desk, c->nonce, 8);
     edg_mac_put(&c->desk, c->cookie, 16);
-    edg_mac_end(&c->desk, c->ks, c->ks);
+    caller_mac_end(c, c->ks);
 }
 
 int caller_open(caller *c, uint8_t code, const char *path, const char *query, const uint8_t *payload, size_t n)

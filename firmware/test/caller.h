@@ -10,6 +10,7 @@ typedef struct caller {
     edg_device *dev; /* who is called */
     bench *board;
     edg_device desk; /* a place to compute on */
+    edg_pads pads;
     uint8_t ke[32], hint[4];
     uint8_t carried[207];
     uint8_t carried_len;
@@ -45,6 +46,10 @@ int caller_call(caller *c, uint8_t code, const char *path, const char *query, co
 /* The last message again, bit for bit but with a new message ID. */
 int caller_again(caller *c);
 int caller_send(caller *c); /* in as it stands */
+
+/* H(key, label | what edg_mac_put takes in c->desk). */
+void caller_mac_begin(caller *c, const uint8_t key[32], uint8_t label);
+void caller_mac_end(caller *c, uint8_t out[32]);
 
 /* The reason of an error answer, else 0. */
 uint8_t caller_reason(const caller *c);

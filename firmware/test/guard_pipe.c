@@ -163,7 +163,7 @@ static const char *generation(void)
     if (!number("branch", &branch) || branch > 15 || !number("generation", &value) || value > 255 ||
         edg_owner_set_generation(&dev, (uint8_t)branch, (uint8_t)value) != EDG_OK)
         return "error generation";
-    edg_slot_close_branch(&dev, (uint8_t)branch);
+    edg_slot_close(&dev, (uint16_t)(1u << branch));
     return "ok";
 }
 

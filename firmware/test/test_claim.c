@@ -11,12 +11,12 @@ static void ke_of(caller *c, const uint8_t first[33], const uint8_t answer[33], 
     uint8_t kf[32];
 
     memcpy(kf, c->board->nv + EDG_NV_FACTORY + 6, 32);
-    edg_mac_begin(&c->desk, kf, EDG_LABEL_CLAIM);
+    caller_mac_begin(c, kf, EDG_LABEL_CLAIM);
     edg_mac_put(&c->desk, id, 4);
     edg_mac_put(&c->desk, first + 5, 16);
     edg_mac_put(&c->desk, answer + 3, 16);
     edg_mac_put(&c->desk, answer + 1, 2);
-    edg_mac_end(&c->desk, kf, ke);
+    caller_mac_end(c, ke);
 }
 
 static void second_of(caller *c, const uint8_t owner[4], const uint8_t first[33], const uint8_t answer[33], const uint8_t ke[32], uint8_t second[53])
@@ -27,9 +27,9 @@ static void second_of(caller *c, const uint8_t owner[4], const uint8_t first[33]
     memcpy(second + 1, owner, 4);
     memcpy(second + 5, first + 5, 16);
     memcpy(second + 21, answer + 3, 16);
-    edg_mac_begin(&c->desk, ke, EDG_LABEL_CONFIRM_OWNER);
+    caller_mac_begin(c, ke, EDG_LABEL_CONFIRM_OWNER);
     edg_mac_put(&c->desk, second + 1, 36);
-    edg_mac_end(&c->desk, ke, mac);
+    caller_mac_end(c, mac);
     memcpy(second + 37, mac, 16);
 }
 
@@ -165,7 +165,7 @@ static void failed_reset(void)
 {
     static edg_device dev;
     static caller c;
-    static const uint8_t first[33] = {1, 1, 2, 3, 4}, none[32];
+    static const uint8_t first[33] = {1, 1, 2, 3, 4}, none[128];
     bench b;
     uint8_t ke[32];
 
@@ -178,7 +178,8 @@ static void failed_reset(void)
     b.read_only = 1;
     CHECK_EQ(edg_device_factory_reset(&dev), EDG_ERR_STORAGE);
     CHECK(!edg_device_claimed(&dev));
-    CHECK(memcmp(dev.cookie_key, none, 32) == 0 && memcmp(dev.slots[0].key, none, 32) == 0 && memcmp(dev.key, none, 32) == 0);
+    CHECK(memcmp(&dev.cookie, none, sizeof dev.cookie) == 0 && memcmp(&dev.slots[0].key, none, sizeof dev.slots[0].key) == 0 &&
+          memcmp(&dev.sha, none, sizeof dev.sha) == 0);
     CHECK_EQ(caller_call(&c, EDG_GET, "/l/events", NULL, NULL, 0), 0);
     CHECK_EQ(caller_reason(&c), EDG_R_UNCLAIMED);
     CHECK_EQ(caller_open(&c, EDG_GET, "/l/events", NULL, NULL, 0), -1);

@@ -90,8 +90,10 @@ static void messages(void)
     ping[0] = 0x80; /* version 2 */
     CHECK_EQ(edg_device_handle(&dev, ping, 4, out, sizeof out, 0), 0);
     CHECK_EQ(edg_device_handle(&dev, ping, 3, out, sizeof out, 0), 0);
-    CHECK_EQ(edg_device_handle(&dev, (const uint8_t *)"\x40\x01\x00\x01", 4, out, EDG_OUT_MIN - 1, 0), 0);
-    CHECK_EQ(edg_device_handle(&dev, (const uint8_t *)"\x49\x01\x00\x01", 4, out, sizeof out, 0), 4); /* format error */
+    ping[0] = 0x40;
+    CHECK_EQ(edg_device_handle(&dev, ping, 4, out, EDG_OUT_MIN - 1, 0), 0);
+    ping[0] = 0x49;
+    CHECK_EQ(edg_device_handle(&dev, ping, 4, out, sizeof out, 0), 4); /* format error */
     CHECK_EQ(out[0], 0x70);
 
     caller_init(&c, &dev, &board, ke, hint, 0, 0, no_frames, 1);
@@ -299,7 +301,7 @@ static void long_frames(void)
     CHECK_EQ(caller_open(&c, EDG_POST, "/f/valve", NULL, (const uint8_t *)"\x14", 1), 0);
     CHECK_EQ(c.code, EDG_CHANGED);
     CHECK_EQ(c.slot, 1);
-    CHECK_EQ(dev.slots[1].carried_len, EDG_DIGEST);
+    CHECK_EQ(dev.slots[1].body_len, EDG_DIGEST);
     CHECK_EQ(valve(3), 0);
     CHECK_EQ(caller_reason(&c), EDG_R_NEED_FRAMES);
     c.send_frames = 1;

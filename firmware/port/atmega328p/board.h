@@ -7,8 +7,8 @@
 
 #include "../../core/edg.h"
 
-#define BOARD_IN 256  /* longest message that is received */
-#define BOARD_OUT 160 /* longest answer */
+#define BOARD_IN 200  /* longest message that is received */
+#define BOARD_OUT 128 /* longest answer */
 
 /* ---- tick.c ---- */
 
@@ -20,7 +20,7 @@ void tick_sleep(void);        /* until the next interrupt; enables interrupts on
 
 void line_start(void); /* enables the receiver: from here on a message may come in */
 uint8_t line_has_message(void);
-const uint8_t *line_message(uint16_t *n); /* stays until line_release; nothing is received meanwhile */
+uint8_t *line_message(uint16_t *n); /* stays until line_release; nothing is received meanwhile */
 void line_release(void);
 void line_send(const uint8_t *message, uint16_t n);
 

@@ -44,7 +44,7 @@ uint8_t line_has_message(void)
     return has_message;
 }
 
-const uint8_t *line_message(uint16_t *n)
+uint8_t *line_message(uint16_t *n)
 {
     *n = in_len;
     return in;

@@ -26,7 +26,7 @@ static void on_valve(void *ctx, uint8_t percent, uint16_t count)
 static void answer(void)
 {
     uint16_t n;
-    const uint8_t *in = line_message(&n);
+    uint8_t *in = line_message(&n);
 
     GPIOR0 = EDG_MARK_REQUEST;
     n = (uint16_t)edg_device_handle(&device, in, n, out, sizeof out, EDG_LINK_LOCAL | EDG_LINK_CLAIM);

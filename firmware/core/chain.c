@@ -1,0 +1,213 @@
+#include "edg_int.h"
+
+/* The keys of a carried form, docs/spec/capability.md, Labels and Carried form. A key on its way stands in edg_digest, made ready in desk->work. */
+
+/* The branch key of a part, in edg_digest. */
+static int branch_key(edg_device *dev, edg_desk *desk, const uint8_t *header)
+{
+    int err = edg_owner_key(dev, edg_digest(dev));
+
+    if (err != EDG_OK)
+        return err;
+    edg_key_ready(dev, &desk->work, edg_digest(dev));
+    edg_mac_begin(dev, &desk->work, EDG_LABEL_ROOT);
+    edg_mac_put16(dev, dev->epoch);
+    edg_mac_put8(dev, header[0] & 15);
+    edg_mac_put8(dev, header[7]);
+    edg_mac_end(dev, &desk->work);
+    return EDG_OK;
+}
+
+/* From the key before a frame to the one after it; desk->work has the one before it. */
+static void frame_key(edg_device *dev, edg_desk *desk, const edg_item *i, const uint8_t *header)
+{
+    edg_key_ready(dev, &desk->work, edg_digest(dev));
+    edg_mac_begin(dev, &desk->work, i->frame == 1 ? EDG_LABEL_HEAD : EDG_LABEL_FRAME);
+    if (i->frame == 1) {
+        edg_mac_put8(dev, EDG_HEADER);
+        edg_mac_put(dev, header, EDG_HEADER);
+    }
+    edg_mac_put(dev, i->value - 1, (uint16_t)(i->len + 1u)); /* u8 length | frame */
+    edg_mac_end(dev, &desk->work);
+}
+
+/* The session key of the part whose items come next, in edg_digest; the item behind it is in i. */
+static int part_session(edg_device *dev, edg_desk *desk, const edg_request *r, const uint8_t *header, edg_item *i, uint8_t *kind)
+{
+    int err = branch_key(dev, desk, header);
+
+    if (err != EDG_OK)
+        return err;
+    while ((*kind = edg_item_next(i)) != EDG_ITEM_END && *kind != EDG_ITEM_PART)
+        if (*kind == EDG_ITEM_FRAME)
+            frame_key(dev, desk, i, header);
+    edg_key_ready(dev, &desk->work, edg_digest(dev));
+    edg_mac_begin(dev, &desk->work, EDG_LABEL_SESSION);
+    edg_mac_put(dev, r->proof + 2, EDG_NONCE + EDG_COOKIE);
+    edg_mac_end(dev, &desk->work);
+    return EDG_OK;
+}
+
+static void first_item(edg_item *i, const edg_request *r) { edg_item_first(i, r->carried + EDG_HEADER, (uint8_t)(r->carried_len - EDG_HEADER)); }
+
+int edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r)
+{
+    edg_item i;
+    uint8_t kind, part = 0;
+    const uint8_t *header = r->carried;
+    int err;
+
+    first_item(&i, r);
+    for (;;) {
+        err = part_session(dev, desk, r, header, &i, &kind);
+        if (err != EDG_OK)
+            return err;
+        if (part > 0) {
+            memcpy(desk->kept, edg_digest(dev), EDG_KEY);
+            edg_key_ready(dev, &desk->work, desk->key);
+            edg_mac_begin(dev, &desk->work, EDG_LABEL_JOIN);
+            edg_mac_put(dev, desk->kept, EDG_KEY);
+            edg_mac_end(dev, &desk->work);
+        }
+        if (kind == EDG_ITEM_END)
+            return EDG_OK;
+        memcpy(desk->key, edg_digest(dev), EDG_KEY);
+        header = i.value;
+        part = i.part;
+    }
+}
+
+/* What a frame has before its first grant that needs a key of the chain: of each type the first. */
+typedef struct wants {
+    const uint8_t *count, *rate, *third;
+} wants;
+
+static void read_wants(wants *w, const edg_item *i)
+{
+    edg_constraint t;
+
+    w->count = w->rate = w->third = NULL;
+    t.at = i->value;
+    t.end = i->value + i->len;
+    while (edg_constraint_next(&t) > 0 && t.type != EDG_T_GRANT && t.type != EDG_T_GRANT_PREFIX) {
+        if (t.type == EDG_T_COUNT && t.n == 2 && w->count == NULL)
+            w->count = t.v;
+        else if (t.type == EDG_T_RATE && t.n == 3 && w->rate == NULL)
+            w->rate = t.v;
+        else if (t.type == EDG_T_THIRD_PARTY && t.n == 44 && w->third == NULL)
+            w->third = t.v;
+    }
+}
+
+/* Is there anything to settle? Most sessions have nothing, and are spared a second chain. */
+static int any_wants(const edg_request *r)
+{
+    edg_item i;
+    wants w;
+    uint8_t kind;
+
+    first_item(&i, r);
+    while ((kind = edg_item_next(&i)) != EDG_ITEM_END) {
+        if (kind == EDG_ITEM_DISCHARGE)
+            return 1;
+        if (kind == EDG_ITEM_FRAME) {
+            read_wants(&w, &i);
+            if (w.count != NULL || w.rate != NULL)
+                return 1;
+        }
+    }
+    return 0;
+}
+
+/* The discharge of the frame that i stands at: 1 and its item, or 0. */
+static int find_discharge(const edg_item *i, edg_item *d)
+{
+    uint8_t kind;
+
+    *d = *i;
+    while ((kind = edg_item_next(d)) != EDG_ITEM_END && kind != EDG_ITEM_PART)
+        if (kind == EDG_ITEM_DISCHARGE && d->frame == i->frame)
+            return 1;
+    return 0;
+}
+
+/* desk->work: the key before the frame; desk->key: ks' of its part. The digest is kept. */
+static int discharge_good(edg_device *dev, edg_desk *desk, const uint8_t *third, const edg_item *d)
+{
+    uint8_t *key = edg_digest(dev);
+    uint8_t i;
+
+    edg_mac_begin(dev, &desk->work, EDG_LABEL_THIRD_PARTY);
+    edg_mac_put(dev, third + 8, 4); /* guard hint (4), guard nonce (4), frame nonce (4), vid (32) */
+    edg_mac_end(dev, &desk->work);
+    for (i = 0; i < EDG_KEY; i++)
+        key[i] = (uint8_t)(key[i] ^ third[12 + i]);
+    edg_key_ready(dev, &desk->work, key);
+    edg_mac_begin(dev, &desk->work, EDG_LABEL_DISCHARGE);
+    edg_mac_put(dev, d->value - 1, (uint16_t)(d->len + 1u));
+    edg_mac_end(dev, &desk->work);
+    edg_key_ready(dev, &desk->work, key);
+    edg_mac_begin(dev, &desk->work, EDG_LABEL_BIND);
+    edg_mac_put(dev, desk->key, EDG_KEY);
+    edg_mac_end(dev, &desk->work);
+    return edg_same(key, d->value + d->len, EDG_BINDING);
+}
+
+/* What one frame wants; edg_digest is the key after it, and still is afterwards. 1 if its discharge is there and good. */
+static int settle_frame(edg_device *dev, edg_desk *desk, edg_slot *s, const edg_item *i, uint32_t now)
+{
+    uint8_t place = (uint8_t)(i->part * EDG_MAX_FRAMES + i->frame);
+    uint8_t *key = edg_digest(dev);
+    edg_item d;
+    wants w;
+    int good;
+
+    read_wants(&w, i);
+    if (w.count != NULL && w.count[1] < EDG_CELLS && edg_count_is(dev, w.count[1], key) == 1)
+        s->places[w.count[1]] = place;
+    if (w.rate != NULL && w.rate[0] != 0 && (w.rate[1] | w.rate[2]) != 0) {
+        uint8_t bucket = edg_bucket_find(dev, key, now);
+
+        if (bucket < EDG_BUCKETS)
+            s->places[EDG_CELLS + bucket] = place;
+    }
+    if (w.third == NULL || !find_discharge(i, &d))
+        return 0;
+    memcpy(desk->kept, key, EDG_KEY);
+    good = discharge_good(dev, desk, w.third, &d);
+    memcpy(key, desk->kept, EDG_KEY);
+    return good;
+}
+
+uint8_t edg_chain_settle(edg_device *dev, edg_desk *desk, edg_request *r, edg_slot *s, uint32_t now)
+{
+    edg_item i, ahead;
+    const uint8_t *header = r->carried;
+    uint8_t kind = EDG_ITEM_PART, good;
+
+    if (!any_wants(r))
+        return 0;
+    first_item(&i, r);
+    while (kind != EDG_ITEM_END) {
+        ahead = i;
+        if (part_session(dev, desk, r, header, &ahead, &kind) != EDG_OK)
+            return EDG_R_STORAGE;
+        memcpy(desk->key, edg_digest(dev), EDG_KEY);
+        if (branch_key(dev, desk, header) != EDG_OK)
+            return EDG_R_STORAGE;
+        good = 0; /* a bit for each frame whose discharge is */
+        while ((kind = edg_item_next(&i)) != EDG_ITEM_END && kind != EDG_ITEM_PART) {
+            if (kind == EDG_ITEM_FRAME) {
+                frame_key(dev, desk, &i, header);
+                if (settle_frame(dev, desk, s, &i, now))
+                    good |= (uint8_t)(1u << i.frame);
+            } else if (!(good & (1u << i.frame))) {
+                r->frame = (uint8_t)(i.part * 32 + 16 + i.frame);
+                r->type = EDG_T_THIRD_PARTY;
+                return EDG_R_DENIED;
+            }
+        }
+        header = i.value;
+    }
+    return 0;
+}
