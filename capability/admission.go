@@ -8,79 +8,103 @@ import (
 // Admission is a request that may act. It is answered once, with Answer or Refuse.
 type Admission struct {
 	Target
-	Branch   uint8
-	Nonce    [4]byte // of the capability
+	Request  *Message // what to act on: the message that was checked, or what it held encrypted
+	Branch   uint8    // of the first capability that proves it
+	Nonce    [4]byte  // of that capability
 	Sequence uint32
 	Slot     uint8
 	Opened   bool  // this request opened the session
-	Hold     uint8 // in 100 ms
+	Hold     uint8 // as HoldDuration reads it
+	Private  bool  // request and answer are encrypted
 
-	guard     *Guard
-	session   uint64
-	tagger    *tagger
-	tag       [openTagSize]byte
-	keeps     bool // a POST: the answer is kept for duplicates
-	situation Situation
-	carried   []byte // of an observation: judged again before each notification
-	notified  uint32
+	guard        *Guard
+	session      uint64
+	tagger       *tagger
+	tag          [openTagSize]byte
+	keeps        bool // a POST: the answer is kept for duplicates
+	answered     bool
+	situation    Situation
+	parts        []part // of an observation: judged again before each notification
+	notified     uint32
+	fingerprints [][16]byte
+}
+
+// begin fills in what is known once the tag has verified.
+func (g *Guard) begin(a *Admission, ask *asked, s *slot, number uint8) {
+	p := ask.proof
+	a.Request, a.Branch, a.Nonce, a.Sequence, a.Slot = ask.req, s.branch, s.nonce, p.sequence, number
+	a.Opened, a.Hold, a.Private = p.form == formOpen, p.hold, p.private
+	a.guard, a.session, a.tagger = g, s.id, s.tagger
+	copy(a.tag[:], p.tag)
 }
 
 // admit follows "A request in a session" from the operation on. The guard is locked.
-func (g *Guard) admit(req *Message, p *proof, q Query, s *slot, number uint8, tick uint32, now Now) (*Admission, *Message) {
-	a := g.admission(req, p, s, number)
-	target, r := req.target()
+func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *Message {
+	p, now, query := ask.proof, ask.now, ask.query
+	if p.private {
+		inner, r := a.decrypt(ask.req)
+		if r == ReasonNone {
+			query, r = g.query(inner)
+		}
+		if r != ReasonNone {
+			return a.answer(Refusal(r), now.Tick)
+		}
+		a.Request = inner
+	}
+	a.keeps = a.Request.Code == CodePOST
+	target, r := a.Request.target()
 	if r != ReasonNone {
-		return nil, a.answer(Refusal(r), now.Tick)
+		return a.answer(Refusal(r), now.Tick)
 	}
-	target.Query = q
+	target.Query = query
 	a.Target = target
-	if target.Operation&actingOperations != 0 && now.Tick-tick > uint32(p.hold) {
-		return nil, a.answer(Refusal(ReasonStale), now.Tick)
+	if target.Operation&actingOperations != 0 && now.Tick-tick > holdTicks(p.hold) {
+		return a.answer(Refusal(ReasonStale), now.Tick)
 	}
-	a.situation = Situation{Target: target, Payload: req.Payload, Hold: p.hold, Boot: g.cfg.Boot, Now: now}
-	carried := p.carried
-	if carried == nil {
-		carried = s.carried
+	parts := s.parts
+	if p.carried != nil {
+		parts = p.parts[:p.nparts]
 	}
-	if d := a.judge(carried); d.Reason != ReasonNone {
-		return nil, a.answer(d.message(), now.Tick)
+	a.situation = Situation{
+		Target: target, Payload: a.Request.Payload, Hold: p.hold, Boot: g.cfg.Boot, Now: now, Peer: ask.peer,
+		Program: g.cfg.Program, meters: &s.meters,
+	}
+	if d := a.judge(parts); d.Reason != ReasonNone {
+		return a.answer(d.message(), now.Tick)
+	}
+	if !s.meters.take() {
+		return a.answer(Refusal(ReasonStorage), now.Tick)
 	}
 	if target.Operation == Observe {
-		a.carried = slices.Clone(carried)
+		a.parts = s.parts
+		if p.carried != nil {
+			_, a.parts = ownParts(p.carried)
+		}
 	}
-	return a, nil
+	return nil
 }
 
-func (g *Guard) admission(req *Message, p *proof, s *slot, number uint8) *Admission {
-	a := &Admission{
-		Branch: s.branch, Nonce: s.nonce, Sequence: p.sequence, Slot: number, Opened: p.form == formOpen, Hold: p.hold,
-		guard: g, session: s.id, tagger: s.tagger, keeps: req.Code == CodePOST,
-	}
-	copy(a.tag[:], p.tag)
-	return a
-}
-
-// judge asks the branch, then the frames.
-func (a *Admission) judge(carried []byte) Denial {
+// judge asks the branches, then the frames.
+func (a *Admission) judge(parts []part) Denial {
 	op := a.situation.Operation
-	if a.Branch == BranchMirror && op&(Read|Observe) == 0 || op == Manage && a.Branch != BranchOwner {
+	for i := range parts {
+		branch := parts[i].header.Branch
+		if branch == BranchMirror && op&(Read|Observe) == 0 || op == Manage && branch != BranchOwner {
+			return Denial{Reason: ReasonDenied}
+		}
+	}
+	if op == Manage && a.Management == ManageEpoch && !ownersOwn(parts) {
 		return Denial{Reason: ReasonDenied}
 	}
-	var frames [MaxFrames]Frame
-	_, n, err := decodeCarried(carried, &frames)
-	if err != nil {
-		return Denial{Reason: ReasonDenied} // cannot happen: it was decoded when the session opened
-	}
-	return Evaluate(frames[:n], &a.situation)
+	return a.situation.judge(parts)
 }
 
 // duplicate answers a request whose sequence came before: again if it is the very same and its answer is kept.
-func (g *Guard) duplicate(req *Message, p *proof, s *slot, number uint8, now Now) *Message {
-	if !hmac.Equal(s.last[:], p.tag[:tagSize]) {
+func (g *Guard) duplicate(a *Admission, s *slot, now Now) *Message {
+	if !hmac.Equal(s.last[:], a.tag[:tagSize]) {
 		return Refusal(ReasonSequence)
 	}
-	a := g.admission(req, p, s, number)
-	a.keeps = false
+	a.Private = false // what is kept is encrypted, and reason 9 never is
 	if !s.answer.kept {
 		return a.answer(Refusal(ReasonResultGone), now.Tick)
 	}
@@ -103,13 +127,25 @@ func (a *Admission) answer(resp *Message, tick uint32) *Message {
 	if a.Opened {
 		form = formOpen
 	}
+	if a.Private && a.answered { // nothing is encrypted twice under one nonce
+		a.Private, a.keeps = false, false
+		resp = Refusal(ReasonResultGone)
+	}
+	a.answered = true
+	resp.Remove(OptionResponse)
+	keeps := a.keeps && len(resp.Payload) <= maxKeptAnswer && len(resp.Options) == 0
+	if a.Private {
+		resp = a.encrypt(resp, 0)
+	}
 	if !a.sign(resp, form, tick, 0) {
-		resp = Refusal(ReasonTooLarge) // the only way to fail: a payload or option of more than 65,535 bytes
+		resp, keeps = Refusal(ReasonTooLarge), false // the only way to fail: a payload or option of more than 65,535 bytes
+		if a.Private {
+			resp = Refusal(ReasonResultGone) // bare
+		}
 		a.sign(resp, form, tick, 0)
 	}
 	s := &a.guard.slots[a.Slot]
-	if a.keeps && s.id == a.session && hmac.Equal(s.last[:], a.tag[:tagSize]) &&
-		len(resp.Payload) <= maxKeptAnswer && len(resp.Options) == 1 {
+	if keeps && s.id == a.session && hmac.Equal(s.last[:], a.tag[:tagSize]) {
 		s.answer = keptAnswer{kept: true, code: resp.Code, tick: tick, size: uint8(len(resp.Payload))}
 		copy(s.answer.payload[:], resp.Payload)
 	}
@@ -141,8 +177,8 @@ func (a *Admission) Notify(resp *Message, now Now) (number uint32, ok bool) {
 	if a.Operation != Observe || s.id != a.session || a.notified == ^uint32(0) {
 		return 0, false
 	}
-	a.situation.Now = now
-	if a.judge(a.carried).Reason != ReasonNone {
+	a.situation.Now, a.situation.meters = now, &meters{passing: true}
+	if a.judge(a.parts).Reason != ReasonNone || slices.ContainsFunc(s.fingerprints, a.guard.cfg.Denied) {
 		return 0, false
 	}
 	a.notified++

@@ -10,7 +10,7 @@ import (
 // ConstraintType is the type of a constraint in a frame; docs/spec/capability.md, Frames.
 type ConstraintType uint8
 
-// The constraint types that this version knows; 10 to 31 deny as unknown.
+// The constraint types that this version knows; 17 to 31 deny as unknown.
 const (
 	TypeInvalid     ConstraintType = 0
 	TypeGrant       ConstraintType = 1
@@ -22,19 +22,31 @@ const (
 	TypeLease       ConstraintType = 7
 	TypeHold        ConstraintType = 8
 	TypeSalt        ConstraintType = 9
+	TypeCount       ConstraintType = 10
+	TypeRate        ConstraintType = 11
+	TypeAudience    ConstraintType = 12
+	TypeDepth       ConstraintType = 13
+	TypeThirdParty  ConstraintType = 14
+	TypeProgram     ConstraintType = 15
+	TypeAlso        ConstraintType = 16
 
-	maxType = 31
+	lastKnownType = TypeAlso
+	maxType       = 31
 )
 
 func (t ConstraintType) String() string {
 	names := [...]string{
 		"invalid", "grant", "grant prefix", "bound", "sequence", "expiry", "not before", "lease", "hold", "salt",
+		"count", "rate", "audience", "depth", "third party", "program", "also",
 	}
 	if int(t) < len(names) {
 		return names[t]
 	}
 	return fmt.Sprintf("constraint %d", uint8(t))
 }
+
+// once says whether a frame may have the type only once, and a discharge not at all.
+func (t ConstraintType) once() bool { return t == TypeCount || t == TypeRate || t == TypeThirdParty }
 
 // Operations is a set of what a request may do.
 type Operations uint8

@@ -55,11 +55,35 @@ func (l Limit) describe() string {
 	case TypeLease:
 		return fmt.Sprintf("until %v after boot %d", time.Duration(l.Lease.Tick)*TickDuration, l.Lease.Boot)
 	case TypeHold:
-		return fmt.Sprintf("within %v of asking", time.Duration(l.Hold)*TickDuration)
+		return fmt.Sprintf("within %v of asking", HoldDuration(l.Hold))
 	case TypeSalt:
 		return fmt.Sprintf("salt %x", l.Salt)
+	case TypeCount:
+		return l.Count.describe()
+	case TypeRate:
+		return l.Rate.describe()
+	case TypeAudience:
+		return fmt.Sprintf("from peer %s only", l.Audience)
+	case TypeDepth:
+		return describeDepth(l.Depth)
+	case TypeThirdParty:
+		return l.ThirdParty.describe()
+	case TypeProgram:
+		return fmt.Sprintf("if the program (%d bytes) says so", len(l.Program))
+	case TypeAlso:
+		return l.Also.describe()
 	}
 	return fmt.Sprintf("%v (not known here: denies)", l.Type)
+}
+
+func describeDepth(n uint8) string {
+	switch n {
+	case 0:
+		return "passed on no further"
+	case 1:
+		return "passed on at most 1 more time"
+	}
+	return fmt.Sprintf("passed on at most %d more times", n)
 }
 
 func (b Bound) describe() string {
@@ -104,24 +128,51 @@ func (g Grant) describe() string {
 
 // Explain says in words why a verdict denies req: "frame 1 allows argument 0..30, not 90". For other reasons it gives their text.
 func (c *Capability) Explain(v Verdict, req *Message) string {
-	if v.Reason != ReasonDenied && v.Reason != ReasonDeniedNoClock {
+	if v.Reason != ReasonDenied && v.Reason != ReasonNotEvaluable {
 		return v.Reason.String()
 	}
-	if v.Frame < 1 || v.Frame > len(c.Frames) {
+	part, number, discharge := FramePlace(v.Frame)
+	switch {
+	case v.Frame == 0:
 		return fmt.Sprintf("branch %d may not do this, whatever its frames say", c.Header.Branch)
+	case part > 0:
+		return fmt.Sprintf("frame %d of capability %d of those sent together: %v", number, part+1, v.Constraint)
+	case discharge && v.Constraint == TypeThirdParty:
+		return fmt.Sprintf("the discharge of frame %d is not what the frame demands", number)
+	case discharge:
+		return fmt.Sprintf("the discharge of frame %d denies: %v", number, v.Constraint)
+	case number < 1 || number > len(c.Frames):
+		return v.Reason.String()
 	}
-	f := c.Frames[v.Frame-1]
-	if v.Reason == ReasonDeniedNoClock {
-		return fmt.Sprintf("frame %d says %q, and the verifier does not know the time yet", v.Frame, f.Describe())
+	f := c.Frames[number-1]
+	if v.Reason == ReasonNotEvaluable {
+		return fmt.Sprintf("frame %d says %q, and %s", number, f.Describe(), whyNotEvaluable(v.Constraint))
 	}
 	spec, err := DecodeFrame(f)
 	if err != nil {
-		return fmt.Sprintf("frame %d allows nothing: %v", v.Frame, err)
+		return fmt.Sprintf("frame %d allows nothing: %v", number, err)
 	}
 	if text := spec.explain(v.Constraint, req); text != "" {
-		return fmt.Sprintf("frame %d allows %s", v.Frame, text)
+		return fmt.Sprintf("frame %d allows %s", number, text)
 	}
-	return fmt.Sprintf("frame %d allows only: %s", v.Frame, f.Describe())
+	return fmt.Sprintf("frame %d allows only: %s", number, f.Describe())
+}
+
+// whyNotEvaluable says what the verifier lacks.
+func whyNotEvaluable(t ConstraintType) string {
+	switch t {
+	case TypeExpiry, TypeNotBefore:
+		return "the verifier does not know the time yet"
+	case TypeCount:
+		return "no cell of the verifier is reserved for it (or the session was opened before)"
+	case TypeRate:
+		return "the verifier has no room to measure a rate just now"
+	case TypeAudience:
+		return "the verifier cannot know which peer asks"
+	case TypeProgram:
+		return "the verifier runs no programs"
+	}
+	return "the verifier cannot tell"
 }
 
 // explain finds the constraints of that type that have to do with req.
@@ -150,7 +201,7 @@ func (s FrameSpec) explain(t ConstraintType, req *Message) string {
 			}
 		case TypeSequence:
 			allowed = append(allowed, p.describe())
-		case TypeExpiry, TypeNotBefore, TypeLease, TypeHold:
+		case TypeExpiry, TypeNotBefore, TypeLease, TypeHold, TypeCount, TypeRate, TypeAudience, TypeDepth, TypeThirdParty, TypeProgram, TypeAlso:
 			allowed = append(allowed, "nothing but "+p.describe())
 		default:
 			return ""

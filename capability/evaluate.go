@@ -12,24 +12,61 @@ type Now struct {
 type Situation struct {
 	Target
 	Payload []byte
-	Hold    uint8 // of the request, in 100 ms
+	Hold    uint8 // of the request, as HoldDuration reads it
 	Boot    uint32
 	Now     Now
+	Peer    PeerKey       // who asks; zero: not known
+	Program ProgramRunner // nil: programs cannot be evaluated
+
+	meters *meters // counts and rates of the session; nil: they cannot be evaluated
 }
 
-// Evaluate judges the frames in order; every one must admit. See docs/spec/capability.md, Frames.
+// Evaluate judges the frames of one capability in order; every one must admit. See docs/spec/capability.md, Frames.
 func Evaluate(frames []Frame, s *Situation) Denial {
-	for i, f := range frames {
-		if t, r := f.evaluate(s); r != ReasonNone {
-			return Denial{Reason: r, Frame: i + 1, Constraint: t}
+	if len(frames) > MaxFrames {
+		return Denial{Reason: ReasonDenied}
+	}
+	parts := [1]part{{nframes: len(frames)}}
+	copy(parts[0].frames[:], frames)
+	return s.judge(parts[:])
+}
+
+// judge is one pass in order: the parts; in each its frames, then its discharges.
+func (s *Situation) judge(parts []part) Denial {
+	for i := range parts {
+		p := &parts[i]
+		for k, f := range p.frames[:p.nframes] {
+			j := judgement{Situation: s, parts: parts, part: i, frame: k}
+			if t, r := j.evaluate(f); r != ReasonNone {
+				return Denial{Reason: r, Frame: partStep*i + k + 1, Constraint: t}
+			}
+		}
+		for k := range p.discharges {
+			if p.discharges[k].binding == nil {
+				continue
+			}
+			j := judgement{Situation: s, parts: parts, part: i, frame: k, discharge: true}
+			if t, r := j.evaluate(p.discharges[k].frame); r != ReasonNone {
+				return Denial{Reason: r, Frame: partStep*i + dischargeStep + k + 1, Constraint: t}
+			}
 		}
 	}
 	return Denial{}
 }
 
+// judgement is that of one frame, or of one discharge.
+type judgement struct {
+	*Situation
+	parts       []part
+	part, frame int  // its place, from 0
+	discharge   bool // it is that of the frame
+
+	seen uint32 // types that had come: bit t
+}
+
 // evaluate is one pass over the frame. The first constraint that is malformed, unknown, or a limit that does not
 // hold decides; the grants decide at the end.
-func (f Frame) evaluate(s *Situation) (ConstraintType, Reason) {
+func (j *judgement) evaluate(f Frame) (ConstraintType, Reason) {
 	if len(f) > MaxFrame {
 		return TypeInvalid, ReasonDenied
 	}
@@ -52,11 +89,11 @@ func (f Frame) evaluate(s *Situation) (ConstraintType, Reason) {
 			}
 			admitted = admitted || (matches && holds)
 			inGrants, holds = true, true
-			matches = ops&s.Operation != 0 && s.named(name, t == TypeGrantPrefix)
+			matches = ops&j.Operation != 0 && j.named(name, t == TypeGrantPrefix)
 		case inGrants && t != TypeBound && t != TypeSequence:
 			return t, ReasonDenied
 		default:
-			ok, r := s.limit(t, value)
+			ok, r := j.limit(t, value)
 			if r != ReasonNone && (!inGrants || !ok) {
 				return t, r
 			}
@@ -81,10 +118,14 @@ func (s *Situation) named(name []byte, prefix bool) bool {
 
 // limit judges one constraint that is no grant. formed says whether it is well-formed and known; the reason is
 // ReasonNone if it holds.
-func (s *Situation) limit(t ConstraintType, v []byte) (formed bool, r Reason) {
-	if t > TypeSalt {
+func (j *judgement) limit(t ConstraintType, v []byte) (formed bool, r Reason) {
+	if t > lastKnownType {
 		return false, ReasonDenied
 	}
+	if t.once() && (j.discharge || j.seen&(1<<t) != 0) {
+		return false, ReasonDenied
+	}
+	j.seen |= 1 << t
 	l, err := decodeLimit(t, v)
 	if err != nil {
 		return false, ReasonDenied
@@ -92,24 +133,55 @@ func (s *Situation) limit(t ConstraintType, v []byte) (formed bool, r Reason) {
 	holds := true
 	switch t {
 	case TypeBound:
-		holds = s.Operation&(Append|Call) != 0 && l.Bound.holds(s.Payload)
+		holds = j.Operation&(Append|Call) != 0 && l.Bound.holds(j.Payload)
 	case TypeSequence:
-		from, to, named := s.entries()
+		from, to, named := j.entries()
 		holds = named && from >= l.Sequence.From && to <= l.Sequence.To
 	case TypeExpiry, TypeNotBefore:
-		if s.Now.Unix == 0 {
-			return true, ReasonDeniedNoClock
+		if j.Now.Unix == 0 {
+			return true, ReasonNotEvaluable
 		}
-		holds = (s.Now.Unix < l.Unix) == (t == TypeExpiry)
+		holds = (j.Now.Unix < l.Unix) == (t == TypeExpiry)
 	case TypeLease:
-		holds = l.Lease.Boot == s.Boot && s.Now.Tick <= l.Lease.Tick
+		holds = l.Lease.Boot == j.Boot && j.Now.Tick <= l.Lease.Tick
 	case TypeHold:
-		holds = s.Hold <= l.Hold
+		holds = j.Hold <= l.Hold // the byte grows with the time it stands for
+	case TypeCount:
+		return true, j.meters.count(frameIndex(j.part, j.frame), l.Count)
+	case TypeRate:
+		return true, j.meters.rate(frameIndex(j.part, j.frame), l.Rate, j.Now.Tick)
+	case TypeAudience:
+		if j.Peer == (PeerKey{}) {
+			return true, ReasonNotEvaluable
+		}
+		holds = j.Peer == l.Audience
+	case TypeDepth: // nothing follows a discharge
+		holds = j.discharge || j.parts[j.part].nframes-1-j.frame <= int(l.Depth)
+	case TypeThirdParty:
+		holds = j.parts[j.part].discharges[j.frame].binding != nil
+	case TypeProgram:
+		if j.Program == nil {
+			return true, ReasonNotEvaluable
+		}
+		verdict := j.Program(l.Program, j.programInput())
+		if verdict == ProgramBroken {
+			return false, ReasonDenied
+		}
+		holds = verdict == ProgramHolds
+	case TypeAlso:
+		holds = l.Also.among(j.parts, j.part)
 	}
 	if !holds {
 		return true, ReasonDenied
 	}
 	return true, ReasonNone
+}
+
+func (s *Situation) programInput() *ProgramInput {
+	first, last, _ := s.entries()
+	return &ProgramInput{
+		Operation: s.Operation, Name: s.Name, Payload: s.Payload, First: first, Last: last, Hold: s.Hold, Now: s.Now,
+	}
 }
 
 // maxCount is what an absent n of a range counts for.

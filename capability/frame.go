@@ -3,6 +3,7 @@ package capability
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/edgeistry/edgeistry"
 )
@@ -18,14 +19,35 @@ type FrameSpec struct {
 
 // Limit is one constraint that is no grant. Type says which of the other fields counts.
 type Limit struct {
-	Type     ConstraintType
-	Bound    Bound    // TypeBound
-	Sequence Sequence // TypeSequence
-	Unix     uint32   // TypeExpiry: now must be before; TypeNotBefore: now must not be before
-	Lease    Lease    // TypeLease
-	Hold     uint8    // TypeHold, in 100 ms
-	Salt     [4]byte  // TypeSalt
-	Raw      []byte   // types that this version does not know; they deny
+	Type       ConstraintType
+	Bound      Bound      // TypeBound
+	Sequence   Sequence   // TypeSequence
+	Unix       uint32     // TypeExpiry: now must be before; TypeNotBefore: now must not be before
+	Lease      Lease      // TypeLease
+	Hold       uint8      // TypeHold, as HoldDuration reads it
+	Salt       [4]byte    // TypeSalt
+	Count      Count      // TypeCount
+	Rate       Rate       // TypeRate
+	Audience   PeerKey    // TypeAudience
+	Depth      uint8      // TypeDepth: at most so many frames follow this one
+	ThirdParty ThirdParty // TypeThirdParty
+	Program    []byte     // TypeProgram: the body of a WebAssembly function
+	Also       Also       // TypeAlso
+	Raw        []byte     // types that this version does not know; they deny
+}
+
+// A program's length; what else makes one valid is docs/spec/program.md.
+const (
+	shortestProgram = 2
+	longestProgram  = 46
+)
+
+func (s FrameSpec) has(t ConstraintType) bool { return hasType(s.Limits, t) }
+
+func (g Grant) has(t ConstraintType) bool { return hasType(g.Parts, t) }
+
+func hasType(limits []Limit, t ConstraintType) bool {
+	return slices.ContainsFunc(limits, func(l Limit) bool { return l.Type == t })
 }
 
 // Grant admits operations on a name, or on every name that starts with it, if all its parts hold.
@@ -57,35 +79,55 @@ func (s FrameSpec) Encode() (Frame, error) {
 }
 
 func (l Limit) append(dst []byte) ([]byte, error) {
-	var v []byte
+	v, err := l.encode()
+	if err != nil {
+		return nil, err
+	}
+	return appendConstraint(dst, l.Type, v), nil
+}
+
+// encode gives the value of the constraint.
+func (l Limit) encode() ([]byte, error) {
 	switch l.Type {
 	case TypeBound:
-		var err error
-		if v, err = l.Bound.encode(); err != nil {
-			return nil, err
-		}
+		return l.Bound.encode()
 	case TypeSequence:
 		if l.Sequence.From > l.Sequence.To {
 			return nil, fmt.Errorf("entries %d..%d end before they begin", l.Sequence.From, l.Sequence.To)
 		}
-		v = pair(l.Sequence.From, l.Sequence.To)
+		return pair(l.Sequence.From, l.Sequence.To), nil
 	case TypeExpiry, TypeNotBefore:
-		v = binary.BigEndian.AppendUint32(nil, l.Unix)
+		return binary.BigEndian.AppendUint32(nil, l.Unix), nil
 	case TypeLease:
-		v = pair(l.Lease.Boot, l.Lease.Tick)
+		return pair(l.Lease.Boot, l.Lease.Tick), nil
 	case TypeHold:
-		v = []byte{l.Hold}
+		return []byte{l.Hold}, nil
 	case TypeSalt:
-		v = l.Salt[:]
+		return l.Salt[:], nil
+	case TypeCount:
+		return []byte{l.Count.N, l.Count.Cell}, l.Count.check()
+	case TypeRate:
+		return binary.BigEndian.AppendUint16([]byte{l.Rate.Burst}, l.Rate.Period), l.Rate.check()
+	case TypeAudience:
+		return l.Audience[:], nil
+	case TypeDepth:
+		return []byte{l.Depth}, nil
+	case TypeThirdParty:
+		return l.ThirdParty.encode(), nil
+	case TypeProgram:
+		if len(l.Program) < shortestProgram || len(l.Program) > longestProgram {
+			return nil, fmt.Errorf("a program of %d bytes; it has %d to %d", len(l.Program), shortestProgram, longestProgram)
+		}
+		return l.Program, nil
+	case TypeAlso:
+		return l.Also.encode(), l.Also.check()
 	case TypeInvalid, TypeGrant, TypeGrantPrefix:
 		return nil, fmt.Errorf("%v is no limit", l.Type)
-	default:
-		if l.Type > maxType || len(l.Raw) > MaxFrame {
-			return nil, fmt.Errorf("%v of %d bytes cannot be encoded", l.Type, len(l.Raw))
-		}
-		v = l.Raw
 	}
-	return appendConstraint(dst, l.Type, v), nil
+	if l.Type > maxType || len(l.Raw) > MaxFrame {
+		return nil, fmt.Errorf("%v of %d bytes cannot be encoded", l.Type, len(l.Raw))
+	}
+	return l.Raw, nil
 }
 
 func (g Grant) append(dst []byte) ([]byte, error) {
@@ -119,6 +161,7 @@ func DecodeFrame(f Frame) (FrameSpec, error) {
 	if len(f) > MaxFrame {
 		return s, fmt.Errorf("frame has %d bytes, %d are allowed", len(f), MaxFrame)
 	}
+	f = slices.Clone(f) // the limits share its memory
 	for position := 0; len(f) > 0; {
 		t, value, rest, err := cutConstraint(f)
 		if err == nil {
@@ -148,6 +191,9 @@ func (s *FrameSpec) add(t ConstraintType, v []byte) error {
 		return err
 	}
 	if len(s.Grants) == 0 {
+		if t.once() && s.has(t) {
+			return fmt.Errorf("comes a second time: %w", errConstraint)
+		}
 		s.Limits = append(s.Limits, l)
 		return nil
 	}
@@ -167,9 +213,9 @@ func parseGrant(v []byte) (Operations, []byte, error) {
 	return Operations(v[0]), v[1:], nil
 }
 
-func decodeLimit(t ConstraintType, v []byte) (Limit, error) {
-	l := Limit{Type: t}
-	var err error
+// decodeLimit reads a limit; what it gives may share v's memory.
+func decodeLimit(t ConstraintType, v []byte) (l Limit, err error) {
+	l.Type = t
 	switch t {
 	case TypeInvalid:
 		return l, errConstraint
@@ -188,17 +234,41 @@ func decodeLimit(t ConstraintType, v []byte) (Limit, error) {
 		}
 		l.Lease = Lease{binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])}
 	case TypeHold:
-		if len(v) != 1 {
-			return l, errConstraint
-		}
-		l.Hold = v[0]
+		l.Hold, err = parseByte(v)
 	case TypeSalt:
 		if len(v) != 4 {
 			return l, errConstraint
 		}
 		l.Salt = [4]byte(v)
+	case TypeCount:
+		l.Count, err = parseCount(v)
+	case TypeRate:
+		l.Rate, err = parseRate(v)
+	case TypeAudience:
+		if len(v) != len(l.Audience) {
+			return l, errConstraint
+		}
+		l.Audience = PeerKey(v)
+	case TypeDepth:
+		l.Depth, err = parseByte(v)
+	case TypeThirdParty:
+		l.ThirdParty, err = parseThirdParty(v)
+	case TypeProgram:
+		if len(v) < shortestProgram || len(v) > longestProgram {
+			return l, errConstraint
+		}
+		l.Program = v
+	case TypeAlso:
+		l.Also, err = parseAlso(v)
 	default:
-		l.Raw = append([]byte(nil), v...)
+		l.Raw = v
 	}
 	return l, err
+}
+
+func parseByte(v []byte) (uint8, error) {
+	if len(v) != 1 {
+		return 0, errConstraint
+	}
+	return v[0], nil
 }

@@ -37,7 +37,7 @@ func TestFrameRoundTrip(t *testing.T) {
 				}},
 			},
 		},
-		"unknown types": {Limits: []Limit{{Type: 10, Raw: []byte{1}}, {Type: 31, Raw: []byte("seven bytes or more")}}},
+		"unknown types": {Limits: []Limit{{Type: 17, Raw: []byte{1}}, {Type: 31, Raw: []byte("seven bytes or more")}}},
 	} {
 		t.Run(id, func(t *testing.T) {
 			f := mustFrame(t, s)
@@ -83,7 +83,7 @@ func TestDecodeFrameAgreesWithEvaluate(t *testing.T) {
 		spec, err := DecodeFrame(f)
 		if err != nil {
 			malformed++
-			if _, r := f.evaluate(&s); r == ReasonNone {
+			if d := evaluateAlone(f, &s); d.Reason == ReasonNone {
 				t.Fatalf("%x: %v, and it admits", f, err)
 			}
 			continue
@@ -102,20 +102,22 @@ func TestDecodeFrameAgreesWithEvaluate(t *testing.T) {
 func TestCarriedRoundTrip(t *testing.T) {
 	h := Header{Branch: 15, Hint: [4]byte{1, 2, 3, 4}, Epoch: 0x0506, Generation: 7, Nonce: [4]byte{8, 9, 10, 11}}
 	frames := []Frame{{}, {0x49}, bytes.Repeat([]byte{1}, MaxFrame)}
-	b, err := EncodeCarried(h, frames)
+	b, err := appendPart(nil, h, frames)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := unhex(t, "1f 01020304 0506 07 08090a0b"); !bytes.Equal(b[:HeaderSize], want) {
 		t.Errorf("header = %x, want %x", b[:HeaderSize], want)
 	}
-	gotHeader, got, err := DecodeCarried(b)
-	if err != nil || gotHeader != h || !reflect.DeepEqual(got, frames) {
-		t.Errorf("DecodeCarried = %+v, %x, %v", gotHeader, got, err)
+	var p part
+	rest, err := p.decode(b)
+	if err != nil || len(rest) != 0 || p.header != h || !reflect.DeepEqual(p.frames[:p.nframes], frames) {
+		t.Errorf("decode: %+v, %x, %v", p.header, p.frames, err)
 	}
+	var parts [MaxParts]part
 	for n := range b {
-		if _, frames, err := DecodeCarried(b[:n]); err == nil && n != 13 && n != 15 {
-			t.Errorf("cut to %d bytes it has %d frames", n, len(frames))
+		if _, err := decodeParts(b[:n], &parts); err == nil && n != 13 && n != 15 {
+			t.Errorf("cut to %d bytes it is taken", n)
 		}
 	}
 }

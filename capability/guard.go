@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -19,11 +20,17 @@ type GuardConfig struct {
 	// BranchKey gives the keys that this verifier has: EpochKey.BranchKeys, or at a mirror the key of branch 15 alone.
 	BranchKey func(branch, generation uint8) (BranchKey, bool)
 
-	Slots      int    // sessions at a time, at most 255; 0: 4
-	MaxCarried int    // longest carried form taken; 0: MaxCarried
-	Mirror     bool   // this is the mirror verifier: bit 7 of every form is set
-	EnableWait bool   // the query w is allowed: nodes have it, devices do not
-	Closed     Reason // ReasonUnclaimed or ReasonBootLost: everything protected is refused with it
+	Counters Counters            // cells for COUNT; nil: there are none, and COUNT denies
+	Program  ProgramRunner       // runs PROGRAM; nil: PROGRAM denies
+	Denied   func([16]byte) bool // the deny list: whether a fingerprint is on it; nil: there is none
+
+	Slots         int    // sessions at a time, at most 255; 0: 4
+	Buckets       int    // for RATE, at most 255; 0: 4
+	MaxCarried    int    // longest carried form taken; 0: MaxCarried
+	Mirror        bool   // this is the mirror verifier: bit 7 of every form is set
+	EnableWait    bool   // the query w is allowed: nodes have it, devices do not
+	EnablePrivacy bool   // private requests are taken
+	Closed        Reason // ReasonUnclaimed or ReasonBootLost: everything protected is refused with it
 }
 
 // Guard is the verifying side: what a service asks before it acts. It has no clock: the same bytes at the same
@@ -35,6 +42,7 @@ type Guard struct {
 	generations [BranchMirror + 1]uint8
 	ring        usedRing
 	slots       []slot
+	buckets     buckets
 	sessions    uint64 // opened so far
 }
 
@@ -49,11 +57,19 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	if cfg.MaxCarried == 0 {
 		cfg.MaxCarried = MaxCarried
 	}
+	if cfg.Buckets == 0 {
+		cfg.Buckets = defaultBuckets
+	}
+	if cfg.Buckets < 1 || cfg.Buckets > maxBuckets {
+		return nil, fmt.Errorf("guard: %d buckets (1 to %d)", cfg.Buckets, maxBuckets)
+	}
 	if cfg.Slots < 1 || cfg.Slots > maxSlots || cfg.MaxCarried < HeaderSize+1 || cfg.MaxCarried > MaxCarried {
 		return nil, fmt.Errorf("guard: %d slots (1 to %d), %d bytes carried (%d to %d)",
 			cfg.Slots, maxSlots, cfg.MaxCarried, HeaderSize+1, MaxCarried)
 	}
-	return &Guard{cfg: cfg, generations: cfg.Generations, slots: make([]slot, cfg.Slots)}, nil
+	return &Guard{
+		cfg: cfg, generations: cfg.Generations, slots: make([]slot, cfg.Slots), buckets: buckets{list: make([]bucket, cfg.Buckets)},
+	}, nil
 }
 
 // Generation gives the generation of a branch (0..15).
@@ -70,7 +86,7 @@ func (g *Guard) SetGeneration(branch, generation uint8) {
 	branch &= BranchMirror
 	g.generations[branch] = generation
 	for i := range g.slots {
-		if g.slots[i].branch == branch {
+		if g.slots[i].all&(1<<branch) != 0 {
 			g.slots[i] = slot{}
 		}
 	}
@@ -108,33 +124,68 @@ func (g *Guard) AnswerHello(req *Message, now Now) *Message {
 	return &Message{Code: CodeChanged, Payload: cookie}
 }
 
-// Check judges a request. Either it is admitted: the caller acts once and answers through the Admission; or the
-// message is what to send: a refusal, or the answer that a duplicate gets again.
+// Check judges a request. Either it is admitted: the caller acts once, on Admission.Request, and answers through the Admission; or
+// the message is what to send: a refusal, or the answer that a duplicate gets again.
 func (g *Guard) Check(req *Message, now Now) (*Admission, *Message) {
+	return g.CheckFrom(PeerKey{}, req, now)
+}
+
+// CheckFrom is Check for a verifier that knows which libp2p peer asks: only there AUDIENCE can hold.
+func (g *Guard) CheckFrom(peer PeerKey, req *Message, now Now) (*Admission, *Message) {
+	a := &Admission{}
+	if answer := g.check(a, peer, req, now); answer != nil {
+		return nil, answer
+	}
+	return a, nil
+}
+
+// asked is a request that is well-formed, on its way through the guard.
+type asked struct {
+	req   *Message
+	proof *proof
+	query Query // of a request that is not private
+	peer  PeerKey
+	now   Now
+}
+
+// check gives the answer to send, or nil: then a is the admission.
+func (g *Guard) check(a *Admission, peer PeerKey, req *Message, now Now) *Message {
 	value, r := scan(req)
 	if r != ReasonNone {
-		return nil, Refusal(r)
+		return Refusal(r)
 	}
 	if value == nil {
-		return nil, Refusal(ReasonNeedCapability)
+		return Refusal(ReasonNeedCapability)
 	}
-	p, r := parseProof(value, g.cfg.Mirror, g.cfg.MaxCarried)
-	if r != ReasonNone {
-		return nil, Refusal(r)
+	var p proof
+	if r := p.parse(value, g.cfg.Mirror, g.cfg.MaxCarried); r != ReasonNone {
+		return Refusal(r)
 	}
-	q, err := req.Query()
-	if err != nil || q.Wait != 0 && !g.cfg.EnableWait {
-		return nil, Refusal(ReasonBadOption)
+	ask := asked{req: req, proof: &p, peer: peer, now: now}
+	if p.private {
+		if r := g.checkOuter(req); r != ReasonNone {
+			return Refusal(r)
+		}
+	} else if ask.query, r = g.query(req); r != ReasonNone {
+		return Refusal(r)
 	}
 	if g.cfg.Closed != ReasonNone {
-		return nil, Refusal(g.cfg.Closed)
+		return Refusal(g.cfg.Closed)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if p.form == formOpen {
-		return g.open(req, &p, q, now)
+		return g.open(a, &ask)
 	}
-	return g.resume(req, &p, q, now)
+	return g.resume(a, &ask)
+}
+
+func (g *Guard) query(req *Message) (Query, Reason) {
+	q, err := req.Query()
+	if err != nil || q.Wait != 0 && !g.cfg.EnableWait {
+		return Query{}, ReasonBadOption
+	}
+	return q, ReasonNone
 }
 
 // scan looks at the options before any key is used, in their order, and gives the value of 65001.
@@ -185,92 +236,131 @@ func scan(m *Message) (value []byte, r Reason) {
 }
 
 // open follows "Opening" of docs/spec/capability.md, step by step.
-func (g *Guard) open(req *Message, p *proof, q Query, now Now) (*Admission, *Message) {
-	if p.header.Hint != g.cfg.Hint || p.header.Epoch != g.cfg.Epoch {
-		return nil, Refusal(ReasonEpoch)
+func (g *Guard) open(a *Admission, ask *asked) *Message {
+	p, now := ask.proof, ask.now
+	parts := p.parts[:p.nparts]
+	var roots [MaxParts]BranchKey
+	if r := g.roots(parts, &roots); r != ReasonNone {
+		return Refusal(r)
 	}
-	kb, ok := g.cfg.BranchKey(p.header.Branch, g.generations[p.header.Branch])
-	if !ok {
-		return nil, Refusal(ReasonEpoch)
-	}
-	if p.header.Generation != g.generations[p.header.Branch] {
-		return nil, Refusal(ReasonGeneration)
+	if fingerprints, denied := g.denyListed(parts); denied {
+		return Refusal(ReasonDenyListed)
+	} else if fingerprints != nil {
+		a.fingerprints = fingerprints
 	}
 	boot, tick := binary.BigEndian.Uint32(p.cookie[:]), binary.BigEndian.Uint32(p.cookie[4:])
-	header := p.header.encode()
-	mac := cookieMAC(g.cfg.CookieKey, boot, tick, p.nonce, header)
+	mac := cookieMAC(g.cfg.CookieKey, boot, tick, p.nonce, parts[0].header.encode())
 	if boot != g.cfg.Boot || tick > now.Tick || now.Tick-tick > maxCookieAge || !hmac.Equal(mac[:], p.cookie[8:]) {
-		return nil, Refusal(ReasonCookie)
+		return Refusal(ReasonCookie)
 	}
 	mark := [ringMark]byte(mac[:])
 	if g.ring.has(mark, now.Tick) {
-		return nil, g.reopen(req, p, mark, tick, now)
+		return g.reopen(a, ask, mark, tick)
 	}
-	entry := g.ring.room(p.header.Branch, now.Tick)
+	entry := g.ring.room(parts[0].header.Branch, now.Tick)
 	if entry == nil {
-		return nil, Refusal(ReasonNoRoom)
+		return Refusal(ReasonNoRoom)
 	}
-	k := headKey(kb, header, p.frames[0])
-	for _, f := range p.frames[1:p.nframes] {
-		k = frameKey(k, f)
+	var chains [MaxParts]chain
+	for i := range parts {
+		chains[i].derive(roots[i], p, &parts[i])
 	}
-	t := newTagger(sessionKey(k, p.nonce, p.cookie))
-	if !verify(t, p, tick, req) {
-		return nil, Refusal(ReasonTag)
+	ks := chains[0].ks
+	for i := range parts[1:] {
+		ks = joinKey(ks, chains[i+1].ks)
 	}
-	i := slotFor(g.slots, p.header, now.Tick)
+	t := newTagger(ks)
+	if !verify(t, p, tick, ask.req) {
+		return Refusal(ReasonTag)
+	}
+	i := slotFor(g.slots, parts[0].header, now.Tick)
 	if i < 0 {
-		return nil, Refusal(ReasonNoRoom)
+		return Refusal(ReasonNoRoom)
 	}
 	*entry = usedCookie{inUse: true, tick: tick, mark: mark}
 	g.sessions++
 	s := &g.slots[i]
 	s.fill(g.sessions, p, mark, t, now.Tick)
-	return g.admit(req, p, q, s, uint8(i), tick, now)
+	s.fingerprints, s.meters.guard = a.fingerprints, g
+	g.begin(a, ask, s, uint8(i))
+	if wrong := wrongDischarge(parts, &chains); wrong != 0 {
+		answer := a.answer(Denial{Reason: ReasonDenied, Frame: wrong, Constraint: TypeThirdParty}.message(), now.Tick)
+		*s = slot{}
+		return answer
+	}
+	s.meters.find(parts, &chains, now.Tick)
+	return g.admit(a, ask, s, tick)
+}
+
+// roots gives the branch key of each part: of all parts hint, epoch and key first, then the generations.
+func (g *Guard) roots(parts []part, roots *[MaxParts]BranchKey) Reason {
+	for i := range parts {
+		h := &parts[i].header
+		if h.Hint != g.cfg.Hint || h.Epoch != g.cfg.Epoch {
+			return ReasonEpoch
+		}
+		var ok bool
+		if roots[i], ok = g.cfg.BranchKey(h.Branch, g.generations[h.Branch]); !ok {
+			return ReasonEpoch
+		}
+	}
+	for i := range parts {
+		if h := &parts[i].header; h.Generation != g.generations[h.Branch] {
+			return ReasonGeneration
+		}
+	}
+	return ReasonNone
 }
 
 // reopen answers an OPEN that came before. It opens nothing and runs nothing.
-func (g *Guard) reopen(req *Message, p *proof, mark [ringMark]byte, tick uint32, now Now) *Message {
+func (g *Guard) reopen(a *Admission, ask *asked, mark [ringMark]byte, tick uint32) *Message {
 	for i := range g.slots {
 		s := &g.slots[i]
 		if !s.inUse || s.mark != mark {
 			continue
 		}
-		if !verify(s.tagger, p, tick, req) {
+		if !verify(s.tagger, ask.proof, tick, ask.req) {
 			return Refusal(ReasonTag)
 		}
-		s.used = now.Tick
-		return g.duplicate(req, p, s, uint8(i), now)
+		s.used = ask.now.Tick
+		g.begin(a, ask, s, uint8(i))
+		return g.duplicate(a, s, ask.now)
 	}
 	return Refusal(ReasonCookieUsed)
 }
 
 // resume follows "A request in a session" up to the window.
-func (g *Guard) resume(req *Message, p *proof, q Query, now Now) (*Admission, *Message) {
+func (g *Guard) resume(a *Admission, ask *asked) *Message {
+	p, now := ask.proof, ask.now
 	if int(p.slot) >= len(g.slots) || !g.slots[p.slot].inUse {
-		return nil, Refusal(ReasonNoSession)
+		return Refusal(ReasonNoSession)
 	}
 	s := &g.slots[p.slot]
 	if p.form == formSession && s.carried == nil {
-		return nil, Refusal(ReasonNeedFrames)
+		return Refusal(ReasonNeedFrames)
 	}
 	if p.form == formSessionFrames && !s.matches(p.carried) {
-		return nil, Refusal(ReasonTag)
+		return Refusal(ReasonTag)
 	}
 	tick := now.Tick - uint32(uint16(now.Tick)-p.tick)
-	if !verify(s.tagger, p, tick, req) {
-		return nil, Refusal(ReasonTag)
+	if !verify(s.tagger, p, tick, ask.req) {
+		return Refusal(ReasonTag)
 	}
 	s.used = now.Tick
+	if slices.ContainsFunc(s.fingerprints, g.cfg.Denied) {
+		*s = slot{}
+		return Refusal(ReasonDenyListed)
+	}
+	g.begin(a, ask, s, p.slot)
 	switch s.window.take(p.sequence) {
 	case sequenceSeen:
-		return nil, g.duplicate(req, p, s, p.slot, now)
+		return g.duplicate(a, s, now)
 	case sequenceOld:
-		return nil, Refusal(ReasonSequence)
+		return Refusal(ReasonSequence)
 	case sequenceNew:
 	}
 	s.accept(p.tag)
-	return g.admit(req, p, q, s, p.slot, tick, now)
+	return g.admit(a, ask, s, tick)
 }
 
 func verify(t *tagger, p *proof, tick uint32, req *Message) bool {

@@ -3,7 +3,6 @@ package capability
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 )
 
 const (
@@ -64,60 +63,4 @@ func decodeHeader(b [HeaderSize]byte) (Header, error) {
 		Generation: b[7],
 		Nonce:      [4]byte(b[8:12]),
 	}, nil
-}
-
-// EncodeCarried gives the carried form: the header, then each frame as u8 length | frame.
-func EncodeCarried(h Header, frames []Frame) ([]byte, error) {
-	if h.Branch > BranchMirror {
-		return nil, fmt.Errorf("branch %d, the last is %d", h.Branch, BranchMirror)
-	}
-	if len(frames) < 1 || len(frames) > MaxFrames {
-		return nil, fmt.Errorf("%d frames; a capability has 1 to %d", len(frames), MaxFrames)
-	}
-	header := h.encode()
-	b := append(make([]byte, 0, MaxCarried), header[:]...)
-	for i, f := range frames {
-		if len(f) > MaxFrame {
-			return nil, fmt.Errorf("frame %d has %d bytes, %d are allowed", i+1, len(f), MaxFrame)
-		}
-		b = append(b, byte(len(f)))
-		b = append(b, f...)
-	}
-	if len(b) > MaxCarried {
-		return nil, fmt.Errorf("header and frames have %d bytes, %d are allowed", len(b), MaxCarried)
-	}
-	return b, nil
-}
-
-var errCarried = errors.New("carried form is malformed")
-
-// DecodeCarried takes a carried form apart. The frames share its memory. What stands in them is not looked at:
-// a malformed frame denies when it is evaluated.
-func DecodeCarried(b []byte) (Header, []Frame, error) {
-	var frames [MaxFrames]Frame
-	h, n, err := decodeCarried(b, &frames)
-	if err != nil {
-		return Header{}, nil, err
-	}
-	return h, append([]Frame(nil), frames[:n]...), nil
-}
-
-func decodeCarried(b []byte, frames *[MaxFrames]Frame) (Header, int, error) {
-	if len(b) < HeaderSize+1 || len(b) > MaxCarried {
-		return Header{}, 0, errCarried
-	}
-	h, err := decodeHeader([HeaderSize]byte(b))
-	if err != nil {
-		return Header{}, 0, err
-	}
-	n := 0
-	for b = b[HeaderSize:]; len(b) > 0; n++ {
-		length := int(b[0])
-		if n == MaxFrames || length > MaxFrame || length > len(b)-1 {
-			return Header{}, 0, errCarried
-		}
-		frames[n] = b[1 : 1+length : 1+length]
-		b = b[1+length:]
-	}
-	return h, n, nil
 }

@@ -11,6 +11,9 @@ import (
 type Hello struct {
 	Mirror bool // set before Payload is used: address the mirror verifier at a home node
 
+	Also       []*Capability // set before Open: they prove the session too, and all their frames must hold as well
+	Discharges []*Discharge  // the words of guards; those that no frame demands stay here
+
 	capability *Capability
 	nonce      [nonceSize]byte
 }
@@ -48,12 +51,49 @@ func (h *Hello) Open(cookie []byte, now time.Time) (*Session, error) {
 	}
 	s := &Session{
 		mirror: mirrorFlag(h.Mirror), nonce: h.nonce, cookie: [cookieSize]byte(cookie),
-		carried: h.capability.Carried(), boot: binary.BigEndian.Uint32(cookie), next: 1,
+		boot: binary.BigEndian.Uint32(cookie), next: 1,
 	}
+	ks, carried, err := h.prove(s.cookie)
+	if err != nil {
+		return nil, fmt.Errorf("open: %w", err)
+	}
+	s.carried = carried
 	s.sendFrames = len(s.carried) > keptCarried
 	s.clock = newTickClock(binary.BigEndian.Uint32(cookie[4:]), now)
-	s.tagger = newTagger(sessionKey(h.capability.key, s.nonce, s.cookie))
+	s.tagger = newTagger(ks)
 	return s, nil
+}
+
+// prove gives the session key of all capabilities together, and what the verifier is shown of them.
+func (h *Hello) prove(cookie [cookieSize]byte) (ks [keySize]byte, carried []byte, err error) {
+	for i, c := range append([]*Capability{h.capability}, h.Also...) {
+		own := sessionKey(c.key, h.nonce, cookie)
+		if i == 0 {
+			ks = own
+		} else {
+			ks = joinKey(ks, own)
+			carried = append(carried, partMark)
+		}
+		if carried, err = appendPart(carried, c.Header, c.Frames); err != nil {
+			return ks, nil, err
+		}
+		for k, f := range c.Frames {
+			l := f.once()
+			for _, d := range h.Discharges {
+				if l.hasThirdParty && d.fits(l.thirdParty) {
+					bound := binding(d.key, own)
+					carried = appendDischarge(carried, k+1, boundDischarge{d.Frame, bound[:]})
+					break
+				}
+			}
+		}
+	}
+	var parts [MaxParts]part
+	if _, err = decodeParts(carried, &parts); err != nil {
+		return ks, nil, fmt.Errorf("%d capabilities and %d discharges (%d bytes, %d are allowed) do not go together: %w",
+			1+len(h.Also), len(h.Discharges), len(carried), MaxCarried, err)
+	}
+	return ks, carried, nil
 }
 
 func mirrorFlag(mirror bool) uint8 {

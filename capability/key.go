@@ -15,16 +15,23 @@ const (
 	labelHead       = 0x02
 	labelFrame      = 0x03
 	labelSession    = 0x04
+	labelPrivacy    = 0x05
 	labelRequest    = 0x06
 	labelResponse   = 0x07
 	labelCookie     = 0x08
 	labelCookieKey  = 0x09
+	labelRatchet    = 0x0a
 	labelFactory    = 0x0b
 	labelClaimNonce = 0x0c
 	labelClaim      = 0x0d
 	labelConfirmO   = 0x0e
 	labelConfirmD   = 0x0f
+	labelVID        = 0x10
+	labelBind       = 0x11
 	labelFrames     = 0x12
+	labelDischarge  = 0x13
+	labelJoin       = 0x14
+	labelPad        = 0x15
 )
 
 const (
@@ -71,6 +78,12 @@ func (ke EpochKey) CookieKey(boot uint32) [32]byte {
 	return derive(ke[:], binary.BigEndian.AppendUint32([]byte{labelCookieKey}, boot))
 }
 
+// Next gives the key of the next epoch, H(Ke, 0A | epoch u16 | r): epoch is the new one, r 32 fresh bytes of the owner.
+func (ke EpochKey) Next(epoch uint16, r [32]byte) EpochKey {
+	b := append([]byte{labelRatchet, byte(epoch >> 8), byte(epoch)}, r[:]...)
+	return EpochKey(derive(ke[:], b))
+}
+
 // derive is H(key, input).
 func derive(key, input []byte) [keySize]byte {
 	mac := hmac.New(sha256.New, key)
@@ -102,6 +115,16 @@ func sessionKey(k [keySize]byte, nonce [nonceSize]byte, cookie [cookieSize]byte)
 	return derive(k[:], append(b, cookie[:]...))
 }
 
+// joinKey gives H(ks, 14 | ks' of the next part).
+func joinKey(ks, part [keySize]byte) [keySize]byte {
+	return derive(ks[:], append([]byte{labelJoin}, part[:]...))
+}
+
+// padKey gives H(ks, 15 | sequence u32): the pad under which r travels to the next epoch.
+func padKey(ks [keySize]byte, sequence uint32) [keySize]byte {
+	return derive(ks[:], binary.BigEndian.AppendUint32([]byte{labelPad}, sequence))
+}
+
 // cookieMAC gives H(cookie key, 08 | boot u32 | tick u32 | caller nonce | header), cut to 8 bytes.
 func cookieMAC(key [keySize]byte, boot, tick uint32, nonce [nonceSize]byte, header [HeaderSize]byte) [cookieMACLen]byte {
 	b := make([]byte, 0, 9+nonceSize+HeaderSize)
@@ -116,13 +139,14 @@ func cookieMAC(key [keySize]byte, boot, tick uint32, nonce [nonceSize]byte, head
 // tagger computes tags under one session key. It keeps the HMAC's padded states, so a tag costs two
 // compressions instead of four, and its buffers, so it allocates nothing once warm. One goroutine at a time.
 type tagger struct {
+	ks  [keySize]byte
 	mac hash.Hash
 	buf []byte
 	sum [keySize]byte
 }
 
 func newTagger(ks [keySize]byte) *tagger {
-	return &tagger{mac: hmac.New(sha256.New, ks[:]), buf: make([]byte, 0, 128)}
+	return &tagger{ks: ks, mac: hmac.New(sha256.New, ks[:]), buf: make([]byte, 0, 128)}
 }
 
 func (t *tagger) finish(input []byte) []byte {

@@ -11,6 +11,7 @@ const (
 	formSession       = 0x20
 	formSessionFrames = 0x30
 	formNotification  = 0x40
+	privateBit        = 0x40 // of a request's form
 
 	slotOpening = 0xff // the slot of a request that opens
 
@@ -24,7 +25,7 @@ func requestTagSize(value []byte) int {
 	if len(value) == 0 {
 		return 0
 	}
-	switch value[0] &^ mirrorBit {
+	switch value[0] &^ (mirrorBit | privateBit) {
 	case formOpen:
 		return openTagSize
 	case formSession, formSessionFrames:
@@ -49,11 +50,14 @@ func responseTagSize(value []byte) int {
 
 // proof is an option 65001 taken apart; the slices share its memory.
 //
+// With bit 7 of the form set it addresses the mirror, with bit 6 set it is private.
+//
 //	OPEN            1F FF | caller nonce (8) | cookie (16) | sequence u32 | hold u8 | u8 n | carried form (n) | tag (16)
 //	SESSION         20 slot | sequence u32 | tick u16 | hold u8 | tag (8)
 //	SESSION-FRAMES  30 slot | sequence u32 | tick u16 | hold u8 | u8 n | carried form (n) | tag (8)
 type proof struct {
-	form     uint8 // without the mirror bit
+	form     uint8 // without mirror and private bit
+	private  bool
 	slot     uint8
 	nonce    [nonceSize]byte
 	cookie   [cookieSize]byte
@@ -61,24 +65,23 @@ type proof struct {
 	tick     uint16
 	hold     uint8
 	carried  []byte // nil in SESSION
-	header   Header // of carried
-	frames   [MaxFrames]Frame
-	nframes  int
+	parts    [MaxParts]part
+	nparts   int
 	tag      []byte
 }
 
-// parseProof reads an option 65001. mirror says whether this verifier is a mirror; a longer carried form than
+// parse reads an option 65001 into p, which is zero. mirror says whether this verifier is a mirror; a longer carried form than
 // maxCarried is well-formed but too large.
-func parseProof(v []byte, mirror bool, maxCarried int) (p proof, r Reason) {
+func (p *proof) parse(v []byte, mirror bool, maxCarried int) Reason {
 	if len(v) < sessionSize || len(v) > 255 || (v[0]&mirrorBit != 0) != mirror {
-		return p, ReasonMalformed
+		return ReasonMalformed
 	}
-	p.form, p.slot = v[0]&^mirrorBit, v[1]
+	p.form, p.private, p.slot = v[0]&^(mirrorBit|privateBit), v[0]&privateBit != 0, v[1]
 	body := v[2:]
 	switch p.form {
 	case formOpen:
 		if len(v) < openFixed || p.slot != slotOpening {
-			return p, ReasonMalformed
+			return ReasonMalformed
 		}
 		p.nonce = [nonceSize]byte(body)
 		p.cookie = [cookieSize]byte(body[nonceSize:])
@@ -90,37 +93,37 @@ func parseProof(v []byte, mirror bool, maxCarried int) (p proof, r Reason) {
 		p.tick = binary.BigEndian.Uint16(body[4:])
 		body = body[6:]
 	default:
-		return p, ReasonMalformed
+		return ReasonMalformed
 	}
 	cut := requestTagSize(v)
 	p.hold = body[0]
 	body, p.tag = body[1:len(body)-cut], body[len(body)-cut:]
 	if p.sequence == 0 {
-		return p, ReasonMalformed
+		return ReasonMalformed
 	}
 	if p.form == formSession {
 		if len(body) != 0 {
-			return p, ReasonMalformed
+			return ReasonMalformed
 		}
-		return p, ReasonNone
+		return ReasonNone
 	}
 	if len(body) < 1 || int(body[0]) != len(body)-1 {
-		return p, ReasonMalformed
+		return ReasonMalformed
 	}
 	p.carried = body[1:]
 	var err error
-	if p.header, p.nframes, err = decodeCarried(p.carried, &p.frames); err != nil {
-		return p, ReasonMalformed
+	if p.nparts, err = decodeParts(p.carried, &p.parts); err != nil {
+		return ReasonMalformed
 	}
 	if len(p.carried) > maxCarried {
-		return p, ReasonTooLarge
+		return ReasonTooLarge
 	}
-	return p, ReasonNone
+	return ReasonNone
 }
 
-// appendOpen appends an OPEN with a tag of zeros.
-func appendOpen(dst []byte, mirror uint8, nonce [nonceSize]byte, cookie [cookieSize]byte, sequence uint32, hold uint8, carried []byte) []byte {
-	dst = append(dst, formOpen|mirror, slotOpening)
+// appendOpen appends an OPEN with a tag of zeros. flags: mirrorBit, privateBit.
+func appendOpen(dst []byte, flags uint8, nonce [nonceSize]byte, cookie [cookieSize]byte, sequence uint32, hold uint8, carried []byte) []byte {
+	dst = append(dst, formOpen|flags, slotOpening)
 	dst = append(dst, nonce[:]...)
 	dst = append(dst, cookie[:]...)
 	dst = binary.BigEndian.AppendUint32(dst, sequence)
@@ -130,12 +133,12 @@ func appendOpen(dst []byte, mirror uint8, nonce [nonceSize]byte, cookie [cookieS
 }
 
 // appendSession appends a SESSION, or with a carried form a SESSION-FRAMES, with a tag of zeros.
-func appendSession(dst []byte, mirror, slot uint8, sequence uint32, tick uint16, hold uint8, carried []byte) []byte {
+func appendSession(dst []byte, flags, slot uint8, sequence uint32, tick uint16, hold uint8, carried []byte) []byte {
 	form := uint8(formSession)
 	if carried != nil {
 		form = formSessionFrames
 	}
-	dst = append(dst, form|mirror, slot)
+	dst = append(dst, form|flags, slot)
 	dst = binary.BigEndian.AppendUint32(dst, sequence)
 	dst = binary.BigEndian.AppendUint16(dst, tick)
 	dst = append(dst, hold)
@@ -216,5 +219,25 @@ func IsHello(m *Message) bool {
 // IsOpen says whether a request opens a session: a proxy rations these, as it does hellos.
 func IsOpen(m *Message) bool {
 	v, ok := m.Get(OptionRequest)
-	return ok && len(v) > 0 && v[0]&^mirrorBit == formOpen
+	return ok && len(v) > 0 && v[0]&^(mirrorBit|privateBit) == formOpen
+}
+
+// CarriedForm gives the carried form that a request brings, if it does: what Fingerprints looks at.
+func CarriedForm(m *Message) ([]byte, bool) {
+	v, _ := m.Get(OptionRequest)
+	var p proof
+	if len(v) == 0 || p.parse(v, v[0]&mirrorBit != 0, MaxCarried) != ReasonNone || p.carried == nil {
+		return nil, false
+	}
+	return p.carried, true
+}
+
+// Slot gives the session slot that a request or an answer names. An OPEN names none.
+func Slot(m *Message) (slot uint8, ok bool) {
+	for _, o := range [...]uint16{OptionRequest, OptionResponse} {
+		if v, found := m.Get(o); found && len(v) > 1 {
+			return v[1], o == OptionResponse || !IsOpen(m)
+		}
+	}
+	return 0, false
 }

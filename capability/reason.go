@@ -20,7 +20,7 @@ const (
 	ReasonResultGone     Reason = 9
 	ReasonStale          Reason = 10
 	ReasonDenied         Reason = 11
-	ReasonDeniedNoClock  Reason = 12
+	ReasonNotEvaluable   Reason = 12
 	ReasonGeneration     Reason = 13
 	ReasonEpoch          Reason = 14
 	ReasonUnclaimed      Reason = 15
@@ -36,6 +36,7 @@ const (
 	ReasonTime           Reason = 25
 	ReasonStorage        Reason = 26
 	ReasonWriteBudget    Reason = 27
+	ReasonDenyListed     Reason = 28
 )
 
 type reasonInfo struct {
@@ -57,7 +58,7 @@ func (r Reason) info() (reasonInfo, bool) {
 		ReasonResultGone:     {CodeUnavailable, "already executed, result gone"},
 		ReasonStale:          {CodeUnauthorized, "stale: older than its hold"},
 		ReasonDenied:         {CodeForbidden, "denied"},
-		ReasonDeniedNoClock:  {CodeForbidden, "denied: the clock is unknown"},
+		ReasonNotEvaluable:   {CodeForbidden, "denied: cannot be evaluated here"},
 		ReasonGeneration:     {CodeForbidden, "other generation: revoked?"},
 		ReasonEpoch:          {CodeForbidden, "other epoch or other service"},
 		ReasonUnclaimed:      {CodeForbidden, "the device is not claimed"},
@@ -73,6 +74,7 @@ func (r Reason) info() (reasonInfo, bool) {
 		ReasonTime:           {CodeForbidden, "time refused: backwards, or too far forward"},
 		ReasonStorage:        {CodeInternal, "storage failed; nothing was acknowledged"},
 		ReasonWriteBudget:    {CodeUnavailable, "the log's write budget is spent for now"},
+		ReasonDenyListed:     {CodeForbidden, "on the deny list of this node"},
 	}
 	if int(r) >= len(table) {
 		return reasonInfo{}, false
@@ -108,10 +110,10 @@ func Refusal(r Reason) *Message {
 	return m
 }
 
-// Denial says which constraint denied: its frame, counted from 1, and its type. Frame 0 means that the branch
+// Denial says which constraint denied: its frame, as FramePlace reads it, and its type. Frame 0 means that the branch
 // itself may not do this, whatever the frames say.
 type Denial struct {
-	Reason     Reason // ReasonDenied or ReasonDeniedNoClock; ReasonNone: admitted
+	Reason     Reason // ReasonDenied or ReasonNotEvaluable; ReasonNone: admitted
 	Frame      int
 	Constraint ConstraintType
 }
@@ -129,7 +131,7 @@ func readError(payload []byte) (r Reason, frame int, t ConstraintType) {
 	if _, known := r.info(); !known {
 		return ReasonNone, 0, 0
 	}
-	if len(payload) >= 3 && (r == ReasonDenied || r == ReasonDeniedNoClock) {
+	if len(payload) >= 3 && (r == ReasonDenied || r == ReasonNotEvaluable) {
 		return r, int(payload[1]), ConstraintType(payload[2])
 	}
 	return r, 0, 0

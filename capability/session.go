@@ -3,7 +3,6 @@ package capability
 import (
 	"crypto/hmac"
 	"errors"
-	"math"
 	"sync"
 	"time"
 )
@@ -59,18 +58,19 @@ func (p *Pending) Sequence() uint32 { return p.sequence }
 // Opens says whether the request opens its session.
 func (p *Pending) Opens() bool { return p.open }
 
-// Protect adds option 65001 to m, in place of one that is there. The hold is rounded down to 100 ms and is at most
-// 25.5 s; 0 means DefaultHold. To send a request again is to send the same bytes again; to protect it again makes
-// another request, which may run again.
+// Protect adds option 65001 to m, in place of one that is there. The hold is rounded down, below a minute to
+// 100 ms and to at most 19.9 s, above to minutes and to at most MaxHold; 0 means DefaultHold. To send a request again is to send the same bytes again; to protect it again makes
+// another request, which may run again. Of POST /e the payload is epoch u16 | r (32); Protect puts r under its pad, so protect a
+// clone to be able to make it anew.
 func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pending, error) {
-	units := holdUnits(hold)
+	units := encodeHold(hold)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next == 0 {
 		return nil, ErrExhausted
 	}
 	p := &Pending{sequence: s.next, slot: s.slot}
-	tick := s.clock.estimate(now, time.Duration(units)*TickDuration)
+	tick := s.clock.estimate(now, HoldDuration(units))
 	var value []byte
 	switch {
 	case s.opened:
@@ -87,6 +87,7 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 		tick = s.clock.zero
 		value = appendOpen(nil, s.mirror, s.nonce, s.cookie, p.sequence, units, s.carried)
 	}
+	padEpoch(m, s.tagger.ks, p.sequence)
 	m.Set(OptionRequest, value)
 	sum, err := s.tagger.request(p.slot, p.sequence, tick, units, m)
 	if err != nil {
@@ -99,13 +100,6 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 	s.opening = true
 	s.next++ // 0 after the last
 	return p, nil
-}
-
-func holdUnits(hold time.Duration) uint8 {
-	if hold <= 0 {
-		hold = DefaultHold
-	}
-	return uint8(min(hold/TickDuration, math.MaxUint8))
 }
 
 func (p *Pending) requestTag() []byte {

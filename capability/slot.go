@@ -14,19 +14,23 @@ const (
 
 // slot is what a verifier keeps of a session.
 type slot struct {
-	inUse   bool
-	id      uint64 // of the session: slots are used again, ids are not
-	branch  uint8
-	nonce   [4]byte
-	mark    [ringMark]byte // of the cookie that opened it
-	tagger  *tagger
-	window  window
-	opened  uint32 // tick
-	used    uint32 // tick at which a tag last verified
-	carried []byte // nil: longer than keptCarried, digest stands for it
-	digest  [digestSize]byte
-	last    [tagSize]byte // tag of the request that last passed the window, its first 8 bytes
-	answer  keptAnswer    // to that request
+	inUse        bool
+	id           uint64 // of the session: slots are used again, ids are not
+	branch       uint8  // of the first part
+	nonce        [4]byte
+	all          uint16         // branches of all parts: bit b
+	mark         [ringMark]byte // of the cookie that opened it
+	tagger       *tagger
+	window       window
+	opened       uint32 // tick
+	used         uint32 // tick at which a tag last verified
+	carried      []byte // nil: longer than keptCarried, digest stands for it
+	parts        []part // of carried
+	digest       [digestSize]byte
+	fingerprints [][16]byte // where there is a deny list
+	meters       meters
+	last         [tagSize]byte // tag of the request that last passed the window, its first 8 bytes
+	answer       keptAnswer    // to that request
 }
 
 // keptAnswer is an answer that a duplicate gets again, bit for bit.
@@ -35,7 +39,7 @@ type keptAnswer struct {
 	code    uint8
 	tick    uint32
 	size    uint8
-	payload [maxKeptAnswer]byte
+	payload [maxKeptAnswer + privateOverhead]byte
 }
 
 func (s *slot) matches(carried []byte) bool {
@@ -81,14 +85,26 @@ func (s *slot) of(h Header) bool { return s.inUse && s.branch == h.Branch && s.n
 
 // fill opens a session in the slot.
 func (s *slot) fill(id uint64, p *proof, mark [ringMark]byte, t *tagger, now uint32) {
+	first := p.parts[0].header
 	*s = slot{
-		inUse: true, id: id, branch: p.header.Branch, nonce: p.header.Nonce, mark: mark,
+		inUse: true, id: id, branch: first.Branch, nonce: first.Nonce, mark: mark,
 		tagger: t, window: newWindow(p.sequence), opened: now, used: now,
+	}
+	for i := range p.parts[:p.nparts] {
+		s.all |= 1 << p.parts[i].header.Branch
 	}
 	s.accept(p.tag)
 	if len(p.carried) <= keptCarried {
-		s.carried = slices.Clone(p.carried)
+		s.carried, s.parts = ownParts(p.carried)
 	} else {
 		s.digest = t.digest(p.carried)
 	}
+}
+
+// ownParts copies a carried form that has been decoded before.
+func ownParts(carried []byte) ([]byte, []part) {
+	var parts [MaxParts]part
+	own := slices.Clone(carried)
+	n, _ := decodeParts(own, &parts)
+	return own, slices.Clone(parts[:n])
 }

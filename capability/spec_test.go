@@ -24,8 +24,8 @@ func specText(t *testing.T) string {
 // The reasons' codes are those of the table in the specification.
 func TestReasonsAreTheSpecs(t *testing.T) {
 	rows := regexp.MustCompile(`(?m)^\| (\d+) \| (\d)\.(\d\d) \| (?:yes|no|if protected) \|`).FindAllStringSubmatch(specText(t), -1)
-	if len(rows) != int(ReasonWriteBudget) {
-		t.Fatalf("the specification has %d reasons, this package %d", len(rows), ReasonWriteBudget)
+	if len(rows) != int(ReasonDenyListed) {
+		t.Fatalf("the specification has %d reasons, this package %d", len(rows), ReasonDenyListed)
 	}
 	for _, row := range rows {
 		n, _ := strconv.Atoi(row[1])
@@ -57,6 +57,7 @@ func TestLabelsAreTheSpecs(t *testing.T) {
 		"ROOT": labelRoot, "HEAD": labelHead, "FRAME": labelFrame, "SESS": labelSession, "REQ": labelRequest, "RSP": labelResponse,
 		"COOKIE": labelCookie, "COOKIEKEY": labelCookieKey, "FACTORY": labelFactory, "CLAIMNONCE": labelClaimNonce,
 		"CLAIM": labelClaim, "CONFIRMO": labelConfirmO, "CONFIRMD": labelConfirmD, "FRAMES": labelFrames,
+		"ENC": labelPrivacy, "RATCHET": labelRatchet, "VID": labelVID, "BIND": labelBind, "DISCHARGE": labelDischarge, "JOIN": labelJoin, "PAD": labelPad,
 	}
 	rows := regexp.MustCompile(`(?m)^\| ([A-Z]+) \| ([0-9A-F]{2}) \|`).FindAllStringSubmatch(specText(t), -1)
 	seen := map[string]string{}
@@ -81,7 +82,7 @@ func TestLabelsAreTheSpecs(t *testing.T) {
 func TestImports(t *testing.T) {
 	allowed := []string{
 		"crypto/hmac", "crypto/sha256", "crypto/subtle", "encoding/base32", "encoding/base64", "encoding/binary", "errors", "fmt",
-		"hash", "io", "math", "slices", "strconv", "strings", "sync", "time", "github.com/edgeistry/edgeistry",
+		"bytes", "crypto/ed25519", "math/big", "hash", "io", "math", "slices", "strconv", "strings", "sync", "time", "github.com/edgeistry/edgeistry",
 	}
 	entries, err := os.ReadDir(".")
 	if err != nil {

@@ -14,6 +14,8 @@ type Target struct {
 	Operation Operations
 	Name      string // of the log or function; empty for TIME and MANAGE
 	Query     Query
+
+	Management Management // with Manage: what to manage
 }
 
 // Query is what the Uri-Query options of a log read say (docs/spec/wire.md).
@@ -63,7 +65,11 @@ func (m *Message) target() (Target, Reason) {
 		case "t":
 			return m.post(Time, "")
 		case "g":
-			return m.post(Manage, "")
+			return m.manage(ManageGeneration)
+		case "e":
+			return m.manage(ManageEpoch)
+		case "n":
+			return m.manage(ManageCell)
 		}
 		return Target{}, ReasonNotFound
 	}
@@ -91,6 +97,14 @@ func (m *Message) post(op Operations, name string) (Target, Reason) {
 		return Target{}, ReasonMethod
 	}
 	return Target{Operation: op, Name: name}, ReasonNone
+}
+
+func (m *Message) manage(what Management) (Target, Reason) {
+	t, r := m.post(Manage, "")
+	if r == ReasonNone {
+		t.Management = what
+	}
+	return t, r
 }
 
 var errQuery = errors.New("query is not allowed here")

@@ -16,9 +16,11 @@ import (
 const (
 	tokenPrefix   = "ecap1_"
 	tokenEnd      = 0xff // after the last frame, where a length would be
+	tokenPair     = 0xfe // the same, and the mirror half follows
 	tokenCheck    = "ecap1"
 	checkSize     = 4
-	maxTokenBytes = MaxCarried + 1 + keySize + 32 + checkSize
+	halfSize      = 1 + keySize
+	maxTokenBytes = MaxCarried + 1 + halfSize + keySize + 32 + checkSize
 
 	// MaxTokenText bounds the text of a capability in bytes.
 	MaxTokenText = len(tokenPrefix) + (maxTokenBytes*8+5)/6
@@ -34,14 +36,15 @@ type Capability struct {
 	Frames  []Frame
 	Service edgeistry.ServiceID
 
-	key [keySize]byte // the last k of the chain
+	key    [keySize]byte // the last k of the chain
+	mirror *half         // nil: there is none
 }
 
 // Mint makes a capability of one frame under a branch key. The header's hint is set from the service.
 func Mint(service edgeistry.ServiceID, key BranchKey, h Header, first Frame) (*Capability, error) {
 	h.Hint = service.Hint()
 	c := &Capability{Header: h, Frames: []Frame{slices.Clone(first)}, Service: service}
-	if _, err := EncodeCarried(h, c.Frames); err != nil {
+	if _, err := appendPart(nil, h, c.Frames); err != nil {
 		return nil, fmt.Errorf("mint: %w", err)
 	}
 	c.key = headKey(key, h.encode(), first)
@@ -58,14 +61,17 @@ func Owner(service edgeistry.ServiceID, ke EpochKey, epoch uint16) *Capability {
 	return c
 }
 
-// Attenuate adds a frame: 4 fresh bytes of salt, so that siblings have different keys, then what spec says. The
-// result allows no more than c does. It needs nothing but c.
+// Attenuate adds a frame: 4 fresh bytes of salt, so that siblings have different keys, then what spec says. A third-party limit
+// has a nonce, and so needs no salt. The result allows no more than c does. It needs nothing but c.
 func (c *Capability) Attenuate(random io.Reader, spec FrameSpec) (*Capability, error) {
-	salt := Limit{Type: TypeSalt}
-	if _, err := io.ReadFull(random, salt.Salt[:]); err != nil {
-		return nil, fmt.Errorf("attenuate: %w", err)
+	if !spec.has(TypeThirdParty) {
+		salt := Limit{Type: TypeSalt}
+		if _, err := io.ReadFull(random, salt.Salt[:]); err != nil {
+			return nil, fmt.Errorf("attenuate: %w", err)
+		}
+		spec.Limits = append([]Limit{salt}, spec.Limits...)
 	}
-	f, err := FrameSpec{Limits: append([]Limit{salt}, spec.Limits...), Grants: spec.Grants}.Encode()
+	f, err := spec.Encode()
 	if err != nil {
 		return nil, fmt.Errorf("attenuate: %w", err)
 	}
@@ -76,8 +82,9 @@ func (c *Capability) Attenuate(random io.Reader, spec FrameSpec) (*Capability, e
 func (c *Capability) extend(f Frame) (*Capability, error) {
 	child := &Capability{
 		Header: c.Header, Frames: append(slices.Clone(c.Frames), f), Service: c.Service, key: frameKey(c.key, f),
+		mirror: c.mirror.extend(f),
 	}
-	if _, err := EncodeCarried(child.Header, child.Frames); err != nil {
+	if _, err := appendPart(nil, child.Header, child.Frames); err != nil {
 		return nil, fmt.Errorf("attenuate: %w", err)
 	}
 	return child, nil
@@ -85,7 +92,7 @@ func (c *Capability) extend(f Frame) (*Capability, error) {
 
 // Carried gives the carried form: what a verifier is shown. It holds no secret.
 func (c *Capability) Carried() []byte {
-	b, err := EncodeCarried(c.Header, c.Frames)
+	b, err := appendPart(make([]byte, 0, MaxCarried), c.Header, c.Frames)
 	if err != nil {
 		return nil // only a Capability that was not made by this package
 	}
@@ -94,7 +101,12 @@ func (c *Capability) Carried() []byte {
 
 // Text gives the capability with its secret: whoever reads it holds it.
 func (c *Capability) Text() string {
-	b := append(c.Carried(), tokenEnd)
+	b := c.Carried()
+	if c.mirror != nil {
+		b = append(append(b, tokenPair, c.mirror.generation), c.mirror.key[:]...)
+	} else {
+		b = append(b, tokenEnd)
+	}
 	b = append(b, c.key[:]...)
 	b = append(b, c.Service[:]...)
 	check := tokenSum(b)
@@ -108,7 +120,11 @@ func tokenSum(b []byte) [checkSize]byte {
 
 // String names the capability without its secret.
 func (c *Capability) String() string {
-	return fmt.Sprintf("capability of %s, branch %d, %d frames %s", c.Service, c.Header.Branch, len(c.Frames), redacted)
+	pair := ""
+	if c.mirror != nil {
+		pair = " with its mirror half"
+	}
+	return fmt.Sprintf("capability of %s, branch %d%s, %d frames %s", c.Service, c.Header.Branch, pair, len(c.Frames), redacted)
 }
 
 // Format keeps the secret out of every verb.
@@ -127,27 +143,41 @@ func Parse(text string) (*Capability, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: not base64url without padding", ErrToken)
 	}
-	const tail = 1 + keySize + len(edgeistry.ServiceID{}) + checkSize
-	if len(b) < HeaderSize+1+tail {
+	if len(b) < HeaderSize+1+1+tokenTail {
 		return nil, fmt.Errorf("%w: too short", ErrToken)
 	}
 	check := tokenSum(b[:len(b)-checkSize])
 	if subtle.ConstantTimeCompare(check[:], b[len(b)-checkSize:]) != 1 {
 		return nil, fmt.Errorf("%w: a character is wrong or missing", ErrToken)
 	}
-	carried, rest := b[:len(b)-tail], b[len(b)-tail:]
-	if rest[0] != tokenEnd {
-		return nil, fmt.Errorf("%w: the frames do not end where they must", ErrToken)
-	}
-	h, frames, err := DecodeCarried(carried)
+	return parseToken(b)
+}
+
+// tokenTail is what follows the end of the frames and the mirror half: key, service, check.
+const tokenTail = keySize + len(edgeistry.ServiceID{}) + checkSize
+
+func parseToken(b []byte) (*Capability, error) {
+	var p part
+	rest, err := p.decodeFrames(b[:len(b)-tokenTail])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrToken, err)
 	}
-	c := &Capability{Header: h, Frames: frames, key: [keySize]byte(rest[1:])}
-	if c.Service, err = edgeistry.ServiceIDFromBytes(rest[1+keySize : len(rest)-checkSize]); err != nil {
+	c := &Capability{Header: p.header, Frames: slices.Clone(p.frames[:p.nframes])}
+	switch {
+	case len(p.bytes) > MaxCarried:
+		return nil, fmt.Errorf("%w: %w", ErrToken, errCarried)
+	case len(rest) == 1 && rest[0] == tokenEnd:
+	case len(rest) == 1+halfSize && rest[0] == tokenPair && p.header.Branch != BranchMirror:
+		c.mirror = &half{generation: rest[1], key: [keySize]byte(rest[2:])}
+	default:
+		return nil, fmt.Errorf("%w: the frames do not end where they must", ErrToken)
+	}
+	tail := b[len(b)-tokenTail:]
+	c.key = [keySize]byte(tail)
+	if c.Service, err = edgeistry.ServiceIDFromBytes(tail[keySize : tokenTail-checkSize]); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrToken, err)
 	}
-	if c.Service.Hint() != h.Hint {
+	if c.Service.Hint() != p.header.Hint {
 		return nil, fmt.Errorf("%w: it names another service than its header", ErrToken)
 	}
 	return c, nil

@@ -39,6 +39,7 @@ func TestTokenLongest(t *testing.T) {
 	if got := len(c.Carried()); got != MaxCarried {
 		t.Errorf("carried form has %d bytes, want %d", got, MaxCarried)
 	}
+	c.mirror = &half{}
 	if got := len(c.Text()); got != MaxTokenText {
 		t.Errorf("text has %d characters, MaxTokenText = %d", got, MaxTokenText)
 	}

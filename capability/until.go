@@ -77,6 +77,19 @@ func parseSpan(text string) (time.Duration, bool) {
 	return time.Duration(n) * unit, true
 }
 
+// spanText prints a span as parseSpan reads it, in the largest unit that fits.
+func spanText(d time.Duration) string {
+	for _, u := range []struct {
+		name string
+		unit time.Duration
+	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}} {
+		if d > 0 && d%u.unit == 0 {
+			return fmt.Sprintf("%d%s", d/u.unit, u.name)
+		}
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
+}
+
 func endOfDay(at time.Time) time.Time {
 	return time.Date(at.Year(), at.Month(), at.Day(), 23, 59, 59, 0, time.UTC)
 }

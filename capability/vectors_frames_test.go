@@ -18,7 +18,7 @@ func denied(frame int, t ConstraintType) Denial {
 }
 
 func noClock(frame int, t ConstraintType) Denial {
-	return Denial{Reason: ReasonDeniedNoClock, Frame: frame, Constraint: t}
+	return Denial{Reason: ReasonNotEvaluable, Frame: frame, Constraint: t}
 }
 
 func evaluateCases() []evaluateCase {
@@ -150,13 +150,7 @@ func evaluateCases() []evaluateCase {
 		{"hold-read", f("41 63"), target(Read, "temperature"), denied(1, TypeHold)},
 		{"hold-length", f("42 6400"), call(1), denied(1, TypeHold)},
 
-		{"unknown-count", f("51 01"), call(1), denied(1, 10)},
-		{"unknown-rate", f("58"), call(1), denied(1, 11)},
-		{"unknown-audience", f("60"), call(1), denied(1, 12)},
-		{"unknown-depth", f("69 03"), call(1), denied(1, 13)},
-		{"unknown-third-party", f("70"), call(1), denied(1, 14)},
-		{"unknown-program", f("78"), call(1), denied(1, 15)},
-		{"unknown-16", f("80"), call(1), denied(1, 16)},
+		{"unknown-17", f("88"), call(1), denied(1, 17)},
 		{"unknown-31", f("f8"), call(1), denied(1, 31)},
 
 		{"not-shortest", f("0f 06 08 76616c7665"), call(1), denied(1, TypeGrant)},
@@ -169,7 +163,7 @@ func evaluateCases() []evaluateCase {
 		{"limit-behind-grant", f(grantValve + "4c 01020304"), call(1), denied(1, TypeSalt)},
 		{"expiry-behind-grant", f(grantValve + "2c ffffffff"), call(1), denied(1, TypeExpiry)},
 		{"expiry-behind-grant-no-clock", f(grantRead + "2c ffffffff"), unknown, denied(1, TypeExpiry)},
-		{"unknown-behind-grant", f(grantValve + "80"), call(1), denied(1, 16)},
+		{"unknown-behind-grant", f(grantValve + "88"), call(1), denied(1, 17)},
 
 		{"part-holds", f(grantValve + bound30), call(30), ok},
 		{"part-fails", f(grantValve + bound30), call(31), denied(1, TypeBound)},

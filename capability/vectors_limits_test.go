@@ -11,7 +11,7 @@ func playTime(t *testing.T, v *vectors) {
 	s.now.Unix++
 	s.step("expired", until.request(3, s.now.Tick, 100, callMessage("valve", 1), nil), ReasonDenied)
 	s.now.Unix = 0
-	s.step("clock-unknown", until.request(4, s.now.Tick, 100, callMessage("valve", 1), nil), ReasonDeniedNoClock)
+	s.step("clock-unknown", until.request(4, s.now.Tick, 100, callMessage("valve", 1), nil), ReasonNotEvaluable)
 	lease := s.opened("lease", wide(t, 2, FrameSpec{Limits: []Limit{{Type: TypeLease, Lease: Lease{scriptBoot, s.now.Tick + 50}}}}))
 	s.now.Tick += 50
 	s.step("lease-last-tick", lease.request(2, s.now.Tick, 100, callMessage("valve", 1), nil), 0)

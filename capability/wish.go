@@ -103,10 +103,10 @@ func (w Wish) limits() ([]Limit, error) {
 		limits = append(limits, Limit{Type: TypeLease, Lease: *w.Lease})
 	}
 	if w.Hold != 0 {
-		if w.Hold < TickDuration || w.Hold > math.MaxUint8*TickDuration {
-			return nil, fmt.Errorf("hold %v is not within 100ms..25.5s", w.Hold)
+		if w.Hold < TickDuration || w.Hold > MaxHold {
+			return nil, fmt.Errorf("hold %v is not within %v..%s", w.Hold, TickDuration, spanText(MaxHold))
 		}
-		limits = append(limits, Limit{Type: TypeHold, Hold: uint8(w.Hold / TickDuration)})
+		limits = append(limits, Limit{Type: TypeHold, Hold: encodeHold(w.Hold)})
 	}
 	return limits, nil
 }

@@ -91,7 +91,7 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 		return nil, err
 	}
 	out.mirror = &hosted{
-		id: d.Service, store: n.store, clock: n.clock, log: n.log, mirror: guard,
+		id: d.Service, store: n.store, clock: n.clock, log: n.log, self: n.peerKey(), mirror: guard,
 		manifest: func() edgeistry.Manifest { return d.Manifest },
 	}
 	if err := n.proxy.AddDevice(d.Service, d.Manifest, link); err != nil {

@@ -23,7 +23,7 @@ func (n *Node) describe(out *api.CallResult, d *coap.Denied, with *capability.Ca
 		who = "on the way (" + out.By + ")"
 	}
 	verb := "refused"
-	if d.Reason == capability.ReasonDenied || d.Reason == capability.ReasonDeniedNoClock {
+	if d.Reason == capability.ReasonDenied || d.Reason == capability.ReasonNotEvaluable {
 		verb = "denied"
 	}
 	why := d.Message
@@ -53,7 +53,7 @@ func explain(c *capability.Capability, d *coap.Denied, req *capability.Message) 
 		lines := c.Describe()
 		if d.Frame <= len(lines) {
 			text := fmt.Sprintf("frame %d allows only: %s", d.Frame, lines[d.Frame-1])
-			if d.Reason == capability.ReasonDeniedNoClock {
+			if d.Reason == capability.ReasonNotEvaluable {
 				text += " (the device does not know the time yet)"
 			}
 			return text

@@ -40,7 +40,8 @@ type hosted struct {
 	store    *logstore.Store
 	clock    clock
 	log      *slog.Logger
-	direct   *capability.Guard // nil: the device answers for itself
+	self     capability.PeerKey // of this node: who asks over its own interfaces
+	direct   *capability.Guard  // nil: the device answers for itself
 	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
 	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
@@ -83,11 +84,11 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 	if guard == nil {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	admission, generation, answer := s.check(guard, req)
+	admission, generation, answer := s.check(guard, from, req)
 	if admission == nil {
 		return answer
 	}
-	resp, reason := s.act(ctx, from, admission, req)
+	resp, reason := s.act(ctx, from, admission)
 	if admission.Query.Wait > 0 && guard.Generation(admission.Branch) != generation {
 		return capability.Refusal(capability.ReasonNoSession) // it ended while the request waited
 	}
@@ -98,14 +99,35 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 }
 
 // check judges a request, and gives the generation of its branch that it was judged by.
-func (s *hosted) check(guard *capability.Guard, req *capability.Message) (*capability.Admission, uint8, *capability.Message) {
+func (s *hosted) check(guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, uint8, *capability.Message) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	admission, answer := guard.Check(req, s.clock.now())
+	admission, answer := guard.CheckFrom(s.peer(from), req, s.clock.now())
 	if admission == nil {
 		return nil, 0, answer
 	}
 	return admission, guard.Generation(admission.Branch), nil
+}
+
+// peer tells which libp2p peer asks; nobody knows where a datagram comes from.
+func (s *hosted) peer(from coap.Source) capability.PeerKey {
+	switch {
+	case from.Datagram:
+		return capability.PeerKey{}
+	case from.Local:
+		return s.self
+	}
+	key, err := capability.ParsePeerKey(from.Peer)
+	if err != nil { // a peer with a key of another kind: no AUDIENCE can name it
+		return capability.PeerKey{}
+	}
+	return key
+}
+
+// peerKey gives the node's own key; the home always makes an Ed25519 one.
+func (n *Node) peerKey() capability.PeerKey {
+	key, _ := capability.ParsePeerKey(n.host.ID().String())
+	return key
 }
 
 // setGeneration ends every capability and session of the branch's other generations.
@@ -148,7 +170,8 @@ func (s *hosted) serveOpen(guard *capability.Guard, req *capability.Message) *ca
 }
 
 // act does what an admitted request asks for.
-func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admission, req *capability.Message) (*capability.Message, capability.Reason) {
+func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admission) (*capability.Message, capability.Reason) {
+	req := a.Request
 	switch a.Operation {
 	case capability.Read, capability.Observe:
 		return s.read(ctx, from, a)
@@ -160,25 +183,25 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 		}
 		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone // a node has a clock of its own
 	case capability.Manage:
-		return s.manage(a, req.Payload)
+		return s.manage(a)
 	default:
 		return nil, capability.ReasonNotFound
 	}
 }
 
 // manage moves a branch to a higher generation, which ends every capability and session of that branch.
-func (s *hosted) manage(a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
-	if s.direct == nil || s.bump == nil || a.Branch != capability.BranchOwner {
+func (s *hosted) manage(a *capability.Admission) (*capability.Message, capability.Reason) {
+	if s.direct == nil || s.bump == nil || a.Management != capability.ManageGeneration {
 		return nil, capability.ReasonMethod
 	}
-	if len(payload) != 2 || payload[0] > capability.BranchMirror {
-		return nil, capability.ReasonMalformed
-	}
-	branch, generation := payload[0], payload[1]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if generation <= s.direct.Generation(branch) {
-		return nil, capability.ReasonArgument
+	branch, generation, reason := a.Generation()
+	if reason != capability.ReasonNone {
+		return nil, reason
+	}
+	if generation == s.direct.Generation(branch) {
+		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 	}
 	if err := s.bump(branch, generation); err != nil {
 		s.log.Error("generation is not kept", "service", s.id, "error", err)

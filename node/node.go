@@ -222,7 +222,7 @@ func (n *Node) openServices(ctx context.Context) error {
 		return err
 	}
 	n.own = &hosted{
-		id: key.ID, store: n.store, clock: n.clock, log: n.log, direct: direct, mirror: mirror,
+		id: key.ID, store: n.store, clock: n.clock, log: n.log, self: n.peerKey(), direct: direct, mirror: mirror,
 		manifest: n.ownManifest, bump: n.home.BumpOwn,
 	}
 	if err := errors.Join(n.proxy.Host(key.ID, n.own), n.proxy.HostMirror(key.ID, n.own)); err != nil {

@@ -13,26 +13,30 @@ import (
 func (c *cli) capAttenuateCommand() *cobra.Command {
 	var w wishFlags
 	cmd := &cobra.Command{
-		Use:     "attenuate CAP",
+		Use:     "attenuate CAP [WISH ...]",
 		Aliases: []string{"narrow"},
 		Short:   "Narrow a capability, to pass it on (no node, no network)",
 		Long: `Attenuate adds one frame to a capability. A request must satisfy every frame, so the result can do what both the old
 capability and the new frame allow, and never more. It needs nothing but the capability: no node, no network, no key.
 
+` + wishHelp + `
+
 ` + tokenHelp + `
 
 ` + leaseHelp,
-		Example: `  edgeistry cap attenuate greenhouse/owner --read temperature --call valve --arg 0..30 --until friday --save greenhouse/anna
+		Example: `  edgeistry cap attenuate greenhouse/owner read temperature until friday --save greenhouse/anna
+  edgeistry cap attenuate greenhouse/owner read temperature and call valve 0..30 for 2h --qr
+  edgeistry cap attenuate greenhouse/owner --read temperature --call valve --arg 0..30 --until friday --save greenhouse/anna
   edgeistry cap show greenhouse/anna | edgeistry cap attenuate - --until 2h
   edgeistry cap attenuate greenhouse/owner --lease 5s --boot 7 --tick 41230`,
-		Args:              cobra.ExactArgs(1),
+		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: c.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			parent, err := c.token(args[0])
 			if err != nil {
 				return err
 			}
-			wish, err := c.wish(cmd, &w, parent.Service)
+			wish, err := c.wish(cmd, args[1:], &w, parent.Service)
 			if err != nil {
 				return err
 			}
@@ -79,23 +83,29 @@ func (c *cli) deliver(p *capability.Capability, w *wishFlags) error {
 		out.Token = p.Text()
 	}
 	if c.json {
+		if err := w.qr.write(c, p); err != nil {
+			return err
+		}
 		return c.show(out, nil)
 	}
 	if w.save != "" {
 		c.printf("saved %s\n", w.save)
 		out.Name = "" // it was just said
 		c.showInspection(out.inspection)
-		if !w.qr {
-			return nil
-		}
 	}
-	return c.printToken(p, w.qr)
+	if w.save != "" && !w.qr.draw {
+		return w.qr.write(c, p)
+	}
+	return c.printToken(p, &w.qr)
 }
 
-// printToken prints the secret itself, as text and, if asked, as a QR code above it.
-func (c *cli) printToken(p *capability.Capability, withQR bool) error {
+// printToken prints the secret itself, as text and, if asked, as a QR code above it or in a file.
+func (c *cli) printToken(p *capability.Capability, q *qrFlags) error {
+	if err := q.write(c, p); err != nil {
+		return err
+	}
 	text := p.Text()
-	if withQR {
+	if q.draw {
 		code, err := terminalQR(text, terminal(c.stdout))
 		if err != nil {
 			return failedf("%w", err)

@@ -44,13 +44,14 @@ prints the secret.
 }
 
 func (c *cli) capShowCommand() *cobra.Command {
-	var withQR bool
+	var code qrFlags
 	cmd := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Print the token of a capability in the keychain, to give it away",
 		Long: `Show prints the secret itself: who has the text has the permission. Give it by mail, chat, paper, or let the other side
 scan the QR code.`,
 		Example: `  edgeistry cap show greenhouse/anna --qr
+  edgeistry cap show greenhouse/anna --qr-file anna.svg
   edgeistry cap show greenhouse/anna | ssh lab edgeistry cap import greenhouse/anna -`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeNames,
@@ -64,11 +65,14 @@ scan the QR code.`,
 				return err
 			}
 			if c.json {
+				if err := code.write(c, p); err != nil {
+					return err
+				}
 				return c.show(minted{Token: p.Text(), inspection: inspect(args[0], p, h, c.now())}, nil)
 			}
-			return c.printToken(p, withQR)
+			return c.printToken(p, &code)
 		},
 	}
-	cmd.Flags().BoolVar(&withQR, "qr", false, "draw the token as a QR code too")
+	code.register(cmd)
 	return cmd
 }

@@ -16,10 +16,12 @@ func (c *cli) capMintCommand() *cobra.Command {
 	var branch int
 	var mirror bool
 	cmd := &cobra.Command{
-		Use:   "mint SERVICE",
+		Use:   "mint SERVICE [WISH ...]",
 		Short: "Make a new capability from the owner's key (no node, no network)",
 		Long: `Mint makes a capability of a service that this home owns. It can be revoked apart from all others of its branch, which
 "cap attenuate" of the owner's capability cannot: branches 1 to 14 are yours to give to groups of holders.
+
+` + wishHelp + `
 
 Without --read, --call and --append the capability allows everything except what the other flags limit.
 
@@ -27,9 +29,10 @@ Without --read, --call and --append the capability allows everything except what
 device sleeps. It can only read.
 
 ` + leaseHelp,
-		Example: `  edgeistry cap mint greenhouse --read temperature --tail --until 2026-12-31 --branch 3 --save greenhouse/lab
+		Example: `  edgeistry cap mint greenhouse follow temperature until 2026-12-31 --branch 3 --save greenhouse/lab
+  edgeistry cap mint greenhouse --read temperature --tail --until 2026-12-31 --branch 3 --save greenhouse/lab
   edgeistry cap mint greenhouse --mirror --read '*' --save greenhouse/archive`,
-		Args:              cobra.ExactArgs(1),
+		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: c.completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := c.openHome()
@@ -40,17 +43,17 @@ device sleeps. It can only read.
 			if err != nil {
 				return err
 			}
-			number, err := mintBranch(cmd, branch, mirror, &w)
+			wish, err := c.wish(cmd, args[1:], &w, key.ID)
+			if err != nil {
+				return err
+			}
+			number, err := mintBranch(cmd, branch, mirror, wish)
 			if err != nil {
 				return err
 			}
 			header := capability.Header{Branch: number, Hint: key.ID.Hint(), Epoch: key.Epoch, Generation: key.Generations[number]}
 			if _, err := rand.Read(header.Nonce[:]); err != nil {
 				return failedf("mint: %w", err)
-			}
-			wish, err := c.wish(cmd, &w, key.ID)
-			if err != nil {
-				return err
 			}
 			spec, err := wish.Spec()
 			if err != nil {
@@ -74,7 +77,7 @@ device sleeps. It can only read.
 }
 
 // mintBranch gives the branch to mint in.
-func mintBranch(cmd *cobra.Command, branch int, mirror bool, w *wishFlags) (uint8, error) {
+func mintBranch(cmd *cobra.Command, branch int, mirror bool, w capability.Wish) (uint8, error) {
 	if !mirror {
 		if branch < 1 || branch >= capability.BranchMirror {
 			return 0, usagef("--branch %d is not within 1..14 (0 is the owner's, 15 is made with --mirror)", branch)
@@ -84,7 +87,7 @@ func mintBranch(cmd *cobra.Command, branch int, mirror bool, w *wishFlags) (uint
 	if cmd.Flags().Changed("branch") {
 		return 0, usagef("--mirror and --branch exclude each other")
 	}
-	if len(w.call)+len(w.appendTo) > 0 || w.setTime {
+	if len(w.Call)+len(w.Append) > 0 || w.Time {
 		return 0, usagef("--mirror can only read: leave out --call, --append and --set-time")
 	}
 	return capability.BranchMirror, nil

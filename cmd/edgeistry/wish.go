@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ type wishFlags struct {
 	lease, hold          time.Duration
 	boot, tick           int64
 	save                 string
-	qr                   bool
+	qr                   qrFlags
 }
 
 func (w *wishFlags) register(cmd *cobra.Command) {
@@ -39,18 +40,38 @@ func (w *wishFlags) register(cmd *cobra.Command) {
 	flags.Int64Var(&w.tick, "tick", 0, "for --lease without a node: the device's `TICK` now, in 100 ms since its boot")
 	flags.DurationVar(&w.hold, "hold", 0, "how long a request may be under way before the device refuses it, at most 25.5s")
 	flags.StringVar(&w.save, "save", "", "keep it in the keychain under this `NAME` (greenhouse/anna) instead of printing it")
-	flags.BoolVar(&w.qr, "qr", false, "draw the token as a QR code too")
+	w.qr.register(cmd)
 }
+
+// wishHelp is said wherever a wish may be given in words.
+const wishHelp = `WISH says in words what stays allowed, for the common cases: read, follow, call or append with names (and bounds), then until, from
+or for. The flags say the rest; for one thing give either.`
 
 const leaseHelp = `--lease 5s ends by the device's own timer, so it holds on a device that has never been told the time. The timer is the
 device's: boot count and tick (100 ms units). With the node running they are asked from the device in one exchange that
 needs no permission; with no node give them as --boot and --tick, as "service show" last printed them.`
 
-// wish turns the flags into what the capability package encodes.
-func (c *cli) wish(cmd *cobra.Command, w *wishFlags, service edgeistry.ServiceID) (capability.Wish, error) {
+// inWords are the flags that words may stand for.
+var inWords = []string{"read", "tail", "call", "append", "arg", "entries", "until", "from"}
+
+// wish turns words and flags into what the capability package encodes.
+func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edgeistry.ServiceID) (capability.Wish, error) {
 	wish := capability.Wish{
 		Read: w.read, Call: w.call, Append: w.appendTo, Time: w.setTime,
 		Arg: w.arg, Entries: w.entries, Hold: w.hold,
+	}
+	if len(words) > 0 {
+		for _, name := range inWords {
+			if cmd.Flags().Changed(name) {
+				return wish, usagef("--%s and words exclude each other: say all of it in words, or all of it in flags", name)
+			}
+		}
+		said, err := capability.ParsePhrase(strings.Join(words, " "), c.now())
+		if err != nil {
+			return wish, usagef("%w", err)
+		}
+		said.Time, said.Hold = w.setTime, w.hold
+		wish = said
 	}
 	if w.tail {
 		if len(w.read) == 0 {
@@ -74,12 +95,12 @@ func (c *cli) wish(cmd *cobra.Command, w *wishFlags, service edgeistry.ServiceID
 		}
 	}
 	if w.from != "" {
-		if wish.From, err = parseFrom(w.from, c.now()); err != nil {
+		if wish.From, err = capability.ParseFrom(w.from, c.now()); err != nil {
 			return wish, usagef("--from: %w", err)
 		}
-		if !wish.Until.IsZero() && !wish.From.Before(wish.Until) {
-			return wish, usagef("--from %s is not before --until %s", stamp(wish.From), stamp(wish.Until))
-		}
+	}
+	if !wish.From.IsZero() && !wish.Until.IsZero() && !wish.From.Before(wish.Until) {
+		return wish, usagef("its beginning, %s, is not before its end, %s", stamp(wish.From), stamp(wish.Until))
 	}
 	if cmd.Flags().Changed("lease") {
 		if wish.Lease, err = c.lease(cmd, w, service); err != nil {
@@ -89,18 +110,6 @@ func (c *cli) wish(cmd *cobra.Command, w *wishFlags, service edgeistry.ServiceID
 		return wish, usagef("--boot and --tick are for --lease")
 	}
 	return wish, nil
-}
-
-// parseFrom reads a beginning: a day means its first second, everything else is as for --until.
-func parseFrom(text string, now time.Time) (time.Time, error) {
-	if t, err := time.Parse(time.DateOnly, text); err == nil {
-		return t, nil
-	}
-	t, err := capability.ParseUntil(text, now)
-	if err == nil && t.Hour() == 23 && t.Minute() == 59 && t.Second() == 59 {
-		t = t.Add(time.Second - 24*time.Hour)
-	}
-	return t, err
 }
 
 // lease makes the end of a lease from the device's timer, given or asked through the node.

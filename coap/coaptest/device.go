@@ -153,7 +153,7 @@ func (d *Device) serve(req *capability.Message) *capability.Message {
 	if admission == nil {
 		return resp
 	}
-	return d.act(admission, req)
+	return d.act(admission, admission.Request)
 }
 
 func (d *Device) serveClaim(req *capability.Message) *capability.Message {

@@ -69,6 +69,22 @@ typedef struct edg_desk {
     uint8_t kept[EDG_KEY];
 } edg_desk;
 
+/* ---- ascon.c: Ascon-AEAD128 (NIST SP 800-232), without associated data ---- */
+
+/* Encrypts text in place. No two texts may have the same key and nonce. */
+void edg_ascon_seal(const uint8_t key[16], const uint8_t nonce[16], uint8_t *text, uint16_t n, uint8_t tag[16]);
+/* Decrypts text in place and gives the tag it should have come with: nothing may use the text before edg_same has said so. */
+void edg_ascon_open(const uint8_t key[16], const uint8_t nonce[16], uint8_t *text, uint16_t n, uint8_t tag[16]);
+
+/* Their parts, in this order; edg_ascon_data is for the official vectors, which have associated data, and not linked in elsewhere. */
+#define EDG_ASCON 40 /* bytes of a state */
+void edg_ascon_begin(uint8_t s[EDG_ASCON], const uint8_t key[16], const uint8_t nonce[16]);
+void edg_ascon_data(uint8_t s[EDG_ASCON], const uint8_t *data, uint16_t n);
+void edg_ascon_text(uint8_t s[EDG_ASCON], uint8_t *text, uint16_t n, uint8_t open);
+void edg_ascon_end(uint8_t s[EDG_ASCON], const uint8_t key[16], uint8_t tag[16]); /* wipes s */
+/* The rounds from the one with constant c: 0xF0 for 12 of them, 0xB4 for 8. EDG_PORT_ASCON_PERMUTE: the port brings its own. */
+void edg_ascon_permute(uint8_t s[EDG_ASCON], uint8_t c);
+
 /* ---- coap.c: messages (RFC 7252) ---- */
 
 enum { EDG_CON = 0, EDG_NON = 1, EDG_ACK = 2, EDG_RST = 3 };
