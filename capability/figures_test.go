@@ -1,0 +1,184 @@
+package capability
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"testing"
+)
+
+// What bench/capability runs: the construction, the compressions of SHA-256 that it cannot do without, and others' signatures, in one process.
+// FigureRaw2 is two compressions, and so on.
+
+func BenchmarkFigureRaw2(b *testing.B)  { compress(b, 2) }
+func BenchmarkFigureRaw4(b *testing.B)  { compress(b, 4) }
+func BenchmarkFigureRaw11(b *testing.B) { compress(b, 11) }
+
+// twoFrames is the owner's capability narrowed to calling the valve: what firmware/bench verifies too.
+func twoFrames(tb testing.TB) *Capability {
+	tb.Helper()
+	c, err := Owner(testService(), testKey(), 1).Attenuate(newRandom(1), FrameSpec{Grants: []Grant{{Operations: Call, Name: "valve"}}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// A capability of two frames and one request under it, nothing kept but the branch's key: parsed, the chain walked, the tag checked, the frames
+// evaluated. 11 compressions where that key is ready: k0 2, k1 4, a tag over 69 bytes 5.
+func BenchmarkFigureVerify2(b *testing.B) {
+	kb, req := aloneRequest(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !verifyAlone(kb, req) {
+			b.Fatal("refused")
+		}
+	}
+}
+
+func TestVerifyAlone(t *testing.T) {
+	kb, req := aloneRequest(t)
+	if !verifyAlone(kb, req) {
+		t.Error("verifyAlone(request) = false, want true")
+	}
+	req.Payload[0]++
+	if verifyAlone(kb, req) {
+		t.Error("verifyAlone(altered request) = true, want false")
+	}
+}
+
+// aloneRequest calls the valve under the capability itself, with no session.
+func aloneRequest(tb testing.TB) (BranchKey, *Message) {
+	tb.Helper()
+	c := twoFrames(tb)
+	kb := testKey().Branch(1, c.Header.Branch, 0)
+	req := callMessage("valve", 20)
+	value := appendSession(nil, 0, slotOpening, 5, 1000, 100, c.Carried())
+	req.Set(OptionRequest, value)
+	sum, err := newTagger(frameKey(headKey(kb, c.Header.encode(), c.Frames[0]), c.Frames[1])).request(slotOpening, 5, 1000, 100, req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	copy(value[len(value)-tagSize:], sum)
+	return kb, req
+}
+
+// verifyAlone is bench_verify of firmware/bench.
+func verifyAlone(kb BranchKey, req *Message) bool {
+	value, r := scan(req)
+	if r != ReasonNone {
+		return false
+	}
+	var p proof
+	if p.parse(value, false, MaxCarried) != ReasonNone {
+		return false
+	}
+	part := &p.parts[0]
+	key := headKey(kb, part.header.encode(), part.frames[0])
+	for _, f := range part.frames[1:part.nframes] {
+		key = frameKey(key, f)
+	}
+	if !verify(newTagger(key), &p, uint32(p.tick), req) {
+		return false
+	}
+	target, r := req.Target()
+	if r != ReasonNone {
+		return false
+	}
+	s := Situation{Target: target, Payload: req.Payload, Hold: p.hold}
+	return s.judge(p.parts[:p.nparts]).Reason == ReasonNone
+}
+
+// A request in a session at the guard, its answer apart: 2 compressions. The window is set back, so that the same request is new each time.
+func BenchmarkFigureSessionRequest(b *testing.B) {
+	m := newMeeting(b, nil)
+	s := m.session(twoFrames(b))
+	m.ask(s, callMessage("valve", 20))
+	req := callMessage("valve", 20)
+	if _, err := s.Protect(req, 0, m.now); err != nil {
+		b.Fatal(err)
+	}
+	now := m.verifierNow()
+	before := m.g.slots[s.slot].window
+	b.ReportAllocs()
+	for b.Loop() {
+		m.g.slots[s.slot].window = before
+		if a, resp := m.g.Check(req, now); a == nil {
+			b.Fatalf("refused: %x", resp.Payload)
+		}
+	}
+}
+
+// One HMAC of 32 bytes under a key of 32: 4 compressions.
+func BenchmarkFigureSign(b *testing.B) {
+	key, input := make([]byte, 32), make([]byte, 32)
+	b.ReportAllocs()
+	for b.Loop() {
+		derive(key, input)
+	}
+}
+
+func BenchmarkFigureRSASign(b *testing.B) {
+	key, digest := rsaKey(b), sha256.Sum256(nil)
+	for b.Loop() {
+		if _, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFigureRSAVerify(b *testing.B) {
+	key, digest := rsaKey(b), sha256.Sum256(nil)
+	sig, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := rsa.VerifyPKCS1v15(&key.PublicKey, crypto.SHA256, digest[:], sig); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func rsaKey(b *testing.B) *rsa.PrivateKey {
+	b.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return key
+}
+
+func BenchmarkFigureECDSASign(b *testing.B) {
+	key, digest := ecdsaKey(b), sha256.Sum256(nil)
+	for b.Loop() {
+		if _, err := ecdsa.SignASN1(rand.Reader, key, digest[:]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFigureECDSAVerify(b *testing.B) {
+	key, digest := ecdsaKey(b), sha256.Sum256(nil)
+	sig, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], sig) {
+			b.Fatal("refused")
+		}
+	}
+}
+
+func ecdsaKey(b *testing.B) *ecdsa.PrivateKey {
+	b.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return key
+}
