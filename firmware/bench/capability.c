@@ -25,7 +25,7 @@ static void hmacs(void)
     edg_sha256_block(desk.sha.state, desk.sha.block);
     edg_mark_sign();
     sign(32);
-    edg_mark_sign128();
+    edg_mark_hmac128();
     sign(16);
     edg_mark_end();
 }

@@ -4,7 +4,8 @@
  *     qemu-system-... -plugin count.so,out=FILE,NAME=ADDRESS,...,end=ADDRESS
  *
  * A mark is a function of the guest, known by its address. Reaching one ends the span before it; reaching any but `end` begins the span of its
- * name. When the machine stops, FILE has a line a span: its name, the instructions of its shortest run, the number of its runs.
+ * name. `verdict` does neither, it divides a span. When the machine stops, FILE has a line a span: its name, the instructions of its shortest run, the
+ * number of its runs, and the least instructions up to a verdict, 0 if none came.
  *
  * Debian ships QEMU with plugins but without their header, so what is used of the interface (version 1, QEMU 4.2 and later) is declared here.
  */
@@ -42,6 +43,7 @@ struct mark {
     uint64_t address;
     uint64_t shortest;
     uint64_t runs;
+    uint64_t verdict; /* least, 0: none */
 };
 
 static struct mark marks[MARKS];
@@ -54,10 +56,16 @@ static void on_mark(unsigned int vcpu, void *userdata)
 {
     struct mark *m = userdata;
 
-    (void)vcpu;
-    if (under_way != NULL) {
-        uint64_t n = executed - since;
+    uint64_t n = executed - since;
 
+    (void)vcpu;
+    if (strcmp(m->name, "verdict") == 0) {
+        if (under_way != NULL && (under_way->verdict == 0 || n < under_way->verdict)) {
+            under_way->verdict = n;
+        }
+        return;
+    }
+    if (under_way != NULL) {
         if (under_way->runs++ == 0 || n < under_way->shortest) {
             under_way->shortest = n;
         }
@@ -95,7 +103,7 @@ static void on_exit_of_machine(qemu_plugin_id_t id, void *userdata)
     }
     for (size_t i = 0; i < mark_count; i++) {
         if (marks[i].runs > 0) {
-            fprintf(f, "%s %" PRIu64 " %" PRIu64 "\n", marks[i].name, marks[i].shortest, marks[i].runs);
+            fprintf(f, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", marks[i].name, marks[i].shortest, marks[i].runs, marks[i].verdict);
         }
     }
     fclose(f);

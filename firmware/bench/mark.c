@@ -8,7 +8,7 @@
     }
 
 MARK(sign)
-MARK(sign128)
+MARK(hmac128)
 MARK(sha256)
 MARK(verify2)
 MARK(hello)

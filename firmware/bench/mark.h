@@ -7,11 +7,11 @@
 
 /* The caller's HMAC; a compression. */
 void edg_mark_sign(void);
-void edg_mark_sign128(void);
+void edg_mark_hmac128(void);
 void edg_mark_sha256(void);
 /* A capability of two frames and one request under it. */
 void edg_mark_verify2(void);
-/* Messages to the device; `verdict` is called by the core when a protected request has been judged. */
+/* Messages to the device; the core calls `verdict` when it has judged a protected one, which begins no span but divides it. */
 void edg_mark_hello(void);
 void edg_mark_open2(void);
 void edg_mark_session_request(void);
