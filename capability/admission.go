@@ -135,7 +135,7 @@ func (a *Admission) answer(resp *Message, tick uint32) *Message {
 	resp.Remove(OptionResponse)
 	keeps := a.keeps && len(resp.Payload) <= maxKeptAnswer && len(resp.Options) == 0
 	if a.Private {
-		resp = a.encrypt(resp, 0)
+		resp = a.encrypt(resp)
 	}
 	if !a.sign(resp, form, tick, 0) {
 		resp, keeps = Refusal(ReasonTooLarge), false // the only way to fail: a payload or option of more than 65,535 bytes

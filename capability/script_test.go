@@ -12,8 +12,13 @@ type script struct {
 	v   *vectors
 	id  string
 	g   *Guard
+	ke  EpochKey
 	now Now
 	n   uint16
+
+	denied   Denial  // of the last step
+	cipher   *tagger // of the last private request
+	sequence uint32  // its number
 }
 
 const scriptBoot = 7
@@ -24,7 +29,7 @@ func newScript(t testing.TB, v *vectors, id string, change func(*GuardConfig)) *
 	ke := testKey()
 	cfg := GuardConfig{
 		Hint: testService().Hint(), Epoch: 1, Boot: scriptBoot, CookieKey: ke.CookieKey(scriptBoot),
-		BranchKey: ke.BranchKeys(1), Slots: defaultSlots, MaxCarried: MaxCarried,
+		BranchKey: ke.BranchKeys(1), Slots: defaultSlots, MaxCarried: MaxCarried, Counters: &MemoryCounters{}, Buckets: defaultBuckets,
 	}
 	cfg.Generations[3] = 2
 	if change != nil {
@@ -36,8 +41,8 @@ func newScript(t testing.TB, v *vectors, id string, change func(*GuardConfig)) *
 	}
 	v.add("guard", id, "ke", ke, "hint", cfg.Hint, "epoch", cfg.Epoch, "boot", cfg.Boot, "generations", cfg.Generations[:],
 		"cookie_key", cfg.CookieKey, "slots", uint8(cfg.Slots), "max_carried", uint8(cfg.MaxCarried),
-		"mirror", cfg.Mirror, "closed", cfg.Closed)
-	return &script{t: t, v: v, id: id, g: g, now: Now{Tick: 1000, Unix: 1_700_000_000}}
+		"mirror", cfg.Mirror, "closed", cfg.Closed, "buckets", uint8(cfg.Buckets), "cells", cfg.Counters != nil, "private", cfg.EnablePrivacy)
+	return &script{t: t, v: v, id: id, g: g, ke: ke, now: Now{Tick: 1000, Unix: 1_700_000_000}}
 }
 
 func (s *script) end() { s.v.add("end", s.id) }
@@ -46,6 +51,36 @@ func (s *script) end() { s.v.add("end", s.id) }
 func (s *script) bump(branch, generation uint8) {
 	s.g.SetGeneration(branch, generation)
 	s.v.add("generation", s.id, "branch", branch, "generation", generation)
+}
+
+// reserve gives a cell to a chain between two steps, as POST /n does.
+func (s *script) reserve(cell uint8, id Identity) {
+	s.t.Helper()
+	if r := s.g.Reserve(cell, id); r != ReasonNone {
+		s.t.Errorf("%s: Reserve(%d): %v", s.id, cell, r)
+	}
+	s.v.add("cell", s.id, "cell", cell, "identity", id)
+}
+
+// ratchet starts the next epoch between two steps, as POST /e does.
+func (s *script) ratchet(r [32]byte) {
+	s.t.Helper()
+	epoch := s.g.Epoch() + 1
+	s.ke = s.ke.Next(epoch, r)
+	if err := s.g.SetEpoch(epoch, s.ke.CookieKey(scriptBoot), s.ke.BranchKeys(epoch)); err != nil {
+		s.t.Error(err)
+	}
+	s.v.add("epoch", s.id, "epoch", epoch, "r", r, "ke", s.ke)
+}
+
+// count writes down what a cell holds.
+func (s *script) count(cell, want uint8) {
+	s.t.Helper()
+	id, used, _ := s.g.cfg.Counters.Cell(cell)
+	if used != want {
+		s.t.Errorf("%s, after step %d: cell %d counts %d, want %d", s.id, s.n, cell, used, want)
+	}
+	s.v.add("count", s.id, "cell", cell, "identity", id, "count", used)
 }
 
 // application is what stands behind the guard in every transcript.
@@ -57,6 +92,18 @@ func application(a *Admission, req *Message) *Message {
 		return &Message{Code: CodeChanged, Payload: []byte{0, 0, 0, 7, 0, 0, 0, 1}}
 	case Call: // every function gives its argument back
 		return &Message{Code: CodeChanged, Payload: bytes.Clone(req.Payload)}
+	}
+	r := ReasonNone
+	switch a.Management {
+	case ManageGeneration:
+		_, _, r = a.Generation()
+	case ManageEpoch:
+		_, _, r = a.Epoch()
+	case ManageCell:
+		_, _, r = a.Cell()
+	}
+	if r != ReasonNone {
+		return Refusal(r)
 	}
 	return &Message{Code: CodeChanged}
 }
@@ -74,7 +121,7 @@ func (s *script) step(name string, req *Message, want Reason) *Message {
 	} else {
 		var a *Admission
 		if a, resp = s.g.Check(req, s.now); a != nil {
-			app = application(a, req)
+			app = application(a, a.Request)
 			pairs = append(pairs, "admitted", true, "operation", a.Operation, "name", a.Name, "slot", a.Slot,
 				"app_code", app.Code, "app_payload", bytes.Clone(app.Payload))
 			resp = a.Answer(app, s.now)
@@ -83,14 +130,40 @@ func (s *script) step(name string, req *Message, want Reason) *Message {
 	if app == nil {
 		pairs = append(pairs, "admitted", false, "operation", uint8(0), "name", "", "slot", uint8(0), "app_code", uint8(0), "app_payload", "")
 	}
-	got := ReasonNone
-	if !resp.Success() {
-		got, _, _ = readError(resp.Payload)
-	}
+	got := s.reason(req, resp)
 	if got != want {
 		s.t.Errorf("%s, step %d %q: reason %d (%v), want %d", s.id, s.n, name, got, got, want)
 	}
 	s.v.add("step", s.id+"/"+name, append(pairs, "response", coapBytes(resp, 2, s.n, token))...)
+	return resp
+}
+
+// reason reads the reason of an answer, and notes where it was denied.
+func (s *script) reason(req, resp *Message) (r Reason) {
+	if value, _ := req.Get(OptionRequest); len(value) > 0 && value[0]&privateBit != 0 && resp.Code == CodeChanged {
+		inner, ok := s.cipher.decrypt(directionAnswer, s.sequence, resp.Payload)
+		if !ok {
+			s.t.Errorf("%s, step %d: the answer does not decrypt", s.id, s.n)
+			return ReasonNone
+		}
+		resp = inner
+	}
+	s.denied = Denial{}
+	if resp.Success() {
+		return ReasonNone
+	}
+	r, s.denied.Frame, s.denied.Constraint = readError(resp.Payload)
+	s.denied.Reason = r
+	return r
+}
+
+// deny is step with an answer of reason 11 or 12, and checks the place that is told.
+func (s *script) deny(name string, req *Message, want Denial) *Message {
+	s.t.Helper()
+	resp := s.step(name, req, want.Reason)
+	if s.denied != want {
+		s.t.Errorf("%s, step %d %q: %+v, want %+v", s.id, s.n, name, s.denied, want)
+	}
 	return resp
 }
 
@@ -105,6 +178,10 @@ type caller struct {
 	tick    uint32 // of the cookie
 	t       *tagger
 	slot    uint8
+
+	also       []*Capability
+	discharges []*Discharge
+	private    uint8 // privateBit: requests are encrypted
 }
 
 // hello asks for a cookie.
@@ -115,28 +192,49 @@ func (s *script) hello(name string, c *Capability) *caller {
 
 func (s *script) helloMirror(name string, c *Capability, mirror bool) *caller {
 	s.t.Helper()
-	h := &Hello{Mirror: mirror, capability: c, nonce: [nonceSize]byte(bytesFor(s.id+name, nonceSize))}
+	return s.helloWith(name, &caller{c: c, mirror: mirrorFlag(mirror)})
+}
+
+// helloWith asks for the cookie of a caller that is set up in part.
+func (s *script) helloWith(name string, k *caller) *caller {
+	s.t.Helper()
+	k.s, k.nonce = s, [nonceSize]byte(bytesFor(s.id+name, nonceSize))
+	h := &Hello{Mirror: k.mirror != 0, capability: k.c, nonce: k.nonce}
 	resp := s.step("hello-"+name, h.Message(), ReasonNone)
-	k := &caller{s: s, c: c, nonce: h.nonce, mirror: mirrorFlag(mirror), carried: c.Carried()}
 	k.useCookie([cookieSize]byte(resp.Payload), s.now.Tick)
 	return k
 }
 
 func (k *caller) useCookie(cookie [cookieSize]byte, tick uint32) {
 	k.cookie, k.tick = cookie, tick
-	k.t = newTagger(sessionKey(k.c.key, k.nonce, cookie))
+	h := &Hello{capability: k.c, Also: k.also, Discharges: k.discharges, nonce: k.nonce}
+	ks, carried, err := h.prove(cookie)
+	if err != nil {
+		panic(err)
+	}
+	k.carried, k.t = carried, newTagger(ks)
 }
 
 // open makes an OPEN of m.
 func (k *caller) open(sequence uint32, hold uint8, m *Message) *Message {
-	m.Set(OptionRequest, appendOpen(nil, k.mirror, k.nonce, k.cookie, sequence, hold, k.carried))
+	m = k.hide(sequence, m)
+	m.Set(OptionRequest, appendOpen(nil, k.mirror|k.private, k.nonce, k.cookie, sequence, hold, k.carried))
 	return k.sign(slotOpening, sequence, k.tick, hold, m)
 }
 
 // request makes a SESSION of m, with frames a SESSION-FRAMES.
 func (k *caller) request(sequence, tick uint32, hold uint8, m *Message, frames []byte) *Message {
-	m.Set(OptionRequest, appendSession(nil, k.mirror, k.slot, sequence, uint16(tick), hold, frames))
+	m = k.hide(sequence, m)
+	m.Set(OptionRequest, appendSession(nil, k.mirror|k.private, k.slot, sequence, uint16(tick), hold, frames))
 	return k.sign(k.slot, sequence, tick, hold, m)
+}
+
+// hide makes the outer request of a private one.
+func (k *caller) hide(sequence uint32, m *Message) *Message {
+	if k.private == 0 {
+		return m
+	}
+	return &Message{Code: CodePOST, Payload: k.t.encrypt(directionRequest, sequence, m)}
 }
 
 func (k *caller) sign(slot uint8, sequence, tick uint32, hold uint8, m *Message) *Message {
@@ -148,6 +246,9 @@ func (k *caller) sign(slot uint8, sequence, tick uint32, hold uint8, m *Message)
 	value, _ := m.Get(OptionRequest)
 	cut := requestTagSize(value)
 	copy(value[len(value)-cut:], sum)
+	if k.s != nil {
+		k.s.cipher, k.s.sequence = k.t, sequence
+	}
 	return m
 }
 

@@ -28,6 +28,7 @@ var (
 // the answer to that is verified no other can be made. Then it is safe for concurrent use.
 type Session struct {
 	mirror  uint8 // mirrorBit or 0
+	private uint8 // privateBit or 0
 	nonce   [nonceSize]byte
 	cookie  [cookieSize]byte
 	carried []byte
@@ -48,6 +49,7 @@ type Pending struct {
 	sequence     uint32
 	slot         uint8
 	open         bool
+	private      bool
 	notification uint32 // highest seen
 	tag          [openTagSize]byte
 }
@@ -69,7 +71,7 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 	if s.next == 0 {
 		return nil, ErrExhausted
 	}
-	p := &Pending{sequence: s.next, slot: s.slot}
+	p := &Pending{sequence: s.next, slot: s.slot, private: s.private != 0}
 	tick := s.clock.estimate(now, HoldDuration(units))
 	var value []byte
 	switch {
@@ -79,15 +81,20 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 			carried = s.carried
 		}
 		value = make([]byte, 0, sessionFramesFixed+len(carried))
-		value = appendSession(value, s.mirror, s.slot, p.sequence, uint16(tick), units, carried)
+		value = appendSession(value, s.mirror|s.private, s.slot, p.sequence, uint16(tick), units, carried)
 	case s.opening:
 		return nil, ErrNotOpen
 	default:
 		p.open, p.slot = true, slotOpening
 		tick = s.clock.zero
-		value = appendOpen(nil, s.mirror, s.nonce, s.cookie, p.sequence, units, s.carried)
+		value = appendOpen(nil, s.mirror|s.private, s.nonce, s.cookie, p.sequence, units, s.carried)
 	}
 	padEpoch(m, s.tagger.ks, p.sequence)
+	if p.private {
+		if err := s.hide(m, p.sequence); err != nil {
+			return nil, err
+		}
+	}
 	m.Set(OptionRequest, value)
 	sum, err := s.tagger.request(p.slot, p.sequence, tick, units, m)
 	if err != nil {
@@ -119,7 +126,7 @@ type Verdict struct {
 	Notification uint32 // 0: the direct answer
 }
 
-// Verify judges the answer to p, or a notification. An error means that it must not be believed: the service may
+// Verify judges the answer to p, or a notification. That of a private request becomes in resp what it holds. An error means that it must not be believed: the service may
 // have acted or not. An untagged answer of an error code is no error here, but ends nothing by itself.
 func (s *Session) Verify(p *Pending, resp *Message, now time.Time) (Verdict, error) {
 	value, ok := resp.Get(OptionResponse)
@@ -143,6 +150,9 @@ func (s *Session) Verify(p *Pending, resp *Message, now time.Time) (Verdict, err
 	}
 	sum, err := s.tagger.response(a.slot, p.sequence, a.notification, a.tick, p.requestTag(), resp)
 	if err != nil || !hmac.Equal(sum[:len(a.tag)], a.tag) {
+		return Verdict{}, ErrBadTag
+	}
+	if p.private && (a.form == formNotification || !s.reveal(p, resp)) {
 		return Verdict{}, ErrBadTag
 	}
 	p.notification = max(p.notification, a.notification)

@@ -189,7 +189,7 @@ func evaluateCases() []evaluateCase {
 const long31 = "abcdefghijklmnopqrstuvwxyz01234"
 
 func TestEvaluate(t *testing.T) {
-	for _, c := range evaluateCases() {
+	for _, c := range append(evaluateCases(), policyCases()...) {
 		t.Run(c.id, func(t *testing.T) {
 			if got := Evaluate(framesOf(t, c.frames), &c.s); got != c.want {
 				t.Errorf("Evaluate(%q) = %+v, want %+v", c.frames, got, c.want)
@@ -207,7 +207,7 @@ func framesOf(t testing.TB, texts []string) []Frame {
 }
 
 func evaluateVectors(t *testing.T, v *vectors) {
-	for _, c := range evaluateCases() {
+	for _, c := range append(evaluateCases(), policyCases()...) {
 		frames := framesOf(t, c.frames)
 		got := Evaluate(frames, &c.s)
 		var list []byte
@@ -216,7 +216,7 @@ func evaluateVectors(t *testing.T, v *vectors) {
 		}
 		from, to, named := c.s.entries()
 		v.add("evaluate", c.id, "frames", list, "operation", c.s.Operation, "name", c.s.Name, "named", named, "from", from, "to", to,
-			"payload", c.s.Payload, "hold", c.s.Hold, "boot", c.s.Boot, "tick", c.s.Now.Tick, "unix", c.s.Now.Unix,
+			"payload", c.s.Payload, "hold", c.s.Hold, "boot", c.s.Boot, "tick", c.s.Now.Tick, "unix", c.s.Now.Unix, "peer", c.s.Peer,
 			"reason", got.Reason, "frame", uint8(got.Frame), "type", got.Constraint)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,10 @@ func vectorBytes(value any) []byte {
 	case [4]byte:
 		return x[:]
 	case [8]byte:
+		return x[:]
+	case Identity:
+		return x[:]
+	case PeerKey:
 		return x[:]
 	case [12]byte:
 		return x[:]
@@ -102,7 +107,7 @@ func (v *vectors) text() []byte {
 	b.WriteString(vectorsHead)
 	last := ""
 	for _, e := range v.list {
-		if inTranscript := e.kind == "step" || e.kind == "generation" || e.kind == "end"; e.kind != last && !inTranscript {
+		if inTranscript := slices.Contains([]string{"step", "generation", "cell", "count", "epoch", "end"}, e.kind); e.kind != last && !inTranscript {
 			b.WriteByte('\n')
 		}
 		last = e.kind
@@ -154,6 +159,7 @@ func TestVectors(t *testing.T) {
 	tagVectors(t, v)
 	proofVectors(t, v)
 	evaluateVectors(t, v)
+	policyVectors(t, v)
 	tokenVectors(t, v)
 	transcriptVectors(t, v)
 	claimVectors(t, v)

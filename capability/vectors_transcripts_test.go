@@ -10,6 +10,8 @@ func transcriptVectors(t *testing.T, v *vectors) {
 		playBasic, playOpenDuplicates, playOpenErrors, playWindow, playFreshness, playKeptAnswers, playFrames,
 		playDigest, playTime, playResources, playGenerations, playBranches, playClosed,
 		playSlots, playOwnerSlots, playRing, playMalformed, playOptions, playQueries, playMirror, playTooLarge,
+		playParts, playPartsRefused, playDischarges, playCounts, playRates, playBuckets, playHolds, playEpoch, playManaging,
+		playPrivate, playPrivateRefused, playPrivateOff,
 	} {
 		play(t, v)
 	}

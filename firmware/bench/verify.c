@@ -47,5 +47,5 @@ int bench_verify(edg_device *desk, const edg_pads *kb, uint8_t *in, uint16_t n)
         return 0;
     bench_tag(desk, kb, &r);
     return edg_same(edg_digest(desk), r.tag, 8) &&
-           edg_frames_hold(desk, &r, &none, r.carried + EDG_HEADER, (uint8_t)(r.carried_len - EDG_HEADER), 0) == 0;
+           edg_frames_hold(desk, &r, &none, r.carried + EDG_HEADER, (uint8_t)(r.carried_len - EDG_HEADER)) == 0;
 }

@@ -92,7 +92,7 @@ static uint8_t act_generation(edg_device *dev, const edg_request *r)
 
 static uint8_t act_epoch(edg_device *dev, edg_answer *a, const edg_request *r)
 {
-    const edg_pads *key = &dev->slots[r->slot].key;
+    const edg_pads *key = &r->s->key;
     uint8_t *secret = a->out + a->payload; /* the answer has no payload */
     uint16_t epoch;
     uint8_t i;
@@ -117,7 +117,7 @@ static uint8_t act_count(edg_device *dev, const edg_request *r)
     return edg_count_reserve(dev, r->m.payload[0], r->m.payload + 1) == EDG_OK ? 0 : EDG_R_STORAGE;
 }
 
-uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t now)
+uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r)
 {
     if (r->has & (EDG_HAS_CONDITION | EDG_HAS_BLOCK2 | EDG_HAS_ACCEPT | EDG_HAS_OTHER_ACCEPT))
         return EDG_R_OPTION;
@@ -127,7 +127,7 @@ uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t n
     case EDG_AT_FUNCTION:
         return act_function(dev, a, r);
     case EDG_AT_TIME:
-        return r->m.payload_len == 4 ? edg_clock_set(dev, dev->slots[r->slot].branches == 1, edg_load32(r->m.payload), now)
+        return r->m.payload_len == 4 ? edg_clock_set(dev, r->s->branches == 1, edg_load32(r->m.payload))
                                           : EDG_R_ARGUMENT;
     case EDG_AT_EPOCH:
         return act_epoch(dev, a, r);

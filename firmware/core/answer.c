@@ -70,7 +70,7 @@ uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r,
     return a->len > 0 ? (uint16_t)(a->payload + a->len) : end;
 }
 
-uint16_t edg_answer_refuse(edg_device *dev, edg_answer *a, const edg_request *r, uint8_t reason, uint32_t tick)
+uint16_t edg_answer_refuse(edg_device *dev, edg_answer *a, const edg_request *r, uint8_t reason)
 {
     edg_answer_begin(a, r, r->tag_len > 0 ? EDG_TAGGED : reason == EDG_R_NO_ROOM ? EDG_RETRY : EDG_PLAIN, 0);
     a->code = reason_code(reason);
@@ -81,5 +81,5 @@ uint16_t edg_answer_refuse(edg_device *dev, edg_answer *a, const edg_request *r,
         a->out[a->payload + 2] = r->type;
         a->len = 3;
     }
-    return edg_answer_finish(dev, a, r, tick);
+    return edg_answer_finish(dev, a, r, dev->now);
 }

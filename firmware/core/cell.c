@@ -87,11 +87,6 @@ int edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
     return EDG_OK;
 }
 
-int edg_cells_erase(const edg_device *dev, uint8_t log, const edg_log_spec *spec)
-{
-    return edg_nv_fill(dev, address(dev, log, spec, 0), 0xFF, bytes_of(spec));
-}
-
 /* Takes one write off the budget; 1, or 0 if it is spent. */
 static int afford(edg_device *dev, edg_log *l)
 {

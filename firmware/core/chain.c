@@ -99,24 +99,26 @@ static void read_wants(wants *w, const edg_item *i)
     }
 }
 
-/* Is there anything to settle? Most sessions have nothing, and are spared a second chain. */
-static int any_wants(const edg_request *r)
+/* What there is to settle: mostly nothing, and the session is spared another chain. */
+enum { DISCHARGES = 1, PLACES = 2 };
+
+static uint8_t what_to_settle(const edg_request *r)
 {
     edg_item i;
     wants w;
-    uint8_t kind;
+    uint8_t kind, what = 0;
 
     first_item(&i, r);
     while ((kind = edg_item_next(&i)) != EDG_ITEM_END) {
         if (kind == EDG_ITEM_DISCHARGE)
-            return 1;
+            what |= DISCHARGES;
         if (kind == EDG_ITEM_FRAME) {
             read_wants(&w, &i);
             if (w.count != NULL || w.rate != NULL)
-                return 1;
+                what |= PLACES;
         }
     }
-    return 0;
+    return what;
 }
 
 /* The discharge of the frame that i stands at: 1 and its item, or 0. */
@@ -153,44 +155,51 @@ static int discharge_good(edg_device *dev, edg_desk *desk, const uint8_t *third,
     return edg_same(key, d->value + d->len, EDG_BINDING);
 }
 
-/* What one frame wants; edg_digest is the key after it, and still is afterwards. 1 if its discharge is there and good. */
-static int settle_frame(edg_device *dev, edg_desk *desk, edg_slot *s, const edg_item *i, uint32_t now)
+/* Cells and buckets of one frame; edg_digest is the key after it. */
+static void find_places(edg_device *dev, edg_slot *s, const edg_item *i)
 {
     uint8_t place = (uint8_t)(i->part * EDG_MAX_FRAMES + i->frame);
-    uint8_t *key = edg_digest(dev);
-    edg_item d;
+    const uint8_t *key = edg_digest(dev);
     wants w;
-    int good;
 
     read_wants(&w, i);
     if (w.count != NULL && w.count[1] < EDG_CELLS && edg_count_is(dev, w.count[1], key) == 1)
         s->places[w.count[1]] = place;
     if (w.rate != NULL && w.rate[0] != 0 && (w.rate[1] | w.rate[2]) != 0) {
-        uint8_t bucket = edg_bucket_find(dev, key, now);
+        const edg_bucket *b = edg_bucket_find(dev, key);
 
-        if (bucket < EDG_BUCKETS)
-            s->places[EDG_CELLS + bucket] = place;
+        if (b != NULL)
+            s->places[EDG_CELLS + (b - dev->buckets)] = place;
     }
+}
+
+/* Has this frame a good discharge? edg_digest is the key after it, and still is afterwards. */
+static int discharged(edg_device *dev, edg_desk *desk, const edg_item *i)
+{
+    edg_item d;
+    wants w;
+    int good;
+
+    read_wants(&w, i);
     if (w.third == NULL || !find_discharge(i, &d))
         return 0;
-    memcpy(desk->kept, key, EDG_KEY);
+    memcpy(desk->kept, edg_digest(dev), EDG_KEY);
     good = discharge_good(dev, desk, w.third, &d);
-    memcpy(key, desk->kept, EDG_KEY);
+    memcpy(edg_digest(dev), desk->kept, EDG_KEY);
     return good;
 }
 
-uint8_t edg_chain_settle(edg_device *dev, edg_desk *desk, edg_request *r, edg_slot *s, uint32_t now)
+/* One pass over all parts. */
+static uint8_t settle(edg_device *dev, edg_desk *desk, edg_request *r, uint8_t what)
 {
     edg_item i, ahead;
     const uint8_t *header = r->carried;
     uint8_t kind = EDG_ITEM_PART, good;
 
-    if (!any_wants(r))
-        return 0;
     first_item(&i, r);
     while (kind != EDG_ITEM_END) {
         ahead = i;
-        if (part_session(dev, desk, r, header, &ahead, &kind) != EDG_OK)
+        if (what == DISCHARGES && part_session(dev, desk, r, header, &ahead, &kind) != EDG_OK)
             return EDG_R_STORAGE;
         memcpy(desk->key, edg_digest(dev), EDG_KEY);
         if (branch_key(dev, desk, header) != EDG_OK)
@@ -199,9 +208,11 @@ uint8_t edg_chain_settle(edg_device *dev, edg_desk *desk, edg_request *r, edg_sl
         while ((kind = edg_item_next(&i)) != EDG_ITEM_END && kind != EDG_ITEM_PART) {
             if (kind == EDG_ITEM_FRAME) {
                 frame_key(dev, desk, &i, header);
-                if (settle_frame(dev, desk, s, &i, now))
-                    good |= (uint8_t)(1u << i.frame);
-            } else if (!(good & (1u << i.frame))) {
+                if (what == PLACES)
+                    find_places(dev, r->s, &i);
+                else if (discharged(dev, desk, &i))
+                    good = (uint8_t)(good | (1u << i.frame));
+            } else if (what == DISCHARGES && !(good & (1u << i.frame))) {
                 r->frame = (uint8_t)(i.part * 32 + 16 + i.frame);
                 r->type = EDG_T_THIRD_PARTY;
                 return EDG_R_DENIED;
@@ -210,4 +221,15 @@ uint8_t edg_chain_settle(edg_device *dev, edg_desk *desk, edg_request *r, edg_sl
         header = i.value;
     }
     return 0;
+}
+
+uint8_t edg_chain_settle(edg_device *dev, edg_desk *desk, edg_request *r)
+{
+    uint8_t what = what_to_settle(r), reason = 0;
+
+    if (what & DISCHARGES)
+        reason = settle(dev, desk, r, DISCHARGES);
+    if (reason == 0 && (what & PLACES))
+        reason = settle(dev, desk, r, PLACES);
+    return reason;
 }

@@ -55,7 +55,7 @@ static int confirmed(edg_device *dev, const desk *d, const uint8_t *in)
     return edg_same(confirm(dev, d, EDG_LABEL_CONFIRM_OWNER, in + 1), in + 1 + 4 + 2 * NONCE, CONFIRM);
 }
 
-static uint8_t begin(edg_device *dev, const desk *d, const uint8_t *in, uint16_t count, const uint8_t *id, uint8_t *out, uint16_t *n, uint32_t now)
+static uint8_t begin(edg_device *dev, const desk *d, const uint8_t *in, uint16_t count, const uint8_t *id, uint8_t *out, uint16_t *n)
 {
     const char *board;
     const uint8_t *mac;
@@ -63,11 +63,11 @@ static uint8_t begin(edg_device *dev, const desk *d, const uint8_t *in, uint16_t
 
     if (memcmp(in + 1, id, 4) != 0)
         return EDG_R_EPOCH;
-    mac = nonce_mac(dev, d, now, count, in + 5);
+    mac = nonce_mac(dev, d, dev->now, count, in + 5);
     out[0] = FIRST;
     edg_store16(out + 1, count);
     edg_store32(out + 3, dev->boot);
-    edg_store32(out + 7, now);
+    edg_store32(out + 7, dev->now);
     memcpy(out + 11, mac, 8);
     edg_pgm_copy(&board, &dev->service->board, sizeof board);
     for (i = 0; i < BOARD && edg_pgm_u8(board + i) != 0; i++)
@@ -76,12 +76,12 @@ static uint8_t begin(edg_device *dev, const desk *d, const uint8_t *in, uint16_t
     return 0;
 }
 
-static uint8_t finish(edg_device *dev, desk *d, const uint8_t *in, uint16_t count, const uint8_t *id, uint32_t now)
+static uint8_t finish(edg_device *dev, desk *d, const uint8_t *in, uint16_t count, const uint8_t *id)
 {
     const uint8_t *owner_nonce = in + 5, *device_nonce = owner_nonce + NONCE;
     uint32_t tick = edg_load32(device_nonce + 4);
 
-    if (edg_load32(device_nonce) != dev->boot || tick > now || now - tick > EDG_COOKIE_TICKS)
+    if (edg_load32(device_nonce) != dev->boot || tick > dev->now || dev->now - tick > EDG_COOKIE_TICKS)
         return EDG_R_COOKIE;
     if (!edg_same(nonce_mac(dev, d, tick, count, owner_nonce), device_nonce + 8, 8))
         return EDG_R_COOKIE;
@@ -100,7 +100,7 @@ static uint8_t finish(edg_device *dev, desk *d, const uint8_t *in, uint16_t coun
     return 0;
 }
 
-static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *out, uint16_t *n, uint32_t now)
+static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *out, uint16_t *n)
 {
     const uint8_t *in = r->m.payload;
     uint8_t first = r->m.payload_len == FIRST_LEN && in[0] == FIRST;
@@ -122,7 +122,7 @@ static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *o
             return EDG_R_STORAGE;
         reason = factory(dev, d, id);
         if (reason == 0)
-            reason = first ? begin(dev, d, in, (uint16_t)count, id, out, n, now) : finish(dev, d, in, (uint16_t)count, id, now);
+            reason = first ? begin(dev, d, in, (uint16_t)count, id, out, n) : finish(dev, d, in, (uint16_t)count, id);
         if (reason != 0 || first)
             return reason;
     }
@@ -138,7 +138,7 @@ static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *o
     return 0;
 }
 
-uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, uint16_t room, uint16_t *n, uint32_t now)
+uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, uint16_t room, uint16_t *n)
 {
     desk *d = (desk *)(void *)out; /* bytes only */
     uint8_t reason;
@@ -149,7 +149,7 @@ uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, ui
         return EDG_R_BOOT_LOST;
     if (room < sizeof *d)
         return EDG_R_TOO_LARGE;
-    reason = answer(dev, d, r, out, n, now);
+    reason = answer(dev, d, r, out, n);
     edg_wipe(out + *n, (uint16_t)(sizeof *d - *n));
     return reason;
 }

@@ -16,14 +16,14 @@ uint32_t edg_clock_at(const edg_device *dev, uint32_t now)
     return t < dev->clock_unix ? 0xFFFFFFFFUL : t;
 }
 
-uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds, uint32_t now)
+uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds)
 {
     uint32_t mark = 0, current;
     uint8_t slot = EDG_CLOCK_SLOTS - 1;
 
     if (edg_counter_read(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, &mark, &slot) < 0)
         return EDG_R_STORAGE;
-    current = dev->flags & EDG_CLOCK_KNOWN ? edg_clock_at(dev, now) : mark;
+    current = dev->flags & EDG_CLOCK_KNOWN ? edg_clock_at(dev, dev->now) : mark;
     if (unix_seconds <= current) {
         if (unix_seconds == 0 || current - unix_seconds > BACK)
             return EDG_R_TIME;
@@ -37,7 +37,7 @@ uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_second
         edg_counter_write(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, slot, unix_seconds) != EDG_OK)
         return EDG_R_STORAGE;
     dev->clock_unix = unix_seconds;
-    dev->clock_tick = now;
+    dev->clock_tick = dev->now;
     dev->flags |= EDG_CLOCK_KNOWN;
     return 0;
 }

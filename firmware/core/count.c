@@ -69,11 +69,12 @@ int edg_count_raise(const edg_device *dev, uint8_t cell)
 int edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8])
 {
     edg_nv_writer w;
+    edg_slot *s;
     uint8_t i, any = 0;
     int is = edg_count_is(dev, cell, identity);
 
-    for (i = 0; i < EDG_SLOTS; i++)
-        dev->slots[i].places[cell] = 0;
+    for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++)
+        s->places[cell] = 0;
     if (is != 0)
         return is > 0 ? EDG_OK : is;
     for (i = 0; i < IDENTITY; i++)

@@ -48,7 +48,7 @@ void edg_device_start(edg_device *dev, uint8_t cause)
         start(dev, cause);
 }
 
-void edg_device_poll(edg_device *dev)
+EDG_APART void edg_device_poll(edg_device *dev)
 {
     edg_log_spec spec;
     uint32_t now = edg_device_ticks(dev);

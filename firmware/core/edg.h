@@ -159,23 +159,24 @@ typedef struct edg_bucket {
     uint8_t order; /* of use: 0 the bucket used least recently */
 } edg_bucket;
 
+/* What is small comes first: on AVR an offset of up to 63 costs nothing. */
 typedef struct edg_slot {
-    edg_pads key;        /* session key */
     uint8_t first[5];    /* of its first part: branch, nonce; hint, epoch and generation are the device's as long as the slot lives */
     uint8_t body_len;    /* 0: slot is free; EDG_DIGEST: digest only */
-    uint8_t body[40];    /* the carried form without the first header, or its digest */
+    uint16_t branches;   /* bit of each branch that proves it */
     uint8_t entry;       /* of the ring, + 1: the cookie that opened it, as long as that can come again; else 0 */
     uint8_t young;       /* ticks left in which it cannot be evicted */
-    uint16_t branches;   /* bit of each branch that proves it */
-    uint8_t places[EDG_CELLS + EDG_BUCKETS]; /* which frame (1..16 over all parts) has this cell, this bucket; 0: none */
-    uint8_t tag[8];      /* of the newest request let through */
-    uint8_t answer_code; /* its answer, 0: none kept */
+    uint8_t answer_code; /* of the newest request let through, 0: none kept */
     uint8_t answer_len;
-    uint8_t answer[EDG_RESULT_MAX];
+    uint8_t tag[8];      /* of that request */
     uint32_t answer_tick;
     uint32_t sequence; /* highest seen */
     uint32_t window;   /* bit i: sequence - i was seen */
     uint32_t used;     /* tick at which a tag last verified in it */
+    uint8_t places[EDG_CELLS + EDG_BUCKETS]; /* which frame (1..16 over all parts) has this cell, this bucket; 0: none */
+    uint8_t answer[EDG_RESULT_MAX];
+    uint8_t body[40]; /* the carried form without the first header, or its digest */
+    edg_pads key;     /* session key */
 } edg_slot;
 
 typedef struct edg_log {
@@ -203,7 +204,7 @@ typedef struct edg_device {
     void *user;
     uint32_t boot;
     uint32_t clock_unix, clock_tick; /* 0, 0: clock unknown */
-    uint32_t aged;                   /* tick up to which the times that count down have done so */
+    uint32_t now;                    /* tick of the message in hand; the times that count down have done so up to here */
     uint32_t mark_sequence;          /* a place in a RAM log whose hash is known */
     uint16_t last_left;              /* ticks for which the last message is still known */
     uint16_t last_crc, last_id, last_answer; /* deduplication of the last message; last_answer 0: none */

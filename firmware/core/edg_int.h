@@ -4,6 +4,13 @@
 
 #include "edg.h"
 
+/* A function that keeps its locals to itself: inlined into its only caller, they would stand on the stack under all that the caller calls afterwards. */
+#if defined(__GNUC__)
+#define EDG_APART __attribute__((noinline))
+#else
+#define EDG_APART
+#endif
+
 /* ---- bytes.c: big-endian load and store, constant-time compare ---- */
 
 static inline uint16_t edg_load16(const uint8_t *p) { return (uint16_t)(((uint16_t)p[0] << 8) | p[1]); }
@@ -229,6 +236,7 @@ typedef struct edg_request {
     uint8_t has;    /* EDG_HAS_ bits */
     uint8_t target; /* why there is no operation: a reason, or 0 */
     uint8_t slot;
+    edg_slot *s;     /* once a tag has verified in it */
     uint8_t tag_len; /* of the answer; 0: untagged */
     uint8_t over;    /* the session ends with the answer */
     uint8_t frame;   /* for reasons 11 and 12 */
@@ -244,7 +252,7 @@ enum {
 };
 
 /* Reads what r->m asks for (docs/spec/capability.md, Reading a request); a reason, or 0. Sets every field. */
-uint8_t edg_request_read(edg_request *r);
+EDG_APART uint8_t edg_request_read(edg_request *r);
 
 /* ---- frame.c ---- */
 
@@ -259,7 +267,7 @@ typedef struct edg_constraint {
 int edg_constraint_next(edg_constraint *t);
 
 /* Every frame of the session's carried form (its bytes behind the first header) against the request: a reason with r->frame and r->type, or 0: all hold. */
-uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n, uint32_t now);
+uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n);
 
 /* ---- carried.c: the carried form, docs/spec/capability.md ---- */
 
@@ -284,9 +292,9 @@ int edg_carried_formed(const uint8_t *carried, uint8_t n);
 /* ---- chain.c: keys of the carried form ---- */
 
 /* The session key of the request's carried form, in edg_digest. EDG_OK or a negative enum. */
-int edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r);
-/* Checks the discharges, and finds the cells and buckets of a session that has just been opened: 0, or a reason with r->frame and r->type. */
-uint8_t edg_chain_settle(edg_device *dev, edg_desk *desk, edg_request *r, edg_slot *s, uint32_t now);
+EDG_APART int edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r);
+/* Checks the discharges, then finds the cells and buckets of r->s, which has just been opened: 0, or a reason with r->frame and r->type. */
+EDG_APART uint8_t edg_chain_settle(edg_device *dev, edg_desk *desk, edg_request *r);
 
 /* ---- count.c: counts in EEPROM; rate.c: token buckets ---- */
 
@@ -296,17 +304,17 @@ int edg_count_raise(const edg_device *dev, uint8_t cell);
 int edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8]); /* and no open session knows of it any more */
 int edg_counts_free(const edg_device *dev);
 
-/* The bucket of an identity, found or made: its number, or EDG_BUCKETS: none is to be had. */
-uint8_t edg_bucket_find(edg_device *dev, const uint8_t identity[8], uint32_t now);
-uint8_t edg_bucket_tokens(edg_bucket *b, uint8_t burst, uint16_t period, uint32_t now);
-void edg_bucket_use(edg_device *dev, uint8_t bucket);
+/* The bucket of an identity, found or made, or NULL: none is to be had. */
+edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8]);
+uint8_t edg_bucket_tokens(const edg_device *dev, edg_bucket *b, uint8_t burst, uint16_t period);
+void edg_bucket_use(edg_device *dev, edg_bucket *b);
 
 /* ---- hello.c ---- */
 
 #define EDG_COOKIE_TICKS 100
 
 void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *header, uint32_t tick, uint8_t *cookie);
-int edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie, uint32_t now);
+int edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie);
 
 /* ---- slot.c: the table of sessions and the ring of used cookies ---- */
 
@@ -317,25 +325,12 @@ void edg_age(edg_device *dev, uint32_t now);                        /* what coun
 uint8_t edg_ring_find(const edg_device *dev, const uint8_t *mac);   /* an entry, EDG_NO_SLOT: none */
 uint8_t edg_ring_room(const edg_device *dev, uint8_t branch);       /* an entry, EDG_NO_SLOT: full */
 void edg_ring_put(edg_device *dev, uint8_t entry, const uint8_t *mac, uint8_t age); /* of a cookie of `age` ticks */
-uint8_t edg_slot_by_entry(const edg_device *dev, uint8_t entry);
-uint8_t edg_slot_choose(const edg_device *dev, const uint8_t *header);
+edg_slot *edg_slot_by_entry(edg_device *dev, uint8_t entry);         /* or NULL */
+edg_slot *edg_slot_choose(edg_device *dev, const uint8_t *header);   /* NULL: none is to be had */
 void edg_slot_close(edg_device *dev, uint16_t branches); /* sessions that one of them proves */
 #define EDG_ALL_BRANCHES 0xFFFFu
 
 /* ---- guard.c ---- */
-
-enum {
-    EDG_ADMIT,  /* act, then edg_guard_tag and edg_guard_keep */
-    EDG_REFUSE, /* with the reason; tagged if r->tag_len is not 0 */
-    EDG_REPEAT  /* a duplicate: send the slot's stored answer again */
-};
-int edg_guard_check(edg_device *dev, edg_desk *desk, edg_request *r, uint32_t now, uint8_t *reason);
-/* Tag of an answer, r->tag_len bytes of edg_digest. `options` has option 65000 with room for the tag at its end. */
-void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *options,
-                   uint16_t options_len, const uint8_t *payload, uint16_t payload_len);
-void edg_guard_keep(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *payload, uint16_t n);
-
-/* ---- answer.c ---- */
 
 typedef struct edg_answer {
     uint8_t *out;
@@ -346,6 +341,17 @@ typedef struct edg_answer {
     uint8_t code;
 } edg_answer;
 
+/* 0: act, then edg_guard_tag and edg_guard_keep; EDG_REPEAT: a duplicate, send the slot's stored answer again; else a reason to refuse with, tagged
+ * if r->tag_len is not 0. */
+#define EDG_REPEAT 0xFF
+EDG_APART uint8_t edg_guard_check(edg_device *dev, edg_desk *desk, edg_request *r);
+/* Tag of an answer, r->tag_len bytes of edg_digest. `options` has option 65000 with room for the tag at its end. */
+void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *options,
+                   uint16_t options_len, const uint8_t *payload, uint16_t payload_len);
+void edg_guard_keep(const edg_device *dev, const edg_request *r, const edg_answer *a);
+
+/* ---- answer.c ---- */
+
 /* What stands between token and payload: nothing; option 65000; Content-Format 40 and Block2; Max-Age. */
 enum { EDG_PLAIN, EDG_TAGGED, EDG_BLOCK, EDG_RETRY };
 #define EDG_NO_BLOCK 0xFFFFFFFFUL
@@ -355,12 +361,12 @@ void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint32_
 /* Header and tag; the length of the message. */
 uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t tick);
 /* The whole answer of a reason, tagged if r->tag_len is not 0. */
-uint16_t edg_answer_refuse(edg_device *dev, edg_answer *a, const edg_request *r, uint8_t reason, uint32_t tick);
+uint16_t edg_answer_refuse(edg_device *dev, edg_answer *a, const edg_request *r, uint8_t reason);
 
 /* ---- act.c, plain.c: write code and payload of the answer; a reason, or 0 ---- */
 
-uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t now);
-uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t now, uint16_t asked, unsigned link_flags);
+EDG_APART uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r);
+EDG_APART uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, uint16_t asked, unsigned link_flags);
 
 /* ---- counter.c: values that only grow, in EEPROM slots written in turn ---- */
 
@@ -413,8 +419,8 @@ int edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY]);
 
 /* ---- claim.c, clock.c ---- */
 
-uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, uint16_t room, uint16_t *n, uint32_t now);
-uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds, uint32_t now);
+uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, uint16_t room, uint16_t *n);
+uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds);
 uint32_t edg_clock_at(const edg_device *dev, uint32_t now); /* 0: unknown */
 
 #define EDG_CELL 26 /* bytes of an EEPROM cell without its payload */
@@ -431,7 +437,6 @@ uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t seque
 uint8_t *edg_log_cell(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence); /* in RAM */
 
 int edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec);
-int edg_cells_erase(const edg_device *dev, uint8_t log, const edg_log_spec *spec);
 int edg_cells_append(edg_device *dev, uint8_t log, const edg_log_spec *spec, const uint8_t *entry);
 /* prev and payload may be NULL. */
 int edg_cells_read(const edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);

@@ -31,7 +31,6 @@ typedef struct judged {
     uint8_t body_len;
     uint8_t discharge; /* the frame in hand is one */
     uint8_t once;      /* of COUNT, RATE and THIRD-PARTY, those that the frame has had: bits of their types above 10 */
-    uint32_t now;
     edg_item item; /* the frame in hand */
 } judged;
 
@@ -151,7 +150,7 @@ static uint8_t rated(const judged *j, const uint8_t *v)
         return BROKEN;
     for (i = 0; i < EDG_BUCKETS; i++)
         if (j->s->places[EDG_CELLS + i] == place(j))
-            return edg_bucket_tokens(&j->dev->buckets[i], v[0], period, j->now) > 0 ? HOLDS : FAILS;
+            return edg_bucket_tokens(j->dev, &j->dev->buckets[i], v[0], period) > 0 ? HOLDS : FAILS;
     return CANNOT_TELL;
 }
 
@@ -171,8 +170,8 @@ static uint8_t program(const judged *j, const uint8_t *v, uint8_t n)
         in.first = r->from;
         in.last = last_entry(r);
     }
-    in.unix_now = edg_clock_at(j->dev, j->now);
-    in.tick = j->now;
+    in.unix_now = edg_clock_at(j->dev, j->dev->now);
+    in.tick = j->dev->now;
     in.op = r->op;
     in.hold = r->hold;
     return says[edg_program_run(v, n, &in)];
@@ -220,12 +219,12 @@ static uint8_t limit(judged *j, uint8_t type, const uint8_t *v, uint8_t n)
         return entries(j->r, v);
     case T_EXPIRY:
     case T_NOT_BEFORE:
-        unix_now = edg_clock_at(j->dev, j->now);
+        unix_now = edg_clock_at(j->dev, j->dev->now);
         if (unix_now == 0)
             return CANNOT_TELL;
         return (unix_now < edg_load32(v)) == (type == T_EXPIRY) ? HOLDS : FAILS;
     case T_LEASE:
-        return edg_load32(v) == j->dev->boot && j->now <= edg_load32(v + 4) ? HOLDS : FAILS;
+        return edg_load32(v) == j->dev->boot && j->dev->now <= edg_load32(v + 4) ? HOLDS : FAILS;
     case T_HOLD:
         return j->r->hold <= v[0] ? HOLDS : FAILS;
     case EDG_T_COUNT:
@@ -312,12 +311,12 @@ static uint8_t take(edg_device *dev, const edg_slot *s)
     for (i = 0; i < EDG_BUCKETS; i++)
         if (s->places[EDG_CELLS + i] != 0) {
             dev->buckets[i].tokens--;
-            edg_bucket_use(dev, i);
+            edg_bucket_use(dev, &dev->buckets[i]);
         }
     return 0;
 }
 
-uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n, uint32_t now)
+uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n)
 {
     judged j;
     uint8_t kind, reason;
@@ -327,7 +326,6 @@ uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, cons
     j.s = s;
     j.body = body;
     j.body_len = n;
-    j.now = now;
     edg_item_first(&j.item, body, n);
     while ((kind = edg_item_next(&j.item)) != EDG_ITEM_END) {
         if (kind == EDG_ITEM_PART)

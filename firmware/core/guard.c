@@ -6,7 +6,8 @@ enum { TAG_OPEN = 16, TAG = 8 };
 enum { NEW, SEEN, OLD };
 enum { AT_NONCE = 2, AT_COOKIE = 10, AT_TICK = 6, AT_MAC = 18 }; /* in option 65001 */
 enum { ACTING = EDG_APPEND | EDG_CALL | EDG_MANAGE | EDG_TIME };
-enum { MIRROR = 0x8000, OWNER = 1 }; /* of the branches' bits */
+#define MIRROR 0x8000u /* of the branches' bits */
+#define OWNER 1u
 
 static uint8_t opens(const edg_request *r) { return (r->proof[0] & ~EDG_FORM_PRIVATE) == EDG_FORM_OPEN; }
 
@@ -75,24 +76,20 @@ static void accept(edg_slot *s, const edg_request *r)
     s->answer_code = 0;
 }
 
-static void answer_tagged(edg_request *r, uint8_t slot)
+static void answer_tagged(const edg_device *dev, edg_request *r, edg_slot *s)
 {
-    r->slot = slot;
+    r->s = s;
+    r->slot = (uint8_t)(s - dev->slots);
     r->tag_len = opens(r) ? TAG_OPEN : TAG;
 }
 
 /* A sequence that came before, under a good tag. */
-static int duplicate(edg_request *r, const edg_slot *s, uint8_t slot, uint8_t *reason)
+static uint8_t duplicate(const edg_device *dev, edg_request *r, edg_slot *s)
 {
-    if (!edg_same(s->tag, r->tag, sizeof s->tag)) {
-        *reason = EDG_R_SEQUENCE;
-        return EDG_REFUSE;
-    }
-    answer_tagged(r, slot);
-    if (s->answer_code != 0)
-        return EDG_REPEAT;
-    *reason = EDG_R_RESULT_GONE;
-    return EDG_REFUSE;
+    if (!edg_same(s->tag, r->tag, sizeof s->tag))
+        return EDG_R_SEQUENCE;
+    answer_tagged(dev, r, s);
+    return s->answer_code != 0 ? EDG_REPEAT : EDG_R_RESULT_GONE;
 }
 
 /* The owner's own capability, nonce 0 and one empty frame, and nothing else. */
@@ -104,23 +101,23 @@ static int owners_own(const edg_slot *s)
 }
 
 /* 100 ms units that a hold stands for. */
-static uint16_t hold_ticks(uint8_t hold) { return hold < 200 ? hold : (uint16_t)((hold - 199) * 600u); }
+static uint16_t hold_ticks(uint8_t hold) { return hold < 200 ? hold : (uint16_t)((uint8_t)(hold - 199) * 600u); }
 
 /* From the operation on, as for every request whose tag is good and whose sequence is new. */
-static uint8_t judge(edg_device *dev, edg_request *r, uint8_t slot, uint32_t tick, uint32_t now)
+static uint8_t judge(edg_device *dev, edg_request *r, uint32_t tick)
 {
-    const edg_slot *s = &dev->slots[slot];
+    const edg_slot *s = r->s;
 
     if (r->target != 0)
         return r->target;
-    if ((r->op & ACTING) && now - tick > hold_ticks(r->hold))
+    if ((r->op & ACTING) && dev->now - tick > hold_ticks(r->hold))
         return EDG_R_STALE;
     if (((s->branches & MIRROR) && !(r->op & (EDG_READ | EDG_OBSERVE))) || (r->op == EDG_MANAGE && s->branches != OWNER) ||
         (r->at == EDG_AT_EPOCH && !owners_own(s)))
         return EDG_R_DENIED; /* frame 0: the branch itself */
     if (s->body_len != EDG_DIGEST)
-        return edg_frames_hold(dev, r, s, s->body, s->body_len, now);
-    return edg_frames_hold(dev, r, s, r->carried + EDG_HEADER, (uint8_t)(r->carried_len - EDG_HEADER), now);
+        return edg_frames_hold(dev, r, s, s->body, s->body_len);
+    return edg_frames_hold(dev, r, s, r->carried + EDG_HEADER, (uint8_t)(r->carried_len - EDG_HEADER));
 }
 
 /* Is every part of the branches' generations? Their bits, and a reason or 0. */
@@ -150,7 +147,7 @@ static uint8_t generations(const edg_device *dev, const edg_request *r, uint16_t
 }
 
 /* desk->work is the session key. */
-static void fill(edg_device *dev, const edg_desk *desk, edg_slot *s, const edg_request *r, uint32_t now)
+static void fill(edg_device *dev, const edg_desk *desk, edg_slot *s, const edg_request *r)
 {
     uint8_t n = (uint8_t)(r->carried_len - EDG_HEADER);
 
@@ -158,7 +155,7 @@ static void fill(edg_device *dev, const edg_desk *desk, edg_slot *s, const edg_r
     s->key = desk->work;
     edg_part_first(s->first, r->carried);
     s->young = EDG_RESIDENCY + 1;
-    s->used = now;
+    s->used = dev->now;
     s->sequence = r->sequence;
     s->window = 1;
     accept(s, r);
@@ -171,116 +168,102 @@ static void fill(edg_device *dev, const edg_desk *desk, edg_slot *s, const edg_r
     }
 }
 
-static int open_session(edg_device *dev, edg_desk *desk, edg_request *r, uint32_t now, uint8_t *reason)
+static uint8_t open_session(edg_device *dev, edg_desk *desk, edg_request *r)
 {
     const uint8_t *cookie = r->proof + AT_COOKIE, *mac = r->proof + AT_MAC;
     const uint8_t *header = r->carried;
     uint32_t tick = edg_load32(cookie + 4);
     uint16_t branches;
-    uint8_t entry, slot;
+    uint8_t entry, reason;
     edg_slot *s;
 
-    *reason = EDG_R_EPOCH;
     if (memcmp(header + 1, dev->hint, sizeof dev->hint) != 0 || edg_load16(header + 5) != dev->epoch)
-        return EDG_REFUSE;
-    *reason = generations(dev, r, &branches);
-    if (*reason != 0)
-        return EDG_REFUSE;
-    *reason = EDG_R_COOKIE;
-    if (!edg_cookie_good(dev, r->proof + AT_NONCE, header, cookie, now))
-        return EDG_REFUSE;
+        return EDG_R_EPOCH;
+    reason = generations(dev, r, &branches);
+    if (reason != 0)
+        return reason;
+    if (!edg_cookie_good(dev, r->proof + AT_NONCE, header, cookie))
+        return EDG_R_COOKIE;
 
     entry = edg_ring_find(dev, mac);
     if (entry != EDG_NO_SLOT) {
-        slot = edg_slot_by_entry(dev, entry);
-        *reason = EDG_R_COOKIE_USED;
-        if (slot == EDG_NO_SLOT)
-            return EDG_REFUSE;
-        s = &dev->slots[slot];
-        *reason = EDG_R_TAG;
+        s = edg_slot_by_entry(dev, entry);
+        if (s == NULL)
+            return EDG_R_COOKIE_USED;
         if (!verify(dev, r, &s->key, tick))
-            return EDG_REFUSE;
-        s->used = now;
-        return duplicate(r, s, slot, reason);
+            return EDG_R_TAG;
+        s->used = dev->now;
+        return duplicate(dev, r, s);
     }
     entry = edg_ring_room(dev, header[0] & 15);
-    *reason = EDG_R_NO_ROOM;
     if (entry == EDG_NO_SLOT)
-        return EDG_REFUSE;
-    *reason = EDG_R_STORAGE;
+        return EDG_R_NO_ROOM;
     if (edg_chain_session(dev, desk, r) != EDG_OK)
-        return EDG_REFUSE;
+        return EDG_R_STORAGE;
     edg_key_ready(dev, &desk->work, edg_digest(dev));
-    *reason = EDG_R_TAG;
     if (!verify(dev, r, &desk->work, tick))
-        return EDG_REFUSE;
-    slot = edg_slot_choose(dev, header);
-    *reason = EDG_R_NO_ROOM;
-    if (slot == EDG_NO_SLOT)
-        return EDG_REFUSE;
+        return EDG_R_TAG;
+    s = edg_slot_choose(dev, header);
+    if (s == NULL)
+        return EDG_R_NO_ROOM;
 
-    s = &dev->slots[slot];
-    edg_ring_put(dev, entry, mac, (uint8_t)(now - tick));
-    fill(dev, desk, s, r, now);
+    edg_ring_put(dev, entry, mac, (uint8_t)(dev->now - tick));
+    fill(dev, desk, s, r);
     s->entry = (uint8_t)(entry + 1);
     s->branches = branches;
-    answer_tagged(r, slot);
-    *reason = edg_chain_settle(dev, desk, r, s, now);
-    if (*reason == EDG_R_DENIED)
+    answer_tagged(dev, r, s);
+    reason = edg_chain_settle(dev, desk, r);
+    if (reason == EDG_R_DENIED)
         r->over = 1;
-    if (*reason == 0)
-        *reason = judge(dev, r, slot, tick, now);
-    return *reason == 0 ? EDG_ADMIT : EDG_REFUSE;
+    return reason != 0 ? reason : judge(dev, r, tick);
 }
 
-static int resume(edg_device *dev, edg_request *r, uint32_t now, uint8_t *reason)
+static uint8_t resume(edg_device *dev, edg_request *r)
 {
-    uint8_t slot = r->proof[1];
-    uint32_t tick = now - (uint16_t)((uint16_t)now - edg_load16(r->proof + AT_TICK));
-    edg_slot *s = &dev->slots[slot < EDG_SLOTS ? slot : 0];
+    uint32_t tick = dev->now - (uint16_t)((uint16_t)dev->now - edg_load16(r->proof + AT_TICK));
+    edg_slot *s = dev->slots;
 
-    *reason = EDG_R_NO_SESSION;
-    if (slot >= EDG_SLOTS || s->body_len == 0)
-        return EDG_REFUSE;
-    *reason = EDG_R_NEED_FRAMES;
+    if (r->proof[1] >= EDG_SLOTS)
+        return EDG_R_NO_SESSION;
+    s += r->proof[1];
+    if (s->body_len == 0)
+        return EDG_R_NO_SESSION;
     if (r->carried == NULL && s->body_len == EDG_DIGEST)
-        return EDG_REFUSE;
-    *reason = EDG_R_TAG;
+        return EDG_R_NEED_FRAMES;
     if ((r->carried != NULL && !carries(dev, s, r)) || !verify(dev, r, &s->key, tick))
-        return EDG_REFUSE;
-    s->used = now;
+        return EDG_R_TAG;
+    s->used = dev->now;
     switch (window(s, r->sequence)) {
     case NEW:
         accept(s, r);
-        answer_tagged(r, slot);
-        *reason = judge(dev, r, slot, tick, now);
-        return *reason == 0 ? EDG_ADMIT : EDG_REFUSE;
+        answer_tagged(dev, r, s);
+        return judge(dev, r, tick);
     case SEEN:
-        return duplicate(r, s, slot, reason);
+        return duplicate(dev, r, s);
     default:
-        *reason = EDG_R_SEQUENCE;
-        return EDG_REFUSE;
+        return EDG_R_SEQUENCE;
     }
 }
 
-int edg_guard_check(edg_device *dev, edg_desk *desk, edg_request *r, uint32_t now, uint8_t *reason)
+uint8_t edg_guard_check(edg_device *dev, edg_desk *desk, edg_request *r)
 {
-    int verdict;
+    uint8_t reason;
 
-    *reason = !(dev->flags & EDG_CLAIMED) ? EDG_R_UNCLAIMED : EDG_R_BOOT_LOST;
-    if ((dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) != EDG_CLAIMED)
-        return EDG_REFUSE;
+    if (!(dev->flags & EDG_CLAIMED))
+        return EDG_R_UNCLAIMED;
+    if (dev->flags & EDG_BOOT_LOST)
+        return EDG_R_BOOT_LOST;
     if (!opens(r))
-        return resume(dev, r, now, reason);
-    verdict = open_session(dev, desk, r, now, reason);
+        return resume(dev, r);
+    reason = open_session(dev, desk, r);
     edg_wipe(desk, sizeof *desk);
-    return verdict;
+    return reason;
 }
 
 void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *options,
                    uint16_t options_len, const uint8_t *payload, uint16_t payload_len)
 {
-    const edg_pads *key = &dev->slots[r->slot].key;
+    const edg_pads *key = &r->s->key;
 
     edg_mac_begin(dev, key, EDG_LABEL_RESPONSE);
     edg_mac_put32(dev, r->sequence);
@@ -292,14 +275,14 @@ void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t
     edg_mac_end(dev, key);
 }
 
-void edg_guard_keep(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *payload, uint16_t n)
+void edg_guard_keep(const edg_device *dev, const edg_request *r, const edg_answer *a)
 {
-    edg_slot *s = &dev->slots[r->slot];
+    edg_slot *s = r->s;
 
-    if (r->m.code != EDG_POST || n > sizeof s->answer)
+    if (r->m.code != EDG_POST || a->len > sizeof s->answer)
         return;
-    memcpy(s->answer, payload, n);
-    s->answer_len = (uint8_t)n;
-    s->answer_tick = tick;
-    s->answer_code = code;
+    memcpy(s->answer, a->out + a->payload, a->len);
+    s->answer_len = (uint8_t)a->len;
+    s->answer_tick = dev->now;
+    s->answer_code = a->code;
 }

@@ -7,62 +7,58 @@
 /* EDG_OUT_MIN bytes hold it, and no answer stands in them yet. */
 typedef char desk_fits[sizeof(edg_desk) <= EDG_OUT_MIN ? 1 : -1];
 
-static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r, uint32_t now)
+static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r)
 {
-    uint8_t reason;
+    uint8_t reason = edg_guard_check(dev, (edg_desk *)(void *)a->out, r); /* bytes only */
+    const edg_slot *s = r->s;
     uint16_t n;
-    edg_slot *s;
-    edg_desk *desk = (edg_desk *)(void *)a->out; /* bytes only */
-    int verdict = edg_guard_check(dev, desk, r, now, &reason);
 
     EDG_ON_VERDICT();
-    s = &dev->slots[r->slot];
-    if (verdict == EDG_REPEAT) {
+    if (reason == EDG_REPEAT) {
         edg_answer_begin(a, r, EDG_TAGGED, 0);
         memcpy(a->out + a->payload, s->answer, s->answer_len);
         a->len = s->answer_len;
         a->code = s->answer_code;
         return edg_answer_finish(dev, a, r, s->answer_tick);
     }
-    if (verdict == EDG_ADMIT) {
+    if (reason == 0) {
         edg_answer_begin(a, r, EDG_TAGGED, 0);
         a->code = EDG_CHANGED;
-        reason = edg_act(dev, a, r, now);
+        reason = edg_act(dev, a, r);
     }
-    n = reason == 0 ? edg_answer_finish(dev, a, r, now) : edg_answer_refuse(dev, a, r, reason, now);
+    n = reason == 0 ? edg_answer_finish(dev, a, r, dev->now) : edg_answer_refuse(dev, a, r, reason);
     if (r->tag_len > 0 && reason != EDG_R_RESULT_GONE)
-        edg_guard_keep(dev, r, now, a->code, a->out + a->payload, a->len);
+        edg_guard_keep(dev, r, a);
     if (r->over)
-        edg_wipe(s, sizeof *s);
+        edg_wipe(r->s, sizeof *r->s);
     edg_slot_close(dev, dev->closing);
     dev->closing = 0;
     return n;
 }
 
-static uint16_t plain_request(edg_device *dev, edg_answer *a, edg_request *r, uint32_t now, uint16_t asked, unsigned link_flags)
+static uint16_t plain_request(edg_device *dev, edg_answer *a, edg_request *r, uint16_t asked, unsigned link_flags)
 {
     uint8_t reason;
 
     edg_answer_begin(a, r, EDG_PLAIN, 0);
     a->code = EDG_CHANGED;
-    reason = edg_act_plain(dev, a, r, now, asked, link_flags);
-    return reason == 0 ? edg_answer_finish(dev, a, r, now) : edg_answer_refuse(dev, a, r, reason, now);
+    reason = edg_act_plain(dev, a, r, asked, link_flags);
+    return reason == 0 ? edg_answer_finish(dev, a, r, 0) : edg_answer_refuse(dev, a, r, reason);
 }
 
-static uint16_t request(edg_device *dev, edg_answer *a, edg_request *r, uint16_t asked, unsigned link_flags, uint32_t now)
+static uint16_t request(edg_device *dev, edg_answer *a, edg_request *r, uint16_t asked, unsigned link_flags)
 {
     uint8_t reason = edg_request_read(r);
 
     if (reason != 0)
-        return edg_answer_refuse(dev, a, r, reason, now);
-    return r->proof != NULL ? protected_request(dev, a, r, now) : plain_request(dev, a, r, now, asked, link_flags);
+        return edg_answer_refuse(dev, a, r, reason);
+    return r->proof != NULL ? protected_request(dev, a, r) : plain_request(dev, a, r, asked, link_flags);
 }
 
 size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
 {
     edg_request r;
     edg_answer a;
-    uint32_t now = edg_device_ticks(dev);
     uint16_t crc;
 
     if (n < 4 || n > 0xFFFF || cap < EDG_OUT_MIN || in[0] >> 6 != 1)
@@ -78,7 +74,7 @@ size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, s
         edg_store16(out + 2, r.m.id);
         return 4;
     }
-    edg_age(dev, now);
+    edg_age(dev, edg_device_ticks(dev));
     crc = edg_crc16(in, (uint16_t)n);
     if (dev->last_answer != 0 && dev->last_id == r.m.id && dev->last_crc == crc && dev->last_left > 0 &&
         (out[0] & 15) == r.m.token_len && memcmp(out + 4, r.m.token, r.m.token_len) == 0)
@@ -86,6 +82,6 @@ size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, s
     dev->last_id = r.m.id;
     dev->last_crc = crc;
     dev->last_left = EXCHANGE_LIFETIME + 1;
-    dev->last_answer = request(dev, &a, &r, (uint16_t)n, link_flags, now);
+    dev->last_answer = request(dev, &a, &r, (uint16_t)n, link_flags);
     return dev->last_answer;
 }

@@ -20,11 +20,11 @@ void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *heade
     memcpy(cookie + 8, mac(dev, nonce, header, tick), 8);
 }
 
-int edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie, uint32_t now)
+int edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie)
 {
     uint32_t tick = edg_load32(cookie + 4);
 
-    if (edg_load32(cookie) != dev->boot || tick > now || now - tick > EDG_COOKIE_TICKS)
+    if (edg_load32(cookie) != dev->boot || tick > dev->now || dev->now - tick > EDG_COOKIE_TICKS)
         return 0;
     return edg_same(mac(dev, nonce, header, tick), cookie + 8, 8);
 }

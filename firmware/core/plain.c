@@ -2,7 +2,7 @@
 
 /* What needs no capability: hello, the links, the claim. */
 
-static uint8_t act_hello(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t now)
+static uint8_t act_hello(edg_device *dev, edg_answer *a, const edg_request *r)
 {
     const uint8_t *header = r->m.payload + EDG_NONCE;
 
@@ -12,7 +12,7 @@ static uint8_t act_hello(edg_device *dev, edg_answer *a, const edg_request *r, u
         return EDG_R_UNCLAIMED;
     if (dev->flags & EDG_BOOT_LOST)
         return EDG_R_BOOT_LOST;
-    edg_cookie_make(dev, r->m.payload, header, now, a->out + a->payload);
+    edg_cookie_make(dev, r->m.payload, header, dev->now, a->out + a->payload);
     a->len = EDG_COOKIE;
     return 0;
 }
@@ -50,7 +50,7 @@ static uint8_t act_core(const edg_device *dev, edg_answer *a, const edg_request 
     return 0;
 }
 
-uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t now, uint16_t asked, unsigned link_flags)
+uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, uint16_t asked, unsigned link_flags)
 {
     if (r->target != 0)
         return r->target;
@@ -61,6 +61,6 @@ uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, uint
     if (r->has & (EDG_HAS_CONDITION | EDG_HAS_BLOCK2 | EDG_HAS_ACCEPT | EDG_HAS_OTHER_ACCEPT))
         return EDG_R_OPTION;
     if (r->at == EDG_AT_HELLO)
-        return act_hello(dev, a, r, now);
-    return edg_claim(dev, r, link_flags, a->out + a->payload, (uint16_t)(a->cap - a->payload), &a->len, now);
+        return act_hello(dev, a, r);
+    return edg_claim(dev, r, link_flags, a->out + a->payload, (uint16_t)(a->cap - a->payload), &a->len);
 }

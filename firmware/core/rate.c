@@ -1,59 +1,60 @@
 #include "edg_int.h"
 
-/* Token buckets, docs/spec/capability.md, Rates. A bucket without an owner has identity 0, order 0 and is taken first. */
+/* Token buckets, docs/spec/capability.md, Rates. A bucket that nobody had yet has order 0, and is taken first. */
 
-static int in_use(const edg_device *dev, uint8_t bucket)
+static int in_use(const edg_device *dev, const edg_bucket *b)
 {
-    uint8_t i;
+    const edg_slot *s;
 
-    for (i = 0; i < EDG_SLOTS; i++)
-        if (dev->slots[i].body_len != 0 && dev->slots[i].places[EDG_CELLS + bucket] != 0)
+    for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++)
+        if (s->places[EDG_CELLS + (b - dev->buckets)] != 0)
             return 1;
     return 0;
 }
 
-void edg_bucket_use(edg_device *dev, uint8_t bucket)
+void edg_bucket_use(edg_device *dev, edg_bucket *b)
 {
-    uint8_t i, order = dev->buckets[bucket].order;
+    edg_bucket *other;
 
-    for (i = 0; i < EDG_BUCKETS; i++)
-        if (dev->buckets[i].order > order)
-            dev->buckets[i].order--;
-    dev->buckets[bucket].order = EDG_BUCKETS;
+    for (other = dev->buckets; other < dev->buckets + EDG_BUCKETS; other++)
+        if (other->order > b->order)
+            other->order--;
+    b->order = EDG_BUCKETS;
 }
 
-uint8_t edg_bucket_find(edg_device *dev, const uint8_t identity[8], uint32_t now)
+edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8])
 {
-    uint8_t i, found = EDG_BUCKETS;
-    edg_bucket *b;
+    edg_bucket *b, *free = NULL;
 
-    for (i = 0; i < EDG_BUCKETS; i++) {
-        b = &dev->buckets[i];
-        if (b->order != 0 && memcmp(b->identity, identity, sizeof b->identity) == 0) {
-            found = i;
+    for (b = dev->buckets; b < dev->buckets + EDG_BUCKETS; b++) {
+        if (b->order != 0 && memcmp(b->identity, identity, sizeof b->identity) == 0)
             break;
-        }
-        if (!in_use(dev, i) && (found == EDG_BUCKETS || b->order < dev->buckets[found].order))
-            found = i;
+        if (!in_use(dev, b) && (free == NULL || b->order < free->order))
+            free = b;
     }
-    if (found == EDG_BUCKETS)
-        return found;
-    if (i == EDG_BUCKETS) { /* made: it starts empty */
-        b = &dev->buckets[found];
+    if (b == dev->buckets + EDG_BUCKETS) { /* made: it starts empty */
+        if (free == NULL)
+            return NULL;
+        b = free;
         memcpy(b->identity, identity, sizeof b->identity);
         b->tokens = 0;
-        b->since = now;
+        b->since = dev->now;
     }
-    edg_bucket_use(dev, found);
-    return found;
+    edg_bucket_use(dev, b);
+    return b;
 }
 
-/* The periods that have passed since it was last asked each gave a token, as far as it holds so many. */
-uint8_t edg_bucket_tokens(edg_bucket *b, uint8_t burst, uint16_t period, uint32_t now)
+/* Each period gives a token. A full bucket's period begins anew when it is looked at: else burst + 1 could pass within a moment. */
+uint8_t edg_bucket_tokens(const edg_device *dev, edg_bucket *b, uint8_t burst, uint16_t period)
 {
-    uint32_t ticks = (uint32_t)period * 10, periods = (now - b->since) / ticks;
+    uint32_t ticks = (uint32_t)period * 10, periods = (dev->now - b->since) / ticks;
 
-    b->since += periods * ticks;
-    b->tokens = (uint8_t)(periods >= (uint32_t)burst - b->tokens ? burst : b->tokens + periods);
+    if (periods >= (uint8_t)(burst - b->tokens)) {
+        b->tokens = burst;
+        b->since = dev->now;
+    } else {
+        b->tokens = (uint8_t)(b->tokens + periods);
+        b->since += periods * ticks;
+    }
     return b->tokens;
 }

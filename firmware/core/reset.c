@@ -2,18 +2,9 @@
 
 int edg_past_erase(const edg_device *dev)
 {
-    edg_log_spec spec;
-    uint8_t i;
     int err = edg_counter_erase(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS);
 
-    if (err == EDG_OK)
-        err = edg_counts_free(dev);
-    for (i = 0; i < edg_pgm_u8(&dev->service->log_count) && err == EDG_OK; i++) {
-        edg_log_spec_get(dev, i, &spec);
-        if (spec.flags & EDG_LOG_EEPROM)
-            err = edg_cells_erase(dev, i, &spec);
-    }
-    return err;
+    return err == EDG_OK ? edg_nv_fill(dev, EDG_NV_CELLS, 0xFF, EDG_NV_BASE + EDG_NV_SIZE - EDG_NV_CELLS) : err; /* counts, and entries of logs */
 }
 
 /* The claim count rises first: whatever power loss leaves, an old recording of a claim is worth nothing. What it leaves of the logs and the clock, the

@@ -9,15 +9,16 @@ static void count_down(uint8_t *left, uint32_t ticks) { *left = (uint8_t)(*left 
 
 void edg_age(edg_device *dev, uint32_t now)
 {
-    uint32_t ticks = now - dev->aged;
+    uint32_t ticks = now - dev->now;
+    edg_slot *s;
     uint8_t i;
 
-    dev->aged = now;
+    dev->now = now;
     dev->last_left = (uint16_t)(dev->last_left > ticks ? dev->last_left - ticks : 0);
     for (i = 0; i < ENTRIES; i++)
         count_down(&dev->ring_left[i], ticks);
-    for (i = 0; i < EDG_SLOTS; i++)
-        count_down(&dev->slots[i].young, ticks);
+    for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++)
+        count_down(&s->young, ticks);
 }
 
 /* ---- used cookies: what could open a second session is remembered for the 10 s that it could ---- */
@@ -44,39 +45,36 @@ uint8_t edg_ring_room(const edg_device *dev, uint8_t branch)
 
 void edg_ring_put(edg_device *dev, uint8_t entry, const uint8_t *mac, uint8_t age)
 {
-    uint8_t i;
+    edg_slot *last = edg_slot_by_entry(dev, entry);
 
     memcpy(dev->ring[entry], mac, sizeof dev->ring[entry]);
     dev->ring_left[entry] = (uint8_t)(EDG_COOKIE_TICKS + 1 - age);
-    for (i = 0; i < EDG_SLOTS; i++) /* the entry's last cookie can come no more */
-        if (dev->slots[i].entry == entry + 1)
-            dev->slots[i].entry = 0;
+    if (last != NULL)
+        last->entry = 0; /* its cookie can come no more */
 }
 
 /* ---- sessions ---- */
 
-uint8_t edg_slot_by_entry(const edg_device *dev, uint8_t entry)
+edg_slot *edg_slot_by_entry(edg_device *dev, uint8_t entry)
 {
-    uint8_t i;
+    edg_slot *s;
 
-    for (i = 0; i < EDG_SLOTS; i++)
-        if (dev->slots[i].entry == entry + 1)
-            return i;
-    return EDG_NO_SLOT;
+    for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++)
+        if (s->entry == entry + 1)
+            return s;
+    return NULL;
 }
 
-/* The lowest free slot, else the one to evict, else EDG_NO_SLOT. Slot 0 is the owner's; who holds slots evicts only its own; the owner's last slot
- * falls to nobody else; and nobody is evicted within 2 s. */
-uint8_t edg_slot_choose(const edg_device *dev, const uint8_t *header)
+/* The lowest free slot, else the one to evict, else NULL. Slot 0 is the owner's; who holds slots evicts only its own; the owner's last slot falls to
+ * nobody else; and nobody is evicted within 2 s. */
+edg_slot *edg_slot_choose(edg_device *dev, const uint8_t *header)
 {
     uint8_t first[5];
-    uint8_t mine = 0, owners = 0, best = EDG_NO_SLOT;
-    uint8_t i;
+    uint8_t mine = 0, owners = 0;
+    edg_slot *s, *best = NULL;
 
     edg_part_first(first, header);
-    for (i = 0; i < EDG_SLOTS; i++) {
-        const edg_slot *s = &dev->slots[i];
-
+    for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++) {
         if (s->body_len == 0)
             continue;
         if (s->first[0] == 0)
@@ -84,24 +82,22 @@ uint8_t edg_slot_choose(const edg_device *dev, const uint8_t *header)
         if (memcmp(s->first, first, sizeof first) == 0)
             mine = 1;
     }
-    for (i = first[0] == 0 ? 0 : 1; i < EDG_SLOTS; i++) {
-        const edg_slot *s = &dev->slots[i];
-
+    for (s = dev->slots + (first[0] != 0); s < dev->slots + EDG_SLOTS; s++) {
         if (s->body_len == 0)
-            return i;
+            return s;
         if (s->young > 0 || (mine && memcmp(s->first, first, sizeof first) != 0) || (first[0] != 0 && owners == 1 && s->first[0] == 0))
             continue;
-        if (best == EDG_NO_SLOT || s->used < dev->slots[best].used)
-            best = i;
+        if (best == NULL || s->used < best->used)
+            best = s;
     }
     return best;
 }
 
 void edg_slot_close(edg_device *dev, uint16_t branches)
 {
-    uint8_t i;
+    edg_slot *s;
 
-    for (i = 0; i < EDG_SLOTS; i++)
-        if (dev->slots[i].branches & branches)
-            edg_wipe(&dev->slots[i], sizeof dev->slots[i]);
+    for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++)
+        if (s->branches & branches)
+            edg_wipe(s, sizeof *s);
 }

@@ -134,20 +134,17 @@ static const uint8_t two_frames[] = {
 /* A salt and "call valve": the slot keeps the frames. */
 static const uint8_t short_frames[] = {0, 12, 0x4c, 1, 2, 3, 4, 0x0e, 8, 'v', 'a', 'l', 'v', 'e'};
 
-/* Four frames of 43 bytes: with them an OPEN is as long as the line takes. */
+/* Four frames of 28 bytes: with them an OPEN is about as long as the line takes. */
 static size_t large_frames(uint8_t *to)
 {
     size_t at = 0;
 
     for (uint8_t i = 0; i < 4u; i++) {
-        to[at++] = 43;
-        at = join(to, at, "\x4c\x01\x02\x03", 4); /* SALT */
-        to[at++] = i;
+        to[at++] = 28;
         at = join(to, at, "\x41\xff", 2);         /* HOLD */
-        at = join(to, at, "\x0f\x08\x0cmachine", 10);
         at = join(to, at, "\x0f\x0c\x01temperature", 14);
         at = join(to, at, "\x0e\x08valve", 7);
-        at = join(to, at, "\x1c\0\0\0\x64", 5);   /* BOUND, 43 bytes so far */
+        at = join(to, at, "\x1c\0\0\0\x64", 5);   /* BOUND */
     }
     return at;
 }
@@ -245,7 +242,7 @@ void life_run(const uint8_t ke[32], life_note note, void *ctx)
     c.hold = 255;
     percent = 20;
     CHECK_EQ(caller_open(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
-    note_last(note, ctx, "open, 4 frames of 43 bytes");
+    note_last(note, ctx, "open, 4 frames of 28 bytes");
     CHECK_EQ(c.code, EDG_CHANGED);
     CHECK(c.tagged);
     c.send_frames = 1;

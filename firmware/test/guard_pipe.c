@@ -37,10 +37,9 @@ static struct {
     uint8_t name[32];
 } app;
 
-uint8_t edg_act(edg_device *d, edg_answer *a, const edg_request *r, uint32_t now)
+uint8_t edg_act(edg_device *d, edg_answer *a, const edg_request *r)
 {
     (void)d;
-    (void)now;
     app.runs++;
     app.op = r->op;
     app.slot = r->slot;

@@ -120,9 +120,16 @@ static void records(void)
         }
 }
 
+static edg_device dev;
+
+static uint8_t set_clock(uint8_t enable_days, uint32_t unix_seconds, uint32_t now)
+{
+    dev.now = now;
+    return edg_clock_set(&dev, enable_days, unix_seconds);
+}
+
 static void clocks(void)
 {
-    static edg_device dev;
     bench b;
     long cut;
 
@@ -130,23 +137,23 @@ static void clocks(void)
     bench_owner(&b, ke, hint, 1, zero);
     load(&dev, &b);
     CHECK_EQ(edg_clock_at(&dev, 0), 0);
-    CHECK_EQ(edg_clock_set(&dev, 0, 1700000000UL, 100), EDG_R_TIME); /* the first one is the owner's */
-    CHECK_EQ(edg_clock_set(&dev, 1, 1700000000UL, 100), 0);
+    CHECK_EQ(set_clock(0, 1700000000UL, 100), EDG_R_TIME); /* the first one is the owner's */
+    CHECK_EQ(set_clock(1, 1700000000UL, 100), 0);
     CHECK_EQ(edg_clock_at(&dev, 100), 1700000000UL);
     CHECK_EQ(edg_clock_at(&dev, 119), 1700000001UL);
-    CHECK_EQ(edg_clock_set(&dev, 0, 1700000000UL, 119), 0); /* a second back: accepted, ignored */
+    CHECK_EQ(set_clock(0, 1700000000UL, 119), 0); /* a second back: accepted, ignored */
     CHECK_EQ(edg_clock_at(&dev, 119), 1700000001UL);
-    CHECK_EQ(edg_clock_set(&dev, 0, 1699999998UL, 119), EDG_R_TIME);
-    CHECK_EQ(edg_clock_set(&dev, 0, 0, 119), EDG_R_TIME);
-    CHECK_EQ(edg_clock_set(&dev, 0, 1700000001UL + 86401UL, 119), EDG_R_TIME);
-    CHECK_EQ(edg_clock_set(&dev, 0, 1700000001UL + 86400UL, 119), 0);
-    CHECK_EQ(edg_clock_set(&dev, 1, 1800000000UL, 119), 0);
+    CHECK_EQ(set_clock(0, 1699999998UL, 119), EDG_R_TIME);
+    CHECK_EQ(set_clock(0, 0, 119), EDG_R_TIME);
+    CHECK_EQ(set_clock(0, 1700000001UL + 86401UL, 119), EDG_R_TIME);
+    CHECK_EQ(set_clock(0, 1700000001UL + 86400UL, 119), 0);
+    CHECK_EQ(set_clock(1, 1800000000UL, 119), 0);
     /* After a boot the mark bounds it below, the owner alone above. */
     load(&dev, &b);
-    CHECK_EQ(edg_clock_set(&dev, 1, 1799999000UL, 5), EDG_R_TIME);
+    CHECK_EQ(set_clock(1, 1799999000UL, 5), EDG_R_TIME);
     CHECK_EQ(edg_clock_at(&dev, 5), 0);
-    CHECK_EQ(edg_clock_set(&dev, 0, 1800000000UL + 86401UL, 5), EDG_R_TIME);
-    CHECK_EQ(edg_clock_set(&dev, 0, 1799999999UL, 5), 0);
+    CHECK_EQ(set_clock(0, 1800000000UL + 86401UL, 5), EDG_R_TIME);
+    CHECK_EQ(set_clock(0, 1799999999UL, 5), 0);
     CHECK_EQ(edg_clock_at(&dev, 5), 1800000000UL);
     /* Power loss while the mark is written: the old mark or the new one, and no time without it. */
     for (cut = 0; cut < EDG_COUNTER_CELL; cut++) {
@@ -154,17 +161,17 @@ static void clocks(void)
 
         c.platform.ctx = &c;
         load(&dev, &c);
-        CHECK_EQ(edg_clock_set(&dev, 1, 1800000000UL, 5), 0);
+        CHECK_EQ(set_clock(1, 1800000000UL, 5), 0);
         c.power = cut;
-        CHECK_EQ(edg_clock_set(&dev, 1, 1900000000UL, 5), EDG_R_STORAGE);
+        CHECK_EQ(set_clock(1, 1900000000UL, 5), EDG_R_STORAGE);
         CHECK_EQ(edg_clock_at(&dev, 5), 1800000000UL);
         load(&dev, &c);
-        CHECK_EQ(edg_clock_set(&dev, 1, 1799999000UL, 5), EDG_R_TIME);
-        CHECK_EQ(edg_clock_set(&dev, 1, 1800000010UL, 5), 0);
+        CHECK_EQ(set_clock(1, 1799999000UL, 5), EDG_R_TIME);
+        CHECK_EQ(set_clock(1, 1800000010UL, 5), 0);
     }
     /* The end of time does not wrap. */
     load(&dev, &b);
-    CHECK_EQ(edg_clock_set(&dev, 1, 0xFFFFFFFEUL, 5), 0);
+    CHECK_EQ(set_clock(1, 0xFFFFFFFEUL, 5), 0);
     CHECK_EQ(edg_clock_at(&dev, 1005), 0xFFFFFFFFUL);
 }
 

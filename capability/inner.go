@@ -1,0 +1,80 @@
+package capability
+
+// An inner message is what a private request or answer holds encrypted:
+//
+//	code u8 | options as in a CoAP message (RFC 7252 3.1) | FF payload, if there is one
+
+const payloadMarker = 0xff
+
+// appendInner appends the inner form of m, without the options 65000 and 65001.
+func appendInner(dst []byte, m *Message) []byte {
+	dst = append(dst, m.Code)
+	previous := uint16(0)
+	for i := range m.Options {
+		o := &m.Options[i]
+		if o.Number == OptionRequest || o.Number == OptionResponse {
+			continue
+		}
+		delta, deltaExtra := optionNibble(int(o.Number - previous))
+		length, lengthExtra := optionNibble(len(o.Value))
+		dst = append(dst, delta<<4|length)
+		dst = append(append(append(dst, deltaExtra...), lengthExtra...), o.Value...)
+		previous = o.Number
+	}
+	if len(m.Payload) > 0 {
+		dst = append(append(dst, payloadMarker), m.Payload...)
+	}
+	return dst
+}
+
+// optionNibble gives a delta or a length in 4 bits and 0 to 2 bytes more.
+func optionNibble(n int) (nibble byte, extra []byte) {
+	switch {
+	case n < 13:
+		return byte(n), nil
+	case n < 269:
+		return 13, []byte{byte(n - 13)}
+	}
+	return 14, []byte{byte((n - 269) >> 8), byte(n - 269)}
+}
+
+// parseInner is the opposite of appendInner. The message shares b's memory. False: it is none.
+func parseInner(b []byte) (*Message, bool) {
+	if len(b) == 0 {
+		return nil, false
+	}
+	m := &Message{Code: b[0]}
+	number := 0
+	for b = b[1:]; len(b) > 0; {
+		if b[0] == payloadMarker {
+			m.Payload = b[1:]
+			return m, len(m.Payload) > 0
+		}
+		first := b[0]
+		b = b[1:]
+		delta, length, ok := 0, 0, false
+		if delta, b, ok = cutNibble(first>>4, b); !ok {
+			return nil, false
+		}
+		if length, b, ok = cutNibble(first&15, b); !ok {
+			return nil, false
+		}
+		number += delta
+		if number > 0xffff || length > len(b) || len(m.Options) == maxOptions {
+			return nil, false
+		}
+		m.Options = append(m.Options, Option{uint16(number), b[:length:length]})
+		b = b[length:]
+	}
+	return m, true
+}
+
+func cutNibble(nibble byte, b []byte) (n int, rest []byte, ok bool) {
+	switch {
+	case nibble == 13 && len(b) >= 1:
+		return int(b[0]) + 13, b[1:], true
+	case nibble == 14 && len(b) >= 2:
+		return int(b[0])<<8 + int(b[1]) + 269, b[2:], true
+	}
+	return int(nibble), b, nibble < 13
+}
