@@ -94,7 +94,7 @@ func TestSpans(t *testing.T) {
 
 func TestParseGo(t *testing.T) {
 	var out strings.Builder
-	for _, name := range []string{"Raw2", "Raw4", "Raw11", "Sign", "RSASign", "RSAVerify", "ECDSASign", "ECDSAVerify", "Verify2"} {
+	for _, name := range []string{"Raw2", "Raw4", "Raw10", "Sign", "RSASign", "RSAVerify", "ECDSASign", "ECDSAVerify", "Verify2"} {
 		out.WriteString("BenchmarkFigure" + name + "-2   \t 1000\t 500 ns/op\n")
 	}
 	if _, err := parseGo(out.String()); err == nil {

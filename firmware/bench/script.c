@@ -48,7 +48,7 @@ size_t __wrap_edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t 
     return len;
 }
 
-/* A capability with its frames and one request, the tag under the capability's key. */
+/* A capability as carried, and a request in the form of a session's, the tag under the capability's own key. */
 static void stateless(caller *c)
 {
     uint8_t percent = 20, sum[32];
@@ -58,16 +58,17 @@ static void stateless(caller *c)
     edg_request r;
 
     c->slot = 0xFF;
-    c->send_frames = 1;
     caller_call(c, EDG_POST, "/f/valve", NULL, &percent, 1); /* refused by a device: there is no such slot */
     CHECK_EQ(caller_reason(c), EDG_R_NO_SESSION);
     bench_branch_key(desk, ke, c->carried, &branch);
     CHECK_EQ(edg_coap_parse(&r.m, c->in, (uint16_t)c->in_len), EDG_OK);
     CHECK_EQ(edg_request_read(&r), 0);
+    r.carried = c->carried;
+    r.carried_len = c->carried_len;
     bench_tag(desk, &branch, &r);
     memcpy(c->in + (r.tag - c->in), edg_digest(desk), 8);
     print("epoch_key_", 0, ke, sizeof ke);
-    print("header_", 0, c->carried, EDG_HEADER);
+    print("carried_", 0, c->carried, c->carried_len);
     print("stateless_", 0, c->in, c->in_len);
     edg_hmac_init(&sha, c->in, 16);
     edg_sha256_update(&sha, c->in, 32);

@@ -38,14 +38,16 @@ void bench_tag(edg_device *desk, const edg_pads *kb, const edg_request *r)
     edg_mac_end(desk, key);
 }
 
-int bench_verify(edg_device *desk, const edg_pads *kb, uint8_t *in, uint16_t n)
+int bench_verify(edg_device *desk, const edg_pads *kb, const uint8_t *carried, uint8_t carried_len, uint8_t *in, uint16_t n)
 {
     edg_slot none = {0};
     edg_request r;
 
-    if (edg_coap_parse(&r.m, in, n) != EDG_OK || edg_request_read(&r) != 0 || r.carried == NULL)
+    if (edg_coap_parse(&r.m, in, n) != EDG_OK || edg_request_read(&r) != 0 || r.proof == NULL || !edg_carried_formed(carried, carried_len))
         return 0;
+    r.carried = carried;
+    r.carried_len = carried_len;
     bench_tag(desk, kb, &r);
     return edg_same(edg_digest(desk), r.tag, 8) &&
-           edg_frames_hold(desk, &r, &none, r.carried + EDG_HEADER, (uint8_t)(r.carried_len - EDG_HEADER)) == 0;
+           edg_frames_hold(desk, &r, &none, carried + EDG_HEADER, (uint8_t)(carried_len - EDG_HEADER)) == 0;
 }
