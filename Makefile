@@ -9,12 +9,12 @@ TOOL        := $(GO) tool -modfile=tools/go.mod
 OUT         := build
 CROSS       := linux/amd64 linux/arm64 linux/arm/7 darwin/arm64 windows/amd64
 
-# Debian packages. demo: what the main job needs beyond Go. test: what the checks need on top.
+# Debian packages. demo: what the main job needs beyond Go. boards: the 32-bit boards and their emulators. test: what the checks need on top.
 PKGS_DEMO   := gcc libc6-dev make gcc-avr avr-libc libsimavr-dev libelf-dev
-PKGS_TEST   := $(PKGS_DEMO) libcoap3-bin
-PKGS_LINT   := $(PKGS_DEMO) clang
-PKGS_COUNT  := $(PKGS_DEMO) gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
-PKGS_BENCH  := $(PKGS_COUNT) dpkg-dev
+PKGS_BOARDS := gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
+PKGS_TEST   := $(PKGS_DEMO) $(PKGS_BOARDS) libcoap3-bin
+PKGS_LINT   := $(PKGS_DEMO) $(PKGS_BOARDS) clang
+PKGS_BENCH  := $(PKGS_DEMO) $(PKGS_BOARDS) dpkg-dev
 PKGS_FUZZ   := $(PKGS_LINT) libclang-rt-14-dev lld
 
 # One set of flags for build, vet, staticcheck and tests, so that the dependencies are compiled once; the race detector needs cgo.
@@ -22,7 +22,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware cross clean deps-go deps-demo deps-test deps-lint deps-count deps-bench deps-fuzz wasm
+.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ demo: deps-demo build firmware ## the main job: a mesh, an 8-bit chip, a shared 
 	$(GO) build -o $(OUT)/demo ./e2e/demo
 	$(OUT)/demo $(if $(KEEP),--keep)
 
-test: deps-test build firmware test-c test-race e2e ## every test: C under sanitizers, Go under the race detector, the demo end to end
+test: deps-test build firmware boards test-c test-race e2e ## every test: C under sanitizers, Go under the race detector, the demo end to end
 
 test-go: ## the Go tests without the race detector (quick, while working)
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
@@ -42,7 +42,7 @@ test-race: deps-go
 test-c: deps-test
 	$(MAKE) --no-print-directory -C firmware test sim-test
 
-e2e: deps-test build firmware
+e2e: deps-test build firmware boards
 	$(GO) test -count=1 -timeout 8m ./e2e/...
 
 lint: deps-lint ## gofumpt, vet, staticcheck; gcc, clang and avr-gcc warnings as errors
@@ -63,7 +63,7 @@ bench-capability: deps-bench ## the construction beside RSA-2048 and ECDSA P-256
 	@$(MAKE) --no-print-directory -C firmware bench-count bench-baseline
 	$(GO) run ./bench/capability
 
-counts: deps-count ## compare the exact counts with bench/capability/counts.txt (UPDATE=1 brings it up to date)
+counts: deps-boards ## compare the exact counts with bench/capability/counts.txt (UPDATE=1 brings it up to date)
 	@$(MAKE) --no-print-directory -C firmware bench-count
 	$(GO) run ./bench/capability -check $(if $(UPDATE),-update)
 
@@ -71,7 +71,7 @@ figures: bench-capability ## measure, and bring docs/guide/capability-figures.* 
 	$(GO) run ./bench/capability -page docs/guide/capability-figures.md
 	$(GO) -C bench/plot run . ../out/capability.json ../../docs/guide/capability-figures.svg
 
-size: deps-demo build firmware ## flash, RAM and worst stack of the boards; size of the binary
+size: deps-boards build firmware ## flash, RAM and worst stack of the boards; size of the binary
 	@$(MAKE) --no-print-directory -C firmware size
 	@printf 'binary=%s bytes=%s\n' $(OUT)/edgeistry $$(stat -c %s $(OUT)/edgeistry)
 
@@ -84,7 +84,7 @@ fuzz: deps-fuzz ## every fuzz target for FUZZTIME (60s) each
 wasm: deps-fuzz ## rebuild the sample handlers in function/testdata
 	sh function/testdata/build.sh
 
-torture: deps-test build firmware ## hours: ten million datagrams, a thousand kills
+torture: deps-test build firmware boards ## hours: ten million datagrams, a thousand kills
 	EDGEISTRY_TORTURE=1 EDGEISTRY_TORTURE_ROUNDS=1000 $(GO) test -count=1 -timeout 6h ./logstore/ ./function/ ./proxy/ ./e2e/...
 
 build: deps-go ## build/edgeistry
@@ -92,6 +92,9 @@ build: deps-go ## build/edgeistry
 
 firmware: deps-demo ## the device images, the POSIX device and the simulator: build/firmware/
 	@$(MAKE) --no-print-directory -C firmware all
+
+boards: deps-boards ## the images for an ESP8266's core and a Cortex-M3, for QEMU: docs/guide/boards.md
+	@$(MAKE) --no-print-directory -C firmware boards
 
 cross: deps-go ## the binary for every supported platform: build/cross/
 	@# Stripped binaries need no DWARF; not making it saves compile time where nothing else shares the packages.
@@ -120,14 +123,14 @@ endef
 deps-demo: deps-go
 	$(call install-packages,$(PKGS_DEMO))
 
+deps-boards: deps-go
+	$(call install-packages,$(PKGS_DEMO) $(PKGS_BOARDS))
+
 deps-test: deps-go
 	$(call install-packages,$(PKGS_TEST))
 
 deps-lint: deps-go
 	$(call install-packages,$(PKGS_LINT))
-
-deps-count: deps-go
-	$(call install-packages,$(PKGS_COUNT))
 
 deps-bench: deps-go
 	$(call install-packages,$(PKGS_BENCH))

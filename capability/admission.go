@@ -32,7 +32,7 @@ type Admission struct {
 // begin fills in what is known once the tag has verified.
 func (g *Guard) begin(a *Admission, ask *asked, s *slot, number uint8) {
 	p := ask.proof
-	a.Request, a.Branch, a.Nonce, a.Sequence, a.Slot = ask.req, s.branch, s.nonce, p.sequence, number
+	a.Branch, a.Nonce, a.Sequence, a.Slot = s.branch, s.nonce, p.sequence, number
 	a.Opened, a.Hold, a.Private = p.form == formOpen, p.hold, p.private
 	a.guard, a.session, a.tagger = g, s.id, s.tagger
 	copy(a.tag[:], p.tag)
@@ -42,7 +42,7 @@ func (g *Guard) begin(a *Admission, ask *asked, s *slot, number uint8) {
 func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *Message {
 	p, now, query := ask.proof, ask.now, ask.query
 	if p.private {
-		inner, r := a.decrypt(ask.req)
+		inner, r := a.decrypt(a.Request)
 		if r == ReasonNone {
 			query, r = g.query(inner)
 		}
@@ -52,10 +52,11 @@ func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *Message {
 		a.Request = inner
 	}
 	a.keeps = a.Request.Code == CodePOST
-	target, r := a.Request.target()
+	target, r := a.Request.target(s.name)
 	if r != ReasonNone {
 		return a.answer(Refusal(r), now.Tick)
 	}
+	s.name = target.Name
 	target.Query = query
 	a.Target = target
 	if target.Operation&actingOperations != 0 && now.Tick-tick > holdTicks(p.hold) {
@@ -164,7 +165,7 @@ func (a *Admission) sign(resp *Message, form uint8, tick, notification uint32) b
 		return false
 	}
 	cut := responseTagSize(value)
-	copy(value[len(value)-cut:], sum)
+	copy(value[len(value)-cut:], sum[:])
 	return true
 }
 

@@ -41,41 +41,88 @@ func optionBytes(value int) int {
 }
 
 // Cost computes the costs. Cycles are estimates: compressions counted, times AVRCyclesPerCompression, and AVRCyclesPerExchange.
-func (c *Capability) Cost() Cost {
-	carried := len(c.Carried())
-	var k Cost
-	k.OpenBytes = optionBytes(openFixed+carried) + tokenBytes
-	k.OpenHMACs = 5 + len(c.Frames) // cookie, branch key, frames, session key, two tags
-	n := hmacCompressions(9+nonceSize+HeaderSize) + hmacCompressions(5)
-	for i, f := range c.Frames {
+func (c *Capability) Cost() Cost { return c.CostWith(nil, nil) }
+
+// CostWith computes the costs of a session that more capabilities prove too, with the discharges that their frames demand.
+func (c *Capability) CostWith(also []*Capability, discharges []*Discharge) Cost {
+	k := tally{}
+	k.hmac(9 + nonceSize + HeaderSize) // cookie
+	carried := 0
+	for i, part := range append([]*Capability{c}, also...) {
+		if i > 0 {
+			carried++
+			k.hmac(1 + keySize) // join
+		}
+		carried += len(part.Carried()) + k.part(part, discharges)
+	}
+	var cost Cost
+	cost.OpenBytes = optionBytes(openFixed+carried) + tokenBytes
+	k.hmac(11 + sampleCanonical + 4 + openFixed - openTagSize + carried)
+	k.hmac(1 + 4 + 4 + openTagSize + 4 + 1 + sampleAnswer + 4 + 6)
+
+	value, request := sessionSize, tally{}
+	if carried > keptCarried {
+		value = sessionFramesFixed + carried
+		k.hmac(2 + carried) // the digest
+		request.hmac(2 + carried)
+	}
+	request.hmac(11 + sampleCanonical + 4 + value - tagSize)
+	request.hmac(1 + 4 + 4 + tagSize + 4 + 1 + sampleAnswer + 4 + 6)
+	cost.RequestBytes = optionBytes(value) + tokenBytes
+	cost.OpenHMACs, cost.RequestHMACs = k.hmacs, request.hmacs
+	cost.OpenCycles = k.compressions*AVRCyclesPerCompression + AVRCyclesPerExchange
+	cost.RequestCycles = request.compressions*AVRCyclesPerCompression + AVRCyclesPerExchange
+	return cost
+}
+
+// tally counts HMACs.
+type tally struct{ hmacs, compressions int }
+
+func (k *tally) hmac(message int) {
+	k.hmacs++
+	k.compressions += hmacCompressions(message)
+}
+
+// chain counts the branch key and the keys of the first n frames.
+func (k *tally) chain(c *Capability, n int) {
+	k.hmac(5)
+	for i, f := range c.Frames[:n] {
 		length := 2 + len(f)
 		if i == 0 {
 			length += 1 + HeaderSize
 		}
-		n += hmacCompressions(length)
+		k.hmac(length)
 	}
-	n += hmacCompressions(1 + nonceSize + cookieSize)
-	n += hmacCompressions(11 + sampleCanonical + 4 + openFixed - openTagSize + carried)
-	n += hmacCompressions(1 + 4 + 4 + openTagSize + 4 + 1 + sampleAnswer + 4 + 6)
+}
 
-	value := sessionSize
-	if carried > keptCarried {
-		value = sessionFramesFixed + carried
-		k.RequestHMACs++ // the digest
+// part counts the keys of one capability, and gives the bytes of its discharges. Frames with a count, a rate or a third party
+// have theirs derived a second time, once the tag has verified.
+func (k *tally) part(c *Capability, discharges []*Discharge) (bytes int) {
+	k.chain(c, len(c.Frames))
+	k.hmac(1 + nonceSize + cookieSize) // session key
+	again := -1
+	for i, f := range c.Frames {
+		l := f.once()
+		if l.hasThirdParty {
+			again = max(again, i)
+		}
+		if l.hasCount || l.hasRate {
+			again = i + 1
+		}
+		for _, d := range discharges {
+			if l.hasThirdParty && d.fits(l.thirdParty) {
+				bytes += 2 + len(d.Frame) + bindingSize
+				k.hmac(1 + 4)            // mask
+				k.hmac(2 + len(d.Frame)) // discharge key
+				k.hmac(1 + keySize)      // binding
+				break
+			}
+		}
 	}
-	request := hmacCompressions(11+sampleCanonical+4+value-tagSize) +
-		hmacCompressions(1+4+4+tagSize+4+1+sampleAnswer+4+6)
-	if carried > keptCarried {
-		digest := hmacCompressions(2 + carried)
-		n += digest
-		request += digest
-		k.OpenHMACs++
+	if again >= 0 {
+		k.chain(c, again)
 	}
-	k.RequestBytes = optionBytes(value) + tokenBytes
-	k.RequestHMACs += 2
-	k.OpenCycles = n*AVRCyclesPerCompression + AVRCyclesPerExchange
-	k.RequestCycles = request*AVRCyclesPerCompression + AVRCyclesPerExchange
-	return k
+	return bytes
 }
 
 // AVRTime gives how long an ATmega328P at 16 MHz takes for so many cycles.

@@ -141,7 +141,6 @@ func (g *Guard) CheckFrom(peer PeerKey, req *Message, now Now) (*Admission, *Mes
 
 // asked is a request that is well-formed, on its way through the guard.
 type asked struct {
-	req   *Message
 	proof *proof
 	query Query // of a request that is not private
 	peer  PeerKey
@@ -161,7 +160,8 @@ func (g *Guard) check(a *Admission, peer PeerKey, req *Message, now Now) *Messag
 	if r := p.parse(value, g.cfg.Mirror, g.cfg.MaxCarried); r != ReasonNone {
 		return Refusal(r)
 	}
-	ask := asked{req: req, proof: &p, peer: peer, now: now}
+	a.Request = req
+	ask := asked{proof: &p, peer: peer, now: now}
 	if p.private {
 		if r := g.checkOuter(req); r != ReasonNone {
 			return Refusal(r)
@@ -270,7 +270,7 @@ func (g *Guard) open(a *Admission, ask *asked) *Message {
 		ks = joinKey(ks, chains[i+1].ks)
 	}
 	t := newTagger(ks)
-	if !verify(t, p, tick, ask.req) {
+	if !verify(t, p, tick, a.Request) {
 		return Refusal(ReasonTag)
 	}
 	i := slotFor(g.slots, parts[0].header, now.Tick)
@@ -319,7 +319,7 @@ func (g *Guard) reopen(a *Admission, ask *asked, mark [ringMark]byte, tick uint3
 		if !s.inUse || s.mark != mark {
 			continue
 		}
-		if !verify(s.tagger, ask.proof, tick, ask.req) {
+		if !verify(s.tagger, ask.proof, tick, a.Request) {
 			return Refusal(ReasonTag)
 		}
 		s.used = ask.now.Tick
@@ -343,7 +343,7 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 		return Refusal(ReasonTag)
 	}
 	tick := now.Tick - uint32(uint16(now.Tick)-p.tick)
-	if !verify(s.tagger, p, tick, ask.req) {
+	if !verify(s.tagger, p, tick, a.Request) {
 		return Refusal(ReasonTag)
 	}
 	s.used = now.Tick

@@ -1,12 +1,9 @@
 package capability
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 )
 
 // Labels: the first byte of every HMAC input, one purpose each (docs/spec/capability.md, Labels).
@@ -84,17 +81,10 @@ func (ke EpochKey) Next(epoch uint16, r [32]byte) EpochKey {
 	return EpochKey(derive(ke[:], b))
 }
 
-// derive is H(key, input).
-func derive(key, input []byte) [keySize]byte {
-	mac := hmac.New(sha256.New, key)
-	mac.Write(input)
-	return [keySize]byte(mac.Sum(nil))
-}
-
 // headKey gives k0 = H(Kb, 02 | u8 length | header | u8 length | frame 1).
 func headKey(kb BranchKey, header [HeaderSize]byte, first Frame) [keySize]byte {
-	b := make([]byte, 0, 3+HeaderSize+len(first))
-	b = append(b, labelHead, HeaderSize)
+	var room [3 + HeaderSize + MaxFrame]byte
+	b := append(room[:0], labelHead, HeaderSize)
 	b = append(b, header[:]...)
 	b = append(b, byte(len(first)))
 	return derive(kb[:], append(b, first...))
@@ -102,8 +92,8 @@ func headKey(kb BranchKey, header [HeaderSize]byte, first Frame) [keySize]byte {
 
 // frameKey gives k(i) = H(k(i-1), 03 | u8 length | frame).
 func frameKey(k [keySize]byte, f Frame) [keySize]byte {
-	b := make([]byte, 0, 2+len(f))
-	b = append(b, labelFrame, byte(len(f)))
+	var room [2 + MaxFrame]byte
+	b := append(room[:0], labelFrame, byte(len(f)))
 	return derive(k[:], append(b, f...))
 }
 
@@ -136,54 +126,51 @@ func cookieMAC(key [keySize]byte, boot, tick uint32, nonce [nonceSize]byte, head
 	return [cookieMACLen]byte(sum[:])
 }
 
-// tagger computes tags under one session key. It keeps the HMAC's padded states, so a tag costs two
-// compressions instead of four, and its buffers, so it allocates nothing once warm. One goroutine at a time.
+// tagger computes tags under one session key.
 type tagger struct {
 	ks  [keySize]byte
-	mac hash.Hash
-	buf []byte
-	sum [keySize]byte
+	key midstate
 }
 
-func newTagger(ks [keySize]byte) *tagger {
-	return &tagger{ks: ks, mac: hmac.New(sha256.New, ks[:]), buf: make([]byte, 0, 128)}
-}
+func newTagger(ks [keySize]byte) *tagger { return &tagger{ks: ks, key: newMidstate(&ks)} }
 
-func (t *tagger) finish(input []byte) []byte {
-	t.buf = input[:0]
-	t.mac.Reset()
-	t.mac.Write(input)
-	return t.mac.Sum(t.sum[:0])
-}
-
-// request gives H(ks, 06 | slot | sequence | tick | hold | canonical request); valid until the next call.
-func (t *tagger) request(slot uint8, sequence, tick uint32, hold uint8, m *Message) ([]byte, error) {
-	b := append(t.buf[:0], labelRequest, slot)
+// request gives H(ks, 06 | slot | sequence | tick | hold | canonical request).
+func (t *tagger) request(slot uint8, sequence, tick uint32, hold uint8, req *Message) ([keySize]byte, error) {
+	m := macs.Get().(*mac)
+	defer m.release()
+	b := append(m.input[:0], labelRequest, slot)
 	b = binary.BigEndian.AppendUint32(b, sequence)
 	b = binary.BigEndian.AppendUint32(b, tick)
-	b, err := CanonicalRequest(append(b, hold), m)
+	b, err := CanonicalRequest(append(b, hold), req)
 	if err != nil {
-		return nil, err
+		return [keySize]byte{}, err
 	}
-	return t.finish(b), nil
+	m.input = b
+	return m.sumInput(&t.key), nil
 }
 
 // response gives H(ks, 07 | sequence | notification | request tag | tick | slot | canonical response).
-func (t *tagger) response(slot uint8, sequence, notification, tick uint32, requestTag []byte, m *Message) ([]byte, error) {
-	b := append(t.buf[:0], labelResponse)
+func (t *tagger) response(slot uint8, sequence, notification, tick uint32, requestTag []byte, resp *Message) ([keySize]byte, error) {
+	m := macs.Get().(*mac)
+	defer m.release()
+	b := append(m.input[:0], labelResponse)
 	b = binary.BigEndian.AppendUint32(b, sequence)
 	b = binary.BigEndian.AppendUint32(b, notification)
 	b = append(b, requestTag...)
 	b = binary.BigEndian.AppendUint32(b, tick)
-	b, err := CanonicalResponse(append(b, slot), m)
+	b, err := CanonicalResponse(append(b, slot), resp)
 	if err != nil {
-		return nil, err
+		return [keySize]byte{}, err
 	}
-	return t.finish(b), nil
+	m.input = b
+	return m.sumInput(&t.key), nil
 }
 
 // digest gives H(ks, 12 | u8 length | carried form), cut to 16 bytes: what a slot keeps of long frames.
 func (t *tagger) digest(carried []byte) [digestSize]byte {
-	b := append(t.buf[:0], labelFrames, byte(len(carried)))
-	return [digestSize]byte(t.finish(append(b, carried...)))
+	m := macs.Get().(*mac)
+	defer m.release()
+	m.input = append(append(m.input[:0], labelFrames, byte(len(carried))), carried...)
+	sum := m.sumInput(&t.key)
+	return [digestSize]byte(sum[:])
 }

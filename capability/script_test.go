@@ -241,11 +241,11 @@ func (k *caller) sign(slot uint8, sequence, tick uint32, hold uint8, m *Message)
 	sum, err := k.t.request(slot, sequence, tick, hold, m)
 	if err != nil {
 		// A message with an option that no tag covers: the tag is junk then, which no verifier gets to see.
-		sum = make([]byte, keySize)
+		sum = [keySize]byte{}
 	}
 	value, _ := m.Get(OptionRequest)
 	cut := requestTagSize(value)
-	copy(value[len(value)-cut:], sum)
+	copy(value[len(value)-cut:], sum[:])
 	if k.s != nil {
 		k.s.cipher, k.s.sequence = k.t, sequence
 	}

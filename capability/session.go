@@ -102,8 +102,8 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 		return nil, err
 	}
 	cut := requestTagSize(value)
-	copy(value[len(value)-cut:], sum)
-	copy(p.tag[:cut], sum)
+	copy(value[len(value)-cut:], sum[:])
+	copy(p.tag[:cut], sum[:])
 	s.opening = true
 	s.next++ // 0 after the last
 	return p, nil

@@ -29,6 +29,7 @@ type slot struct {
 	digest       [digestSize]byte
 	fingerprints [][16]byte // where there is a deny list
 	meters       meters
+	name         string        // of the last request's target, so that the next one needs no string of its own
 	last         [tagSize]byte // tag of the request that last passed the window, its first 8 bytes
 	answer       keptAnswer    // to that request
 }

@@ -42,12 +42,13 @@ func (m *Message) Target() (Target, Reason) {
 	if err != nil {
 		return Target{}, ReasonBadOption
 	}
-	t, r := m.target()
+	t, r := m.target("")
 	t.Query = q
 	return t, r
 }
 
-func (m *Message) target() (Target, Reason) {
+// target is Target without the query. known is a name that the request may have: it is not made a second time.
+func (m *Message) target(known string) (Target, Reason) {
 	var segments [2][]byte
 	n := 0
 	for i := range m.Options {
@@ -73,10 +74,16 @@ func (m *Message) target() (Target, Reason) {
 		}
 		return Target{}, ReasonNotFound
 	}
-	if n != 2 || edgeistry.CheckName(string(segments[1])) != nil {
+	if n != 2 {
 		return Target{}, ReasonNotFound
 	}
-	name := string(segments[1])
+	name := known
+	if known == "" || known != string(segments[1]) {
+		name = string(segments[1])
+		if edgeistry.CheckName(name) != nil {
+			return Target{}, ReasonNotFound
+		}
+	}
 	switch string(segments[0]) {
 	case "l":
 		if m.Code != CodeGET {

@@ -27,6 +27,15 @@ type Wish struct {
 	Until time.Time     // expiry
 	Lease *Lease        // ends by the device's own timer
 	Hold  time.Duration // requests act at most so long after they were made
+
+	Count    int    // at most so many requests, 1..255, counted in Cell, which the owner must reserve for it
+	Cell     uint8  // of the device, 0..3
+	Rate     string // "3/10m": 3 at once, then one every 10 minutes
+	Depth    *uint8 // at most so many frames follow
+	Audience string // the ID of the one peer that may ask: 12D3KooW...
+	Also     string // another capability must prove the request too: "4", one of branch 4; "4:c0ffee01", the one with that nonce
+	Guard    *Limit // what Capability.ThirdParty makes for the capability that is narrowed
+	Program  []byte // the body of a WebAssembly function (docs/spec/program.md)
 }
 
 // Spec makes the frame. Limits come first, then one grant a name and kind.
@@ -82,33 +91,6 @@ func (w Wish) Spec() (FrameSpec, error) {
 		s.Grants = append(s.Grants, Grant{Operations: alone})
 	}
 	return s, nil
-}
-
-func (w Wish) limits() ([]Limit, error) {
-	var limits []Limit
-	for _, at := range []struct {
-		t    ConstraintType
-		time time.Time
-	}{{TypeNotBefore, w.From}, {TypeExpiry, w.Until}} {
-		if at.time.IsZero() {
-			continue
-		}
-		unix := at.time.Unix()
-		if unix < 0 || unix > math.MaxUint32 {
-			return nil, fmt.Errorf("%v: %s does not fit 32 bits of seconds", at.t, at.time.Format(time.DateOnly))
-		}
-		limits = append(limits, Limit{Type: at.t, Unix: uint32(unix)})
-	}
-	if w.Lease != nil {
-		limits = append(limits, Limit{Type: TypeLease, Lease: *w.Lease})
-	}
-	if w.Hold != 0 {
-		if w.Hold < TickDuration || w.Hold > MaxHold {
-			return nil, fmt.Errorf("hold %v is not within %v..%s", w.Hold, TickDuration, spanText(MaxHold))
-		}
-		limits = append(limits, Limit{Type: TypeHold, Hold: encodeHold(w.Hold)})
-	}
-	return limits, nil
 }
 
 func parseGrantName(text string) (Grant, error) {

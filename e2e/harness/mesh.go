@@ -93,10 +93,15 @@ func Until(ctx context.Context, limit time.Duration, check func() error) error {
 type Binaries struct {
 	Edgeistry, Sim, Posix string
 	Firmware              string // the greenhouse for the ATmega328P, with a reading every 2 s instead of every 10 s
+	LX106, CortexM3       Machine
 }
 
 // Built gives the parts as the Makefile builds them.
 func Built(root string) Binaries {
 	in := func(name string) string { return filepath.Join(root, "build", name) }
-	return Binaries{Edgeistry: in("edgeistry"), Sim: in("firmware/edg-sim"), Firmware: in("firmware/greenhouse-atmega328p-2s.elf"), Posix: in("firmware/greenhouse-posix")}
+	return Binaries{
+		Edgeistry: in("edgeistry"), Sim: in("firmware/edg-sim"), Firmware: in("firmware/greenhouse-atmega328p-2s.elf"), Posix: in("firmware/greenhouse-posix"),
+		LX106:    Machine{[]string{"qemu-system-xtensa", "-M", "lx60-nommu", "-cpu", "lx106"}, in("firmware/greenhouse-lx106.elf")},
+		CortexM3: Machine{[]string{"qemu-system-arm", "-M", "lm3s6965evb"}, in("firmware/greenhouse-cortexm3.elf")},
+	}
 }

@@ -2,6 +2,7 @@
 
 /* The bytes of an answer: header, token, options, payload. */
 
+enum { INNER = 2 }; /* code and FF, in front of an inner payload */
 enum { CONTENT_FORMAT_LINK = 40, NO_ROOM_SECONDS = 2, BAD = 0x80 };
 
 static const uint8_t codes[] EDG_PGM = {
@@ -47,14 +48,30 @@ void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint32_
         *p++ = NO_ROOM_SECONDS;
     }
     *p++ = 0xFF;
+#if EDG_PRIVACY
+    if (kind == EDG_TAGGED && r->is_private)
+        p += INNER;
+#endif
     a->payload = (uint16_t)(p - a->out);
     a->len = 0;
 }
 
 uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t tick)
 {
-    uint16_t end = (uint16_t)(a->payload - 1);
+    uint16_t end;
 
+#if EDG_PRIVACY
+    if (r->tag_len > 0 && r->is_private) {
+        uint8_t *inner = a->out + a->payload - INNER;
+
+        inner[0] = a->code;
+        inner[1] = 0xFF;
+        a->len = edg_private_seal(dev, r, inner, (uint16_t)(a->len > 0 ? a->len + INNER : 1));
+        a->payload = (uint16_t)(a->payload - INNER);
+        a->code = EDG_CHANGED;
+    }
+#endif
+    end = (uint16_t)(a->payload - 1);
     a->out[0] = (uint8_t)(0x40 | ((r->m.type == EDG_CON ? EDG_ACK : EDG_NON) << 4) | r->m.token_len);
     a->out[1] = a->code;
     edg_store16(a->out + 2, r->m.type == EDG_CON ? r->m.id : ++dev->message_id);
@@ -70,7 +87,7 @@ uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r,
     return a->len > 0 ? (uint16_t)(a->payload + a->len) : end;
 }
 
-uint16_t edg_answer_refuse(edg_device *dev, edg_answer *a, const edg_request *r, uint8_t reason)
+void edg_answer_refuse(edg_answer *a, const edg_request *r, uint8_t reason)
 {
     edg_answer_begin(a, r, r->tag_len > 0 ? EDG_TAGGED : reason == EDG_R_NO_ROOM ? EDG_RETRY : EDG_PLAIN, 0);
     a->code = reason_code(reason);
@@ -81,5 +98,4 @@ uint16_t edg_answer_refuse(edg_device *dev, edg_answer *a, const edg_request *r,
         a->out[a->payload + 2] = r->type;
         a->len = 3;
     }
-    return edg_answer_finish(dev, a, r, dev->now);
 }

@@ -5,9 +5,6 @@
  *     | token (0..8) | options | FF payload                            |       RFC 7252 3 */
 int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
 {
-    edg_option o;
-    int more;
-
     if (n < 4)
         return EDG_ERR_MALFORMED;
     m->type = (in[0] >> 4) & 3;
@@ -17,11 +14,18 @@ int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
     if (in[0] >> 6 != 1 || m->token_len > 8 || n < 4u + m->token_len)
         return EDG_ERR_MALFORMED;
     m->token = in + 4;
-    m->options = m->token + m->token_len;
     if (m->code == 0)
         return n == 4 ? EDG_OK : EDG_ERR_MALFORMED;
+    return edg_coap_body(m, m->token + m->token_len, (uint16_t)(n - 4 - m->token_len));
+}
 
-    edg_option_first(&o, m->options, (uint16_t)(n - 4 - m->token_len));
+int edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n)
+{
+    edg_option o;
+    int more;
+
+    m->options = in;
+    edg_option_first(&o, in, n);
     do
         more = edg_option_next(&o);
     while (more > 0);

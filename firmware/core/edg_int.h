@@ -119,6 +119,7 @@ typedef struct edg_option {
 
 /* EDG_OK, or EDG_ERR_MALFORMED; type, code and id are set whenever n >= 4. */
 int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n);
+int edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n); /* what stands behind the token: options and payload */
 void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len);
 /* 1: the next option is in o; 0: no more; EDG_ERR_MALFORMED. Stops in front of a payload marker. */
 int edg_option_next(edg_option *o);
@@ -218,6 +219,7 @@ enum { EDG_FORM_OPEN = 0x1F, EDG_FORM_SESSION = 0x20, EDG_FORM_FRAMES = 0x30, ED
 
 typedef struct edg_request {
     edg_coap m;
+    uint8_t *in; /* the message */
     const uint8_t *proof;   /* option 65001; NULL: not protected */
     const uint8_t *carried; /* NULL: not in this request */
     const uint8_t *tag;
@@ -238,6 +240,7 @@ typedef struct edg_request {
     uint8_t slot;
     edg_slot *s;     /* once a tag has verified in it */
     uint8_t tag_len; /* of the answer; 0: untagged */
+    uint8_t is_private;
     uint8_t over;    /* the session ends with the answer */
     uint8_t frame;   /* for reasons 11 and 12 */
     uint8_t type;
@@ -253,6 +256,8 @@ enum {
 
 /* Reads what r->m asks for (docs/spec/capability.md, Reading a request); a reason, or 0. Sets every field. */
 EDG_APART uint8_t edg_request_read(edg_request *r);
+/* The same of an inner request, once r->m is that. */
+uint8_t edg_request_inner(edg_request *r);
 
 /* ---- frame.c ---- */
 
@@ -350,6 +355,13 @@ void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t
                    uint16_t options_len, const uint8_t *payload, uint16_t payload_len);
 void edg_guard_keep(const edg_device *dev, const edg_request *r, const edg_answer *a);
 
+/* ---- private.c ---- */
+
+#define EDG_PRIVATE_TAG 4
+uint8_t edg_private_open(edg_device *dev, edg_request *r); /* r->m becomes the inner request: a reason, or 0 */
+/* Encrypts n bytes of an inner answer and puts the tag behind them; how many there are then. */
+uint16_t edg_private_seal(edg_device *dev, const edg_request *r, uint8_t *text, uint16_t n);
+
 /* ---- answer.c ---- */
 
 /* What stands between token and payload: nothing; option 65000; Content-Format 40 and Block2; Max-Age. */
@@ -360,8 +372,8 @@ enum { EDG_PLAIN, EDG_TAGGED, EDG_BLOCK, EDG_RETRY };
 void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint32_t block);
 /* Header and tag; the length of the message. */
 uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t tick);
-/* The whole answer of a reason, tagged if r->tag_len is not 0. */
-uint16_t edg_answer_refuse(edg_device *dev, edg_answer *a, const edg_request *r, uint8_t reason);
+/* Code and payload of a reason, to be tagged if r->tag_len is not 0. */
+void edg_answer_refuse(edg_answer *a, const edg_request *r, uint8_t reason);
 
 /* ---- act.c, plain.c: write code and payload of the answer; a reason, or 0 ---- */
 

@@ -89,7 +89,10 @@ static uint8_t duplicate(const edg_device *dev, edg_request *r, edg_slot *s)
     if (!edg_same(s->tag, r->tag, sizeof s->tag))
         return EDG_R_SEQUENCE;
     answer_tagged(dev, r, s);
-    return s->answer_code != 0 ? EDG_REPEAT : EDG_R_RESULT_GONE;
+    if (s->answer_code != 0)
+        return EDG_REPEAT;
+    r->is_private = 0; /* nothing is encrypted twice under one nonce */
+    return EDG_R_RESULT_GONE;
 }
 
 /* The owner's own capability, nonce 0 and one empty frame, and nothing else. */
@@ -108,6 +111,14 @@ static uint8_t judge(edg_device *dev, edg_request *r, uint32_t tick)
 {
     const edg_slot *s = r->s;
 
+#if EDG_PRIVACY
+    if (r->is_private) {
+        uint8_t reason = edg_private_open(dev, r);
+
+        if (reason != 0)
+            return reason;
+    }
+#endif
     if (r->target != 0)
         return r->target;
     if ((r->op & ACTING) && dev->now - tick > hold_ticks(r->hold))

@@ -10,25 +10,32 @@ typedef char desk_fits[sizeof(edg_desk) <= EDG_OUT_MIN ? 1 : -1];
 static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r)
 {
     uint8_t reason = edg_guard_check(dev, (edg_desk *)(void *)a->out, r); /* bytes only */
-    const edg_slot *s = r->s;
+    uint32_t tick = dev->now;
     uint16_t n;
 
     EDG_ON_VERDICT();
-    if (reason == EDG_REPEAT) {
+    if (r->is_private)
+        a->cap = (uint16_t)(a->cap - EDG_PRIVATE_TAG);
+    if (reason == 0 || reason == EDG_REPEAT) {
         edg_answer_begin(a, r, EDG_TAGGED, 0);
+        a->code = EDG_CHANGED;
+    }
+    if (reason == EDG_REPEAT) {
+        const edg_slot *s = r->s;
+
         memcpy(a->out + a->payload, s->answer, s->answer_len);
         a->len = s->answer_len;
         a->code = s->answer_code;
-        return edg_answer_finish(dev, a, r, s->answer_tick);
+        tick = s->answer_tick;
+    } else {
+        if (reason == 0)
+            reason = edg_act(dev, a, r);
+        if (reason != 0)
+            edg_answer_refuse(a, r, reason);
+        if (r->tag_len > 0 && reason != EDG_R_RESULT_GONE)
+            edg_guard_keep(dev, r, a);
     }
-    if (reason == 0) {
-        edg_answer_begin(a, r, EDG_TAGGED, 0);
-        a->code = EDG_CHANGED;
-        reason = edg_act(dev, a, r);
-    }
-    n = reason == 0 ? edg_answer_finish(dev, a, r, dev->now) : edg_answer_refuse(dev, a, r, reason);
-    if (r->tag_len > 0 && reason != EDG_R_RESULT_GONE)
-        edg_guard_keep(dev, r, a);
+    n = edg_answer_finish(dev, a, r, tick);
     if (r->over)
         edg_wipe(r->s, sizeof *r->s);
     edg_slot_close(dev, dev->closing);
@@ -36,26 +43,22 @@ static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r
     return n;
 }
 
-static uint16_t plain_request(edg_device *dev, edg_answer *a, edg_request *r, uint16_t asked, unsigned link_flags)
-{
-    uint8_t reason;
-
-    edg_answer_begin(a, r, EDG_PLAIN, 0);
-    a->code = EDG_CHANGED;
-    reason = edg_act_plain(dev, a, r, asked, link_flags);
-    return reason == 0 ? edg_answer_finish(dev, a, r, 0) : edg_answer_refuse(dev, a, r, reason);
-}
-
 static uint16_t request(edg_device *dev, edg_answer *a, edg_request *r, uint16_t asked, unsigned link_flags)
 {
     uint8_t reason = edg_request_read(r);
 
+    if (reason == 0 && r->proof != NULL)
+        return protected_request(dev, a, r);
+    edg_answer_begin(a, r, EDG_PLAIN, 0);
+    a->code = EDG_CHANGED;
+    if (reason == 0)
+        reason = edg_act_plain(dev, a, r, asked, link_flags);
     if (reason != 0)
-        return edg_answer_refuse(dev, a, r, reason);
-    return r->proof != NULL ? protected_request(dev, a, r) : plain_request(dev, a, r, asked, link_flags);
+        edg_answer_refuse(a, r, reason);
+    return edg_answer_finish(dev, a, r, 0);
 }
 
-size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
+EDG_APART size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
 {
     edg_request r;
     edg_answer a;
@@ -63,6 +66,7 @@ size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, s
 
     if (n < 4 || n > 0xFFFF || cap < EDG_OUT_MIN || in[0] >> 6 != 1)
         return 0;
+    r.in = in;
     a.out = out;
     a.cap = cap > 0xFFFF ? 0xFFFF : (uint16_t)cap;
     if (edg_coap_parse(&r.m, in, (uint16_t)n) != EDG_OK || r.m.code == 0 || r.m.code >> 5 != 0 || r.m.type > EDG_NON) {

@@ -8,14 +8,19 @@ typedef struct path {
     const uint8_t *value[2];
     uint8_t len[2];
     uint8_t n, queries; /* how many there are; at most 32 */
+    uint8_t proof_len;
 } path;
+
+/* Where an option stands. */
+enum { PLAIN, PROTECTED, INNER };
 
 /* A reason, or 0 if the option may stand there. */
 static uint8_t check_option(const edg_request *r, const edg_option *o, uint8_t protect)
 {
     uint8_t rules = edg_option_rules(o->number, o->len);
+    uint8_t may = protect == PLAIN ? EDG_O_REQUEST | EDG_O_IGNORED | EDG_O_HOST : protect == PROTECTED ? EDG_O_REQUEST | EDG_O_IGNORED : EDG_O_REQUEST;
 
-    if (!(rules & (EDG_O_REQUEST | EDG_O_IGNORED | (protect ? 0 : EDG_O_HOST))))
+    if (!(rules & may) || (protect == INNER && (o->number == EDG_OPT_OBSERVE || o->number == EDG_OPT_REQUEST)))
         return protect || (o->number & 1) ? EDG_R_OPTION : 0;
     if ((rules & EDG_O_LENGTH) && (!protect || (rules & EDG_O_REQUEST)))
         return EDG_R_MALFORMED;
@@ -58,6 +63,7 @@ static void note_option(edg_request *r, const edg_option *o, path *p)
         break;
     case EDG_OPT_REQUEST:
         r->proof = o->value;
+        p->proof_len = (uint8_t)o->len;
         break;
     default:
         break;
@@ -65,17 +71,20 @@ static void note_option(edg_request *r, const edg_option *o, path *p)
 }
 
 /* In their order, the first wrong one decides. What is wrong depends on whether 65001 comes, so that is looked for first. */
-static uint8_t read_options(edg_request *r, path *p, uint8_t *proof_len)
+static uint8_t read_options(edg_request *r, path *p, uint8_t protect)
 {
     edg_option o;
-    uint8_t n = 0, protect = 0;
+    uint8_t n = 0;
 
+    p->n = 0;
+    p->queries = 0;
+    p->proof_len = 0;
     edg_option_first(&o, r->m.options, r->m.options_len);
     while (edg_option_next(&o) > 0) {
         if (++n > MAX_OPTIONS)
             return EDG_R_MALFORMED;
-        if (o.number == EDG_OPT_REQUEST)
-            protect = 1;
+        if (protect == PLAIN && o.number == EDG_OPT_REQUEST)
+            protect = PROTECTED;
     }
     edg_option_first(&o, r->m.options, r->m.options_len);
     while (edg_option_next(&o) > 0) {
@@ -86,8 +95,6 @@ static uint8_t read_options(edg_request *r, path *p, uint8_t *proof_len)
         note_option(r, &o, p);
         if (p->n > MAX_SEGMENTS || p->queries > MAX_QUERIES)
             return EDG_R_MALFORMED;
-        if (o.number == EDG_OPT_REQUEST)
-            *proof_len = (uint8_t)o.len;
     }
     return 0;
 }
@@ -272,23 +279,59 @@ static void read_target(edg_request *r, const path *p)
         r->target = EDG_R_NOT_FOUND; /* no protected resources */
 }
 
+/* What asks for something: queries and target. */
+static uint8_t read_wish(edg_request *r, const path *p)
+{
+    uint8_t reason = read_queries(r);
+
+    if (reason == 0)
+        read_target(r, p);
+    return reason;
+}
+
+#if EDG_PRIVACY
+
+/* The outer request says nothing but who asks. */
+static uint8_t read_outer(const edg_request *r)
+{
+    edg_option o;
+
+    edg_option_first(&o, r->m.options, r->m.options_len);
+    while (edg_option_next(&o) > 0)
+        if (o.number != EDG_OPT_REQUEST && (edg_option_rules(o.number, o.len) & EDG_O_REQUEST))
+            return EDG_R_OPTION;
+    return r->m.code == EDG_POST ? 0 : EDG_R_MALFORMED;
+}
+
+uint8_t edg_request_inner(edg_request *r)
+{
+    path p;
+    uint8_t reason = read_options(r, &p, INNER);
+
+    return reason != 0 ? reason : read_wish(r, &p);
+}
+
+#else
+
+static uint8_t read_outer(const edg_request *r)
+{
+    (void)r;
+    return EDG_R_TOO_LARGE;
+}
+
+#endif
+
 uint8_t edg_request_read(edg_request *r)
 {
     path p;
-    uint8_t proof_len = 0;
     uint8_t reason;
 
-    memset((uint8_t *)r + sizeof r->m, 0, sizeof *r - sizeof r->m);
-    p.n = 0;
-    p.queries = 0;
-    reason = read_options(r, &p, &proof_len);
+    memset((uint8_t *)r + offsetof(edg_request, proof), 0, sizeof *r - offsetof(edg_request, proof));
+    reason = read_options(r, &p, PLAIN);
     if (reason == 0 && r->proof != NULL)
-        reason = read_proof(r, proof_len);
-    if (reason == 0 && r->proof != NULL && (r->proof[0] & EDG_FORM_PRIVATE))
-        reason = EDG_R_TOO_LARGE; /* not understood here */
-    if (reason == 0)
-        reason = read_queries(r);
-    if (reason == 0)
-        read_target(r, &p);
-    return reason;
+        reason = read_proof(r, p.proof_len);
+    if (reason != 0)
+        return reason;
+    r->is_private = r->proof != NULL && (r->proof[0] & EDG_FORM_PRIVATE);
+    return r->is_private ? read_outer(r) : read_wish(r, &p);
 }

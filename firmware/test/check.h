@@ -35,5 +35,6 @@ void test_device(void);
 void test_logs(void);
 void test_owner(void);
 void test_posix(void);
+void test_net(void);
 
 #endif

@@ -2,13 +2,16 @@
  * stdout. Numbers are decimal, bytes hex; the order of the values does not matter.
  *
  *     init ke=HEX hint=HEX epoch=N boot=N generations=HEX [closed=N]
- *         a verifier in which no session is open; closed 15: unclaimed, 16: boot counter lost       ok slots=N carried=N
+ *         a verifier in which no session is open; closed 15: unclaimed, 16: boot counter lost       ok slots=N carried=N cells=N buckets=N program=N private=N
  *     app code=N payload=[HEX]
  *         what stands behind it answers admitted requests with from now on                          ok
  *     msg tick=N unix=N message=HEX
  *         one CoAP message at that time (unix 0: clock unknown)                                      answer=[HEX] ran=N [op=N slot=N name=[HEX]]
  *     generation branch=N generation=N
  *         the branch's sessions end                                                                  ok
+ *     cell cell=N identity=HEX        what POST /n does                                              ok
+ *     count cell=N                    what the cell holds; identity zeros: free                      ok identity=HEX count=N
+ *     epoch epoch=N r=HEX             what POST /e does, r in clear                                  ok
  *
  * An empty answer is no answer. Deduplication by message ID is at work: use a new one for every message. A line that is none of these is answered
  * "error WHAT"; end of input ends the program. */
@@ -104,7 +107,8 @@ static const char *init(void)
     ready = edg_device_init(&dev, &board.platform, &greenhouse_service, &house) == EDG_OK;
     if (!ready)
         return "error init";
-    (void)snprintf(text, sizeof text, "ok slots=%d carried=%d", EDG_SLOTS, EDG_MAX_CARRIED);
+    (void)snprintf(text, sizeof text, "ok slots=%d carried=%d cells=%d buckets=%d program=%d private=%d", EDG_SLOTS, EDG_MAX_CARRIED, EDG_CELLS,
+                   EDG_BUCKETS, EDG_PROGRAM, EDG_PRIVACY);
     return text;
 }
 
@@ -166,6 +170,49 @@ static const char *generation(void)
     return "ok";
 }
 
+static const char *cell(void)
+{
+    uint8_t identity[8];
+    uint32_t n;
+
+    if (!number("cell", &n) || n >= EDG_CELLS || bytes("identity", identity, 8) != 8 || edg_count_reserve(&dev, (uint8_t)n, identity) != EDG_OK)
+        return "error cell";
+    return "ok";
+}
+
+static const char *count(void)
+{
+    uint8_t identity[8] = {0};
+    const uint8_t *record;
+    uint32_t n;
+    int value;
+
+    if (!number("cell", &n) || n >= EDG_CELLS)
+        return "error count";
+    record = board.nv + EDG_NV_CELLS + 16 * n;
+    value = 0;
+    if (edg_count_is(&dev, (uint8_t)n, record) == 1) {
+        memcpy(identity, record, 8);
+        value = edg_count_get(&dev, (uint8_t)n);
+    }
+    memcpy(text, "ok identity=", 12);
+    bench_put_hex(text + 12, identity, 8);
+    (void)snprintf(text + 28, sizeof text - 28, " count=%d", value);
+    return text;
+}
+
+static const char *epoch(void)
+{
+    uint8_t r[32];
+    uint32_t n;
+
+    if (!number("epoch", &n) || n > 0xFFFF || bytes("r", r, 32) != 32 || edg_epoch_raise(&dev, (uint16_t)n, r) != EDG_OK)
+        return "error epoch";
+    edg_slot_close(&dev, dev.closing);
+    dev.closing = 0;
+    return "ok";
+}
+
 static int is(const char *word)
 {
     size_t n = strlen(word);
@@ -188,6 +235,12 @@ int main(void)
             answer = take();
         else if (is("generation"))
             answer = generation();
+        else if (is("cell"))
+            answer = cell();
+        else if (is("count"))
+            answer = count();
+        else if (is("epoch"))
+            answer = epoch();
         if (printf("%s\n", answer) < 0 || fflush(stdout) != 0)
             return 1;
     }

@@ -288,11 +288,17 @@ static void take_proof(void)
 
 static void take_evaluate(void)
 {
+    static const uint8_t nobody[32];
+    uint8_t peer[32];
     uint8_t carried[VALUE], name[VALUE], payload[VALUE];
     size_t n = bytes("frames", carried + EDG_HEADER, sizeof carried - EDG_HEADER);
     edg_request r;
     uint8_t reason;
 
+    if (bytes("peer", peer, sizeof peer) != sizeof peer || memcmp(peer, nobody, sizeof peer) != 0) {
+        left_out++; /* nobody is known here */
+        return;
+    }
     memset(&r, 0, sizeof r);
     memset(&dev, 0, sizeof dev);
     r.op = (uint8_t)number("operation");
@@ -382,7 +388,7 @@ static int begin_guard(void)
     uint8_t ke[32], hint[4], generations[16];
     uint32_t closed = number("closed");
 
-    if (number("mirror") || number("slots") != EDG_SLOTS || number("max_carried") != EDG_MAX_CARRIED)
+    if (number("mirror") || number("private") != EDG_PRIVACY || number("buckets") != EDG_BUCKETS || !number("cells") || number("slots") != EDG_SLOTS || number("max_carried") != EDG_MAX_CARRIED)
         return 0;
     bench_init(&board);
     bytes("ke", ke, sizeof ke);
@@ -431,6 +437,43 @@ static void take_generation(void)
     if (edg_owner_set_generation(&dev, branch, (uint8_t)number("generation")) != EDG_OK)
         failures++;
     edg_slot_close(&dev, (uint16_t)(1u << branch));
+}
+
+static void take_cell(void)
+{
+    uint8_t identity[8];
+
+    bytes("identity", identity, sizeof identity);
+    if (edg_count_reserve(&dev, (uint8_t)number("cell"), identity) != EDG_OK)
+        failures++;
+}
+
+static void take_count(void)
+{
+    static const uint8_t nobody[8];
+    uint8_t identity[8];
+    uint8_t cell = (uint8_t)number("cell");
+
+    bytes("identity", identity, sizeof identity);
+    checked++;
+    if (edg_count_is(&dev, cell, identity) == 1)
+        expect_number("count", (uint32_t)edg_count_get(&dev, cell), "count");
+    else if (memcmp(identity, nobody, sizeof identity) != 0 || edg_count_is(&dev, cell, board.nv + EDG_NV_CELLS + 16 * cell) != 0) {
+        failures++;
+        (void)fprintf(stderr, "FAIL %.60s: the cell is another's\n", line);
+    }
+}
+
+static void take_epoch(void)
+{
+    uint8_t r[32];
+
+    bytes("r", r, sizeof r);
+    if (edg_epoch_raise(&dev, (uint16_t)number("epoch"), r) != EDG_OK)
+        failures++;
+    edg_slot_close(&dev, dev.closing);
+    dev.closing = 0;
+    expect("ke", board.nv + EDG_NV_OWNER + 24, 32, "ke");
 }
 
 /* ---- claim ---- */
@@ -522,7 +565,13 @@ int main(int argc, char **argv)
             take_step();
         else if (starts("generation") && in_guard)
             take_generation();
-        else if (starts("step") || starts("generation") || starts("token"))
+        else if (starts("cell") && in_guard)
+            take_cell();
+        else if (starts("count") && in_guard)
+            take_count();
+        else if (starts("epoch") && in_guard)
+            take_epoch();
+        else if (starts("step") || starts("generation") || starts("token") || starts("cell") || starts("count") || starts("epoch"))
             left_out++;
         for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
             if (starts(kinds[i].kind))

@@ -10,6 +10,7 @@ extern uint32_t _stack_low[], _stack_top[], _data_load[], _data_start[], _data_e
 int main(void);
 
 /* No way on; on a board without an emulator the watchdog's part. */
+static void fault(void) __attribute__((noreturn));
 static void fault(void)
 {
     semi_exit(EXIT_FAULT);

@@ -1,4 +1,4 @@
-/* Handlers that an image may supply. start.c runs main with interrupts off. */
+/* Handlers that an image may supply. Interrupts are off until main switches them on. */
 #ifndef EDG_CORTEXM3_START_H
 #define EDG_CORTEXM3_START_H
 

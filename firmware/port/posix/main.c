@@ -23,13 +23,14 @@ static const char usage[] =
     "  --period-ms N     milliseconds between two temperatures, in steps of 100 (default 10000)\n"
     "  --print-ready     print \"ready udp HOST:PORT\" once it serves\n"
     "  --reset           factory reset first: forgets owner, logs and clock\n"
+    "  --provision       only make the state file, as a factory does: for the other boards too\n"
     "\n"
     "example: greenhouse-posix --state greenhouse.eeprom --setup EDGDEV1-... --listen 127.0.0.1:5690 --print-ready\n";
 
 typedef struct options {
     const char *listen, *state, *setup;
     unsigned long period_ms;
-    int print_ready, reset;
+    int print_ready, reset, provision;
 } options;
 
 static volatile sig_atomic_t stopped;
@@ -95,6 +96,10 @@ static int parse_options(options *o, int argc, char **argv)
         }
         if (strcmp(name, "--reset") == 0) {
             o->reset = 1;
+            continue;
+        }
+        if (strcmp(name, "--provision") == 0) {
+            o->provision = 1;
             continue;
         }
         if (value == NULL) {
@@ -235,6 +240,10 @@ int main(int argc, char **argv)
     if (eeprom_open(&b.nv, o.state, o.setup != NULL ? &code : NULL, &why) != 0) {
         (void)fprintf(stderr, "greenhouse-posix: state file %s: %s\n", o.state, why);
         return 1;
+    }
+    if (o.provision) {
+        eeprom_close(&b.nv);
+        return 0;
     }
     fd = udp_listen(o.listen, &why);
     if (fd < 0 || udp_name(fd, name, sizeof name) != 0) {
