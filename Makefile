@@ -60,11 +60,11 @@ bench-e2e: deps-demo build firmware ## device to cloud beside RSA-2048 TLS: benc
 	$(GO) run ./bench/e2e
 
 bench-capability: deps-bench ## the construction beside RSA-2048 and ECDSA P-256, on three cores and in Go: bench/out/capability.json
-	@$(MAKE) --no-print-directory -C firmware bench-count bench-baseline
+	@$(MAKE) --no-print-directory -j2 -C firmware bench-count bench-baseline
 	$(GO) run ./bench/capability
 
 counts: deps-boards ## compare the exact counts with bench/capability/counts.txt (UPDATE=1 brings it up to date)
-	@$(MAKE) --no-print-directory -C firmware bench-count
+	@$(MAKE) --no-print-directory -j2 -C firmware bench-count
 	$(GO) run ./bench/capability -check $(if $(UPDATE),-update)
 
 figures: bench-capability ## measure, and bring docs/guide/capability-figures.* up to date
