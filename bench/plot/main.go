@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"image/color"
@@ -207,7 +208,7 @@ func tick(v float64) string {
 	return fmt.Sprintf("%.0f,000", v/1000)
 }
 
-func save(to string, upper, lower *plot.Plot) (err error) {
+func save(to string, upper, lower *plot.Plot) error {
 	const width, height = 20 * vg.Centimeter, 17 * vg.Centimeter
 	var canvas interface {
 		vg.CanvasSizer
@@ -216,19 +217,18 @@ func save(to string, upper, lower *plot.Plot) (err error) {
 	if filepath.Ext(to) == ".png" {
 		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(110))}
 	}
+	page := draw.New(canvas)
+	page.SetColor(color.White)
+	page.Fill(page.Rectangle.Path())
 	tiles := draw.Tiles{Rows: 2, Cols: 1, PadY: vg.Points(14), PadTop: vg.Points(6), PadBottom: vg.Points(6), PadLeft: vg.Points(6), PadRight: vg.Points(12)}
-	for i, c := range plot.Align([][]*plot.Plot{{upper}, {lower}}, tiles, draw.New(canvas)) {
+	for i, c := range plot.Align([][]*plot.Plot{{upper}, {lower}}, tiles, page) {
 		[]*plot.Plot{upper, lower}[i].Draw(c[0])
 	}
-	f, err := os.Create(to)
-	if err != nil {
+	var out bytes.Buffer
+	if _, err := canvas.WriteTo(&out); err != nil {
 		return err
 	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = e
-		}
-	}()
-	_, err = canvas.WriteTo(f)
-	return err
+	// Where there is no Liberation Sans, fonts of the same widths.
+	picture := bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif"))
+	return os.WriteFile(to, picture, 0o644)
 }

@@ -157,24 +157,30 @@ static uint8_t rated(const judged *j, const uint8_t *v)
 #if EDG_PROGRAM
 static uint8_t program(const judged *j, const uint8_t *v, uint8_t n)
 {
-    static const uint8_t says[] = {[EDG_PROGRAM_FAILS] = FAILS, [EDG_PROGRAM_HOLDS] = HOLDS, [EDG_PROGRAM_BROKEN] = BROKEN};
     const edg_request *r = j->r;
     edg_program_input in;
 
+    memset(in.local, 0, sizeof in.local);
     in.name = r->name;
     in.name_len = r->name_len;
     in.payload = r->m.payload;
     in.payload_len = r->m.payload_len;
-    in.first = in.last = 0;
+    in.local[EDG_PARAM_OP] = r->op;
     if ((r->op & (EDG_READ | EDG_OBSERVE)) && (r->query & EDG_Q_FROM)) {
-        in.first = r->from;
-        in.last = last_entry(r);
+        in.local[EDG_PARAM_FIRST] = r->from;
+        in.local[EDG_PARAM_LAST] = last_entry(r);
     }
-    in.unix_now = edg_clock_at(j->dev, j->dev->now);
-    in.tick = j->dev->now;
-    in.op = r->op;
-    in.hold = r->hold;
-    return says[edg_program_run(v, n, &in)];
+    in.local[EDG_PARAM_HOLD] = r->hold;
+    in.local[EDG_PARAM_UNIX] = edg_clock_at(j->dev, j->dev->now);
+    in.local[EDG_PARAM_TICK] = j->dev->now;
+    switch (edg_program_run(v, n, &in)) {
+    case EDG_PROGRAM_HOLDS:
+        return HOLDS;
+    case EDG_PROGRAM_FAILS:
+        return FAILS;
+    default:
+        return BROKEN;
+    }
 }
 #else
 static uint8_t program(const judged *j, const uint8_t *v, uint8_t n)
