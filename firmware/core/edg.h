@@ -143,6 +143,10 @@ typedef struct edg_service {
     const edg_function_spec *functions;
     uint8_t log_count;
     uint8_t function_count;
+    /* Bytes offset .. offset + room of what GET /.well-known/core answers; returns its whole length. edg_links_made makes it from the tables; where nothing
+     * in it changes at run time, edg_links_text and the text itself cost 1 kB of flash less. */
+    uint16_t (*links)(const struct edg_device *dev, uint16_t offset, uint8_t *out, uint16_t room);
+    const char *text; /* in flash, for edg_links_text; else NULL */
     /* Logs are alive from now on: after a boot of a claimed device, or after a claim. May be NULL. */
     void (*start)(struct edg_device *dev, uint8_t cause);
     /* Called by every edg_device_poll while logs are alive. May be NULL. */
@@ -251,6 +255,8 @@ void edg_device_poll(edg_device *dev);
 size_t edg_device_news(edg_device *dev, uint8_t out[EDG_NEWS_MAX]);
 
 /* For services and ports. */
+uint16_t edg_links_made(const edg_device *dev, uint16_t offset, uint8_t *out, uint16_t room);
+uint16_t edg_links_text(const edg_device *dev, uint16_t offset, uint8_t *out, uint16_t room);
 uint32_t edg_device_ticks(const edg_device *dev);
 uint32_t edg_device_boot(const edg_device *dev);                               /* boot counter, 0: lost */
 int edg_device_claimed(const edg_device *dev);                                 /* 1 or 0 */

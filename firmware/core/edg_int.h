@@ -551,9 +551,6 @@ int edg_cells_read(const edg_device *dev, uint8_t log, const edg_log_spec *spec,
 uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n);
 uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n);
 
-/* Bytes offset .. offset + room of the link-format text; returns its whole length. */
-uint16_t edg_links(const edg_device *dev, uint16_t offset, uint8_t *out, uint16_t room);
-
 int edg_function_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_function_spec *spec); /* index, or -1 */
 
 /* ---- reset.c ---- */

@@ -91,7 +91,7 @@ static void put_function(window *w, const edg_function_spec *spec)
     put(w, '"');
 }
 
-uint16_t edg_links(const edg_device *dev, uint16_t offset, uint8_t *out, uint16_t room)
+uint16_t edg_links_made(const edg_device *dev, uint16_t offset, uint8_t *out, uint16_t room)
 {
     edg_service service;
     edg_function_spec function;

@@ -20,12 +20,15 @@ static uint8_t act_hello(edg_device *dev, edg_answer *a, const edg_request *r)
 /* The links, whole or a block of them (RFC 7959); towards who may not be who it says, at most three times what was asked. */
 static uint8_t act_core(const edg_device *dev, edg_answer *a, const edg_request *r, uint16_t asked, unsigned link_flags)
 {
-    uint16_t total = edg_links(dev, 0, a->out, 0);
+    uint16_t (*links)(const edg_device *, uint16_t, uint8_t *, uint16_t);
+    uint16_t total;
     uint16_t overhead = (uint16_t)(4 + r->m.token_len + 2 + 3 + 1);
     uint16_t room = (uint16_t)(a->cap - overhead);
     uint8_t szx = r->has & EDG_HAS_BLOCK2 ? r->block2 & 7 : 6;
     uint32_t offset;
 
+    edg_pgm_copy(&links, &dev->service->links, sizeof links);
+    total = links(dev, 0, a->out, 0);
     if (szx == 7)
         return EDG_R_MALFORMED;
     offset = (r->block2 >> 4) << (szx + 4);
@@ -45,7 +48,7 @@ static uint8_t act_core(const edg_device *dev, edg_answer *a, const edg_request 
         edg_answer_begin(a, r, EDG_BLOCK, ((offset >> (szx + 4)) << 4) | (left > size ? 8u : 0u) | szx);
         a->len = left > size ? size : left;
     }
-    (void)edg_links(dev, (uint16_t)offset, a->out + a->payload, a->len);
+    (void)links(dev, (uint16_t)offset, a->out + a->payload, a->len);
     a->code = EDG_CONTENT;
     return 0;
 }

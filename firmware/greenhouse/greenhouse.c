@@ -40,7 +40,7 @@ static void start(edg_device *dev, uint8_t cause)
 {
     greenhouse *g = dev->user;
 
-    if (g->period > 0)
+    if (!GREENHOUSE_FIXED && g->period > 0)
         edg_device_set_period(dev, GREENHOUSE_TEMPERATURE, g->period);
     g->unwritten = (uint8_t)(1u << (cause == EDG_START_CLAIM ? GREENHOUSE_CLAIMED : GREENHOUSE_BOOT));
 }
@@ -84,6 +84,16 @@ typedef char logs_fit[sizeof logs / sizeof logs[0] <= EDG_LOGS ? 1 : -1];
 typedef char entries_fit[2 * GREENHOUSE_KEEP + GREENHOUSE_CALLS <= EDG_LOG_STORE ? 1 : -1];
 typedef char events_fit[(26 + 4) * GREENHOUSE_EVENTS <= EDG_NV_SIZE - 448 ? 1 : -1];
 
+#if GREENHOUSE_FIXED
+#define TEXT_OF(x) #x
+#define NUMBER(x) TEXT_OF(x)
+static const char links[] EDG_PGM = "</l/temperature>;rt=\"edg.log\";p=" NUMBER(GREENHOUSE_PERIOD_SECONDS) ";sz=2,</l/events>;rt=\"edg.log\";sz=4,"
+                                    "</f/valve>;rt=\"edg.fn\";arg=\"u8:0..100\",</>;rt=\"edg.dev\";bd=\"" GREENHOUSE_BOARD "\";fw=\"greenhouse/1.0\";v=1";
+#define LINKS edg_links_text, links
+#else
+#define LINKS edg_links_made, NULL
+#endif
+
 const edg_service greenhouse_service EDG_PGM = {
-    board, firmware, logs, functions, sizeof logs / sizeof logs[0], sizeof functions / sizeof functions[0], start, poll,
+    board, firmware, logs, functions, sizeof logs / sizeof logs[0], sizeof functions / sizeof functions[0], LINKS, start, poll,
 };

@@ -9,9 +9,15 @@
 
 #include "../core/edg.h"
 
-/* 100 ms units between two temperatures. */
-#ifndef GREENHOUSE_PERIOD_TICKS
-#define GREENHOUSE_PERIOD_TICKS 100
+/* Between two temperatures. */
+#ifndef GREENHOUSE_PERIOD_SECONDS
+#define GREENHOUSE_PERIOD_SECONDS 10
+#endif
+#define GREENHOUSE_PERIOD_TICKS (10 * GREENHOUSE_PERIOD_SECONDS)
+
+/* 1: the period never changes, and the links are the text below. */
+#ifndef GREENHOUSE_FIXED
+#define GREENHOUSE_FIXED 0
 #endif
 
 /* Temperatures kept in RAM, 2 bytes each; EDG_LOG_STORE must hold them and GREENHOUSE_CALLS bytes. */

@@ -19,5 +19,6 @@
 #define EDG_ON_VERDICT() (GPIOR0 = EDG_MARK_VERDICT)
 
 #define GREENHOUSE_BOARD "ATmega328P"
+#define GREENHOUSE_FIXED 1
 
 #endif

@@ -25,7 +25,7 @@ $(AVR_QUICK): $(AVR_QUICK_OBJ)
 
 $(OUT)/avr/greenhouse-2s.c.o: $(GREENHOUSE) $(wildcard core/*.h greenhouse/*.h $(AVR_DIR)/*.h) $(AVR_DIR)/rules.mk
 	@mkdir -p $(@D)
-	@echo "  avr-gcc  $< (every 2 s)"; $(AVR_CC) $(AVR_FLAGS) $(AVR_CFLAGS) -DGREENHOUSE_PERIOD_TICKS=20 -c -o $@ $<
+	@echo "  avr-gcc  $< (every 2 s)"; $(AVR_CC) $(AVR_FLAGS) $(AVR_CFLAGS) -DGREENHOUSE_PERIOD_SECONDS=2 -c -o $@ $<
 
 $(OUT)/avr/%.c.o: %.c $(wildcard core/*.h greenhouse/*.h $(AVR_DIR)/*.h) $(AVR_DIR)/rules.mk
 	@mkdir -p $(@D)
