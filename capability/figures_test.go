@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/binary"
+	"sync"
 	"testing"
 )
 
@@ -154,7 +155,7 @@ func BenchmarkFigureSign(b *testing.B) {
 }
 
 func BenchmarkFigureRSASign(b *testing.B) {
-	key, digest := rsaKey(b), sha256.Sum256(nil)
+	key, digest := rsaKey(), sha256.Sum256(nil)
 	for b.Loop() {
 		if _, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:]); err != nil {
 			b.Fatal(err)
@@ -163,7 +164,7 @@ func BenchmarkFigureRSASign(b *testing.B) {
 }
 
 func BenchmarkFigureRSAVerify(b *testing.B) {
-	key, digest := rsaKey(b), sha256.Sum256(nil)
+	key, digest := rsaKey(), sha256.Sum256(nil)
 	sig, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest[:])
 	if err != nil {
 		b.Fatal(err)
@@ -175,17 +176,16 @@ func BenchmarkFigureRSAVerify(b *testing.B) {
 	}
 }
 
-func rsaKey(b *testing.B) *rsa.PrivateKey {
-	b.Helper()
+var rsaKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		b.Fatal(err)
+		panic(err)
 	}
 	return key
-}
+})
 
 func BenchmarkFigureECDSASign(b *testing.B) {
-	key, digest := ecdsaKey(b), sha256.Sum256(nil)
+	key, digest := ecdsaKey(), sha256.Sum256(nil)
 	for b.Loop() {
 		if _, err := ecdsa.SignASN1(rand.Reader, key, digest[:]); err != nil {
 			b.Fatal(err)
@@ -194,7 +194,7 @@ func BenchmarkFigureECDSASign(b *testing.B) {
 }
 
 func BenchmarkFigureECDSAVerify(b *testing.B) {
-	key, digest := ecdsaKey(b), sha256.Sum256(nil)
+	key, digest := ecdsaKey(), sha256.Sum256(nil)
 	sig, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
 	if err != nil {
 		b.Fatal(err)
@@ -206,11 +206,10 @@ func BenchmarkFigureECDSAVerify(b *testing.B) {
 	}
 }
 
-func ecdsaKey(b *testing.B) *ecdsa.PrivateKey {
-	b.Helper()
+var ecdsaKey = sync.OnceValue(func() *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		b.Fatal(err)
+		panic(err)
 	}
 	return key
-}
+})

@@ -108,7 +108,7 @@ func inferred(ours, theirs counted) []figures.Figure {
 }
 
 func goFigures(m map[string]goFigure) []figures.Figure {
-	how := fmt.Sprintf("make bench-capability: go test -bench ^BenchmarkFigure ./capability, one process, fastest of %d", goRuns)
+	how := fmt.Sprintf("make bench-capability: go test -bench ^BenchmarkFigure ./capability, fastest of %d runs of %s in %d rounds of all", goRounds*goRuns, goTime, goRounds)
 	ns := func(name, bench string) figures.Figure {
 		return figures.Figure{Name: "go." + name + ".ns", Value: m[bench].ns, Unit: "ns", How: how}
 	}
