@@ -5,6 +5,7 @@
 #
 # Each image leaves its counts in $(OUT)/bench/NAME.counts: lines of a name, the smallest count, and of how many runs.
 
+GO ?= go
 BENCH := $(OUT)/bench
 BEARSSL := ../build/bearssl
 
@@ -62,7 +63,7 @@ $(BEARSSL)/source/inc/bearssl.h: bench/bearssl.sh
 	@echo "  fetch    Debian's source package bearssl"; sh bench/bearssl.sh $(BEARSSL) && touch $@
 
 $(BENCH)/keys.h: ../bench/keys/main.go | $(BENCH)
-	@cd .. && go run ./bench/keys >$(abspath $@).new && mv $(abspath $@).new $(abspath $@)
+	@cd .. && $(GO) run ./bench/keys >$(abspath $@).new && mv $(abspath $@).new $(abspath $@)
 
 # bench-core(core): objects and images of one core in QEMU.
 bench-objects = $(patsubst %.c,$(BENCH)/$(1)/%.o,$(2))
