@@ -14,6 +14,7 @@ PKGS_DEMO   := gcc libc6-dev make gcc-avr avr-libc libsimavr-dev libelf-dev
 PKGS_BOARDS := gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 PKGS_TEST   := $(PKGS_DEMO) $(PKGS_BOARDS) libcoap3-bin
 PKGS_LINT   := $(PKGS_DEMO) $(PKGS_BOARDS) clang
+PKGS_BENCH  := $(PKGS_DEMO) $(PKGS_BOARDS) dpkg-dev
 PKGS_FUZZ   := $(PKGS_LINT) libclang-rt-14-dev lld
 
 # One set of flags for build, vet, staticcheck and tests, so that the dependencies are compiled once; the race detector needs cgo.
@@ -21,7 +22,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-fuzz wasm
+.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,13 +51,25 @@ lint: deps-lint ## gofumpt, vet, staticcheck; gcc, clang and avr-gcc warnings as
 	$(TOOL) staticcheck ./...
 	$(MAKE) --no-print-directory -C firmware lint
 
-bench: bench-node bench-e2e size ## every benchmark; tables here, figures in bench/out/
+bench: bench-node bench-e2e bench-capability size ## every benchmark; tables here, figures in bench/out/
 
 bench-node: deps-demo build firmware ## start, memory, resolve, call, append: bench/out/node.json
 	$(GO) run ./bench/node
 
 bench-e2e: deps-demo build firmware ## device to cloud beside RSA-2048 TLS: bench/out/e2e.json
 	$(GO) run ./bench/e2e
+
+bench-capability: deps-bench ## the construction beside RSA-2048 and ECDSA P-256, on three cores and in Go: bench/out/capability.json
+	@$(MAKE) --no-print-directory -j2 -C firmware bench-count bench-baseline
+	$(GO) run ./bench/capability
+
+counts: deps-boards ## compare the exact counts with bench/capability/counts.txt (UPDATE=1 brings it up to date)
+	@$(MAKE) --no-print-directory -j2 -C firmware bench-count
+	$(GO) run ./bench/capability -check $(if $(UPDATE),-update)
+
+figures: bench-capability ## measure, and bring docs/guide/capability-figures.* up to date
+	$(GO) run ./bench/capability -page docs/guide/capability-figures.md
+	$(GO) -C bench/plot run . ../out/capability.json ../../docs/guide/capability-figures.svg
 
 size: deps-boards build firmware ## flash, RAM and worst stack of the boards; size of the binary
 	@$(MAKE) --no-print-directory -C firmware size
@@ -118,6 +131,9 @@ deps-test: deps-go
 
 deps-lint: deps-go
 	$(call install-packages,$(PKGS_LINT))
+
+deps-bench: deps-go
+	$(call install-packages,$(PKGS_BENCH))
 
 deps-fuzz: deps-go
 	$(call install-packages,$(PKGS_FUZZ))
