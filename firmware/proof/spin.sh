@@ -56,7 +56,7 @@ one() {
 	opt=-O0 hash=18
 	if [ "$defines" = - ]; then opt=-O2 hash=23; else flags=-D$(echo "$defines" | sed 's/,/ -D/'); fi
 	# shellcheck disable=SC2086
-	spin $flags -a "$here/$model.pml" >spin.out 2>&1 && gcc $opt -w -DSAFETY -DCOLLAPSE -DMEMLIM=1400 -o pan pan.c 2>gcc.out && ./pan -m100000 -w"$hash" >pan.out 2>&1 || true
+	spin $flags -a "$here/$model.pml" >spin.out 2>&1 && gcc $opt -w -DSAFETY -DMEMLIM=1400 -o pan pan.c 2>gcc.out && ./pan -m100000 -w"$hash" >pan.out 2>&1 || true
 	states=$(sed -n 's/^ *\([0-9.e+]*\) states, stored.*/\1/p' pan.out 2>/dev/null || true)
 	broken=$(sed -n 's/^pan:1: assertion violated \([a-z0-9_]*\).*/\1/p' pan.out 2>/dev/null || true)
 	verdict=FAIL
