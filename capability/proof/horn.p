@@ -5,7 +5,7 @@
  * depends on happening once is session.pml's).
  *
  * h(key, x) is HMAC, untruncated; a nonce is a function of the session. Constants beginning with l are labels. Goals: -DGOAL_name. Mutants:
- * NO_LABELS UNBOUND_RESPONSE FRAME_NOT_CHAINED FIRST_FRAME_ONLY GENERATION_NOT_KEYED RATCHET_WITHOUT_R. */
+ * NO_LABELS UNBOUND_REQUEST UNBOUND_RESPONSE FRAME_NOT_CHAINED FIRST_FRAME_ONLY GENERATION_NOT_KEYED RATCHET_WITHOUT_R. */
 
 cnf(hash, axiom, ~att(K) | ~att(X) | att(h(K, X))).
 cnf(pair, axiom, ~att(X) | ~att(Y) | att(p(X, Y))).
@@ -46,7 +46,11 @@ cnf(public, axiom, att(n(S))). cnf(public, axiom, att(harmless(S))).
 #define CHILD(k, frame) H(k, lframe, frame)
 #endif
 #define SESSION(k, nonce) H(k, lsess, p(nonce, cookie(nonce)))
+#ifdef UNBOUND_REQUEST
+#define REQUEST(ks, seq, req) H(ks, lreq, seq)
+#else
 #define REQUEST(ks, seq, req) H(ks, lreq, p(seq, req))
+#endif
 #ifdef UNBOUND_RESPONSE
 #define RESPONSE(ks, seq, tag, resp) H(ks, lrsp, resp)
 #else

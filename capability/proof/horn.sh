@@ -17,6 +17,7 @@ epoch_key          -                                          holds
 wire_key           HOLDS_NOTHING                              holds
 wire_key           NO_LABELS,HOLDS_NOTHING                    attack
 request            -                                          holds
+request            UNBOUND_REQUEST                            attack
 response           -                                          holds
 own_response       -                                          holds
 own_response       UNBOUND_RESPONSE                           attack
