@@ -105,7 +105,10 @@ failed:
 #endif
     next = 0;
 #ifndef ONLY_ON_SUCCESS
-    close();
+    if
+    :: open && first.generation != holds -> d_step { close() } /* the write got as far as the generation */
+    :: else -> skip
+    fi;
 #endif
     goto live;
 lost:
