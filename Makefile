@@ -14,13 +14,14 @@ PKGS_DEMO   := gcc libc6-dev make gcc-avr avr-libc libsimavr-dev libelf-dev
 PKGS_TEST   := $(PKGS_DEMO) libcoap3-bin
 PKGS_LINT   := $(PKGS_DEMO) clang
 PKGS_FUZZ   := $(PKGS_LINT) libclang-rt-14-dev lld
+PKGS_PROOF  := gcc libc6-dev make spin frama-c-base eprover
 
 # One set of flags for build, vet, staticcheck and tests, so that the dependencies are compiled once; the race detector needs cgo.
 export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e size fuzz torture build firmware cross clean deps-go deps-demo deps-test deps-lint deps-fuzz wasm
+.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e size fuzz torture build firmware cross clean deps-go deps-demo deps-test deps-lint deps-fuzz wasm proof deps-proof
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +40,11 @@ test-race: deps-go
 
 test-c: deps-test
 	$(MAKE) --no-print-directory -C firmware test sim-test
+
+proof: deps-proof ## models of the protocol and of the device, the C parsers under Frama-C; each with mutants (docs/design/proof.md)
+	@$(MAKE) --no-print-directory -C firmware proof
+	@sh capability/proof/horn.sh $(OUT)/proof/horn
+	@sh capability/proof/proverif.sh $(OUT)/proof/proverif
 
 e2e: deps-test build firmware
 	$(GO) test -count=1 -timeout 8m ./e2e/...
@@ -114,3 +120,6 @@ deps-lint: deps-go
 
 deps-fuzz: deps-go
 	$(call install-packages,$(PKGS_FUZZ))
+
+deps-proof:
+	$(call install-packages,$(PKGS_PROOF))

@@ -4,8 +4,7 @@
 #
 #   horn.sh OUT [JOBS]     works in the directory OUT
 set -eu
-cd "$(dirname "$0")"
-here=$(pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 
 # goal, what is defined besides, what must come out
 next=EPOCH=KE2,HOLDS_NOTHING

@@ -5,9 +5,9 @@
 #
 #   proverif.sh OUT     works in the directory OUT
 set -eu
-cd "$(dirname "$0")"
+here=$(cd "$(dirname "$0")" && pwd)
 if ! command -v proverif >/dev/null; then
-	for f in *.pv; do echo "---  proverif ${f%.pv}: not run: proverif is not installed"; done
+	for f in "$here"/*.pv; do echo "---  proverif $(basename "$f" .pv): not run: proverif is not installed"; done
 	exit 0
 fi
 mkdir -p "$1"
@@ -24,8 +24,8 @@ check() {
 	fi
 }
 
-for f in *.pv; do
-	model=${f%.pv}
+for f in "$here"/*.pv; do
+	model=$(basename "$f" .pv)
 	check "$f" "$model" "$(sed -n 's/^ *expected: \([a-z ]*[a-z]\).*$/\1/p' "$f")"
 	for m in $(sed -n 's/^ *mutant \([A-Z_0-9]*\):.*$/\1/p' "$f"); do
 		sed -e "/(\*-$m\*)/d" -e "s/^\( *\)(\*+$m \(.*\) \*)\$/\1\2/" "$f" >"$1/$model-$m.pv"

@@ -4,8 +4,7 @@
 #
 #   spin.sh OUT [JOBS]     works in the directory OUT
 set -eu
-cd "$(dirname "$0")"
-here=$(pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 
 # model, what is defined, what the checker must say. SEQ=3 makes the same model smaller, enough to break it.
 table='

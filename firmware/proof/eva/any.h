@@ -5,7 +5,9 @@
 #include "../../core/edg_int.h"
 #include "__fc_builtin.h"
 
+#ifndef MOST
 #define MOST 1280 /* bytes of the longest message */
+#endif
 
 static uint8_t area[MOST];
 

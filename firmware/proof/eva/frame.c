@@ -5,7 +5,7 @@
 
 /* frame.c itself, but for this: frame() stops after its first constraint, and asserts that the next one would start within the frame. So every step of
  * its loop is the first one of a shorter frame: what is left of it is all that a step looks at. */
-#include "frame-step.c"
+#include "../../core/frame-step.c"
 
 static uint8_t payload[64], name[31];
 static edg_device dev;

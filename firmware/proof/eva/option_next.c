@@ -14,7 +14,7 @@ static void step(uint16_t left)
     //@ assert at_end: o.at <= end;
     if (found > 0) {
         //@ assert forward: o.at > before;
-        //@ assert whole: o.value + o.len == o.at;
+        //@ assert value: before < o.value && o.value <= o.at;
         if (o.len > 0)
             area[0] = o.value[Frama_C_unsigned_short_interval(0, (uint16_t)(o.len - 1))]; /* every byte of it is one of the message */
         if (o.len <= 4)

@@ -1,8 +1,8 @@
-/* edg_coap_parse on any message of 0..1280 bytes (of more than 64: with the shortest and the longest token). A step over an option goes anywhere further on, which eva/option_next.c has shown. */
+/* edg_coap_parse on any message of 0..1280 bytes (of more than 32: without a token). A step over an option goes anywhere further on, which eva/option_next.c has shown. */
 #include "any.h"
 
 /* The parser itself; its edg_option_next is renamed on the way here. */
-#include "coap-renamed.c"
+#include "../../core/coap-renamed.c"
 
 int edg_option_next(edg_option *o)
 {
@@ -43,7 +43,7 @@ void driver(void)
     for (n = 0; n <= MOST; n++)
         /*@ loop unroll 10; */
         for (token_len = 0; token_len < 10; token_len++)
-            if (n <= 64 || token_len == 0 || token_len == 8)
+            if (n <= 32 || token_len == 0)
                 parse(n, token_len);
     END();
 }
