@@ -49,11 +49,11 @@ one() {
 			-e 's|^    width = (uint8_t)(1u << .*|&\n    //@ split width;|' "$dir/core/frame.c" >"$dir/core/frame-step.c"
 		[ "$(grep -c -E 'assert step|split width|^    if \(f < end\)' "$dir/core/frame-step.c")" = 3 ] || exit 1
 		most=1280
-		[ "$mutant" = - ] || most=40
+		[ "$mutant" = - ] || most=300
 		case $driver in
 		frame) level="-eva-slevel-function frame:60,bound:60,named:20,number:20,judge:20" ;;
 		request) level="-eva-slevel-function decimal:200,query:200,edg_option_rules:60,check_option:30,note_option:30,read_proof:60,place:20,option:30 -eva-auto-loop-unroll 32" ;;
-		slip) level="-eva-slevel-function edg_slip_push:30 -eva-auto-loop-unroll 1300" ;;
+		slip) level="-eva-slevel-function edg_slip_push:100 -eva-auto-loop-unroll 1300" ;;
 		parse) level="-eva-slevel-function parse:30,edg_coap_parse:30,edg_option_next:10" ;;
 		*) level="-eva-slevel 100 -eva-slevel-function driver:0 -eva-split-return full" ;;
 		esac

@@ -22,6 +22,7 @@ void driver(void)
     /*@ loop unroll 5; */
     for (cap = 0; cap <= CAP; cap = (uint16_t)(cap < 3 ? cap + 1 : cap < CAP ? CAP : CAP + 1)) {
         edg_slip_init(&s, buffer + CAP - cap, cap);
+        /*@ loop widen_hints "all", 1, 2, 3, 258; */
         while (Frama_C_nondet(0, 1)) {
             n = edg_slip_push(&s, Frama_C_unsigned_char_interval(0, 255));
             //@ assert fits: n <= CAP && s.n <= CAP;
