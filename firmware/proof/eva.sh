@@ -8,10 +8,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # driver, mutant (an edit below), what must come out. MOST is the longest message: mutants need none so long.
 table='
-parse       -                holds
-option_next -                holds
 frame       -                holds
+parse       -                holds
 request     -                holds
+option_next -                holds
 slip        -                holds
 option_next LENGTH_UNCHECKED alarm
 frame       VALUE_UNCHECKED  alarm
