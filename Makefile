@@ -16,13 +16,14 @@ PKGS_TEST   := $(PKGS_DEMO) $(PKGS_BOARDS) libcoap3-bin
 PKGS_LINT   := $(PKGS_DEMO) $(PKGS_BOARDS) clang
 PKGS_BENCH  := $(PKGS_DEMO) $(PKGS_BOARDS) dpkg-dev
 PKGS_FUZZ   := $(PKGS_LINT) libclang-rt-14-dev lld
+PKGS_PROOF  := gcc libc6-dev make spin frama-c-base eprover
 
 # One set of flags for build, vet, staticcheck and tests, so that the dependencies are compiled once; the race detector needs cgo.
 export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm
+.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +42,11 @@ test-race: deps-go
 
 test-c: deps-test
 	$(MAKE) --no-print-directory -C firmware test sim-test
+
+proof: deps-proof ## models of the protocol and of the device, the C parsers under Frama-C; each with mutants (docs/design/proof.md)
+	@$(MAKE) --no-print-directory -C firmware proof
+	@sh capability/proof/horn.sh $(OUT)/proof/horn
+	@sh capability/proof/proverif.sh $(OUT)/proof/proverif
 
 e2e: deps-test build firmware boards
 	$(GO) test -count=1 -timeout 8m ./e2e/...
@@ -137,3 +143,6 @@ deps-bench: deps-go
 
 deps-fuzz: deps-go
 	$(call install-packages,$(PKGS_FUZZ))
+
+deps-proof:
+	$(call install-packages,$(PKGS_PROOF))
