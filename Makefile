@@ -14,14 +14,16 @@ PKGS_DEMO   := gcc libc6-dev make gcc-avr avr-libc libsimavr-dev libelf-dev
 PKGS_BOARDS := gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
 PKGS_TEST   := $(PKGS_DEMO) $(PKGS_BOARDS) libcoap3-bin
 PKGS_LINT   := $(PKGS_DEMO) $(PKGS_BOARDS) clang
+PKGS_BENCH  := $(PKGS_DEMO) $(PKGS_BOARDS) dpkg-dev
 PKGS_FUZZ   := $(PKGS_LINT) libclang-rt-14-dev lld
+PKGS_PROOF  := gcc libc6-dev make spin frama-c-base eprover
 
 # One set of flags for build, vet, staticcheck and tests, so that the dependencies are compiled once; the race detector needs cgo.
 export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-fuzz wasm
+.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +43,11 @@ test-race: deps-go
 test-c: deps-test
 	$(MAKE) --no-print-directory -C firmware test sim-test
 
+proof: deps-proof ## models of the protocol and of the device, the C parsers under Frama-C; each with mutants (docs/design/proof.md)
+	@$(MAKE) --no-print-directory -C firmware proof
+	@sh capability/proof/horn.sh $(OUT)/proof/horn
+	@sh capability/proof/proverif.sh $(OUT)/proof/proverif
+
 e2e: deps-test build firmware boards
 	$(GO) test -count=1 -timeout 8m ./e2e/...
 
@@ -50,13 +57,25 @@ lint: deps-lint ## gofumpt, vet, staticcheck; gcc, clang and avr-gcc warnings as
 	$(TOOL) staticcheck ./...
 	$(MAKE) --no-print-directory -C firmware lint
 
-bench: bench-node bench-e2e size ## every benchmark; tables here, figures in bench/out/
+bench: bench-node bench-e2e bench-capability size ## every benchmark; tables here, figures in bench/out/
 
 bench-node: deps-demo build firmware ## start, memory, resolve, call, append: bench/out/node.json
 	$(GO) run ./bench/node
 
 bench-e2e: deps-demo build firmware ## device to cloud beside RSA-2048 TLS: bench/out/e2e.json
 	$(GO) run ./bench/e2e
+
+bench-capability: deps-bench ## the construction beside RSA-2048 and ECDSA P-256, on three cores and in Go: bench/out/capability.json
+	@$(MAKE) --no-print-directory -j2 -C firmware bench-count bench-baseline
+	$(GO) run ./bench/capability
+
+counts: deps-boards ## compare the exact counts with bench/capability/counts.txt (UPDATE=1 brings it up to date)
+	@$(MAKE) --no-print-directory -j2 -C firmware bench-count
+	$(GO) run ./bench/capability -check $(if $(UPDATE),-update)
+
+figures: bench-capability ## measure, and bring docs/guide/capability-figures.* up to date
+	$(GO) run ./bench/capability -page docs/guide/capability-figures.md
+	$(GO) -C bench/plot run . ../out/capability.json ../../docs/guide/capability-figures.svg
 
 size: deps-boards build firmware ## flash, RAM and worst stack of the boards; size of the binary
 	@$(MAKE) --no-print-directory -C firmware size
@@ -119,5 +138,11 @@ deps-test: deps-go
 deps-lint: deps-go
 	$(call install-packages,$(PKGS_LINT))
 
+deps-bench: deps-go
+	$(call install-packages,$(PKGS_BENCH))
+
 deps-fuzz: deps-go
 	$(call install-packages,$(PKGS_FUZZ))
+
+deps-proof:
+	$(call install-packages,$(PKGS_PROOF))

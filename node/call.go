@@ -80,9 +80,14 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 	}
 	entries, bad := n.home.Capabilities()
 	var best chosen
+	var over []string
 	for _, e := range entries {
 		c := half(e.Capability, mirror)
 		if c == nil || c.Service != id {
+			continue
+		}
+		if why := n.home.Ended(c); why != "" {
+			over = append(over, e.Name+" ("+why+")")
 			continue
 		}
 		if best.Capability == nil || wider(c, best.Capability) {
@@ -95,6 +100,9 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 			what, action = " of the mirror branch", "edgeistry cap mint --mirror at the service's owner"
 		}
 		e := &api.Error{Kind: api.Denied, Message: fmt.Sprintf("no capability%s for %s in the keychain", what, n.nameOf(id)), Action: action}
+		if len(over) > 0 {
+			e.Message += " that is not over: " + strings.Join(over, ", ")
+		}
 		if bad != nil {
 			e.Message += "; " + bad.Error()
 		}
@@ -176,6 +184,9 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 	if err != nil {
 		return nil, api.Errorf(api.Usage, "%v", err)
 	}
+	if m.Path() == "/e" { // the home must have the secret before the service does
+		return nil, &api.Error{Kind: api.Usage, Message: "an epoch is begun by a revocation", Action: "edgeistry cap revoke --epoch"}
+	}
 	if r.Plain {
 		return n.callPlain(ctx, id, m, r.Trace)
 	}
@@ -191,7 +202,11 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 		return n.callFailed(id, err, time.Since(began))
 	}
 	if err == nil && res.Verdict.Tagged && code == capability.CodePOST && m.Path() == "/g" && len(r.Payload) == 2 {
-		if err := n.raised(id, r.Payload[0], r.Payload[1]); err != nil {
+		err := n.raised(id, r.Payload[0], r.Payload[1])
+		if err == nil && r.Payload[0] == capability.BranchOwner {
+			err = n.renewOwned(id)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("the service has the new generation, this home could not keep it: %w", err)
 		}
 	}
@@ -222,6 +237,42 @@ func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
 		return d.raised(key, branch)
 	}
 	return nil
+}
+
+// renewOwned is renew, if the key is in this home.
+func (n *Node) renewOwned(id edgeistry.ServiceID) error {
+	err := n.renew(id)
+	if errors.Is(err, home.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// bumpOwn keeps a new generation of the node's own service.
+func (n *Node) bumpOwn(branch, generation uint8) error {
+	n.keys.Lock()
+	defer n.keys.Unlock()
+	key := n.home.OwnService()
+	key.Generations[branch] = generation
+	if err := n.home.SaveServiceKey(key); err != nil {
+		return err
+	}
+	return n.home.RenewOwner(key)
+}
+
+// advanceOwn keeps the next epoch of the node's own service.
+func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
+	n.keys.Lock()
+	defer n.keys.Unlock()
+	key := n.home.OwnService()
+	if key.Epoch+1 != epoch {
+		return nil, fmt.Errorf("epoch %d does not follow epoch %d", epoch, key.Epoch)
+	}
+	next := key.Next(r)
+	if err := n.home.SaveServiceKey(next); err != nil {
+		return nil, err
+	}
+	return next, n.home.RenewOwner(next)
 }
 
 // callPlain sends a request that carries no proof, for what a service tells everybody.

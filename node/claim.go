@@ -200,23 +200,23 @@ func (c *claiming) works(ctx context.Context, claimed proxy.Claimed) error {
 // what was made of that is forgotten first, so that it is made anew; if it is the same key, its generations stay.
 func (c *claiming) keepKey(key *home.ServiceKey) error {
 	n := c.node
+	stored, err := n.home.ServiceKey(key.ID)
+	if err != nil && !errors.Is(err, home.ErrNotFound) {
+		return err
+	}
+	same := err == nil && stored.EpochKey == key.EpochKey
+	if old := n.device(key.ID); old != nil && (!same || old.link != c.link) {
+		if err := c.forget(old); err != nil { // without keys: what it waits for may want them
+			return err
+		}
+	}
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	stored, err := n.home.ServiceKey(key.ID)
-	switch {
-	case errors.Is(err, home.ErrNotFound):
-	case err != nil:
-		return err
-	default:
-		same := stored.EpochKey == key.EpochKey
-		if same {
-			key.Generations = stored.Generations
+	if same {
+		if stored, err = n.home.ServiceKey(key.ID); err != nil {
+			return err
 		}
-		if old := n.device(key.ID); old != nil && (!same || old.link != c.link) {
-			if err := c.forget(old); err != nil {
-				return err
-			}
-		}
+		key.Generations = stored.Generations
 	}
 	return n.home.SaveServiceKey(key)
 }
@@ -250,7 +250,7 @@ func (n *Node) forget(d *device) error {
 	n.mu.Unlock()
 	n.proxy.RemoveDevice(d.Service)
 	n.caller.Forget(d.Service)
-	errs := []error{n.proxy.HostMirror(d.Service, nil), n.home.RemoveDevice(d.Service)}
+	errs := []error{n.proxy.HostMirror(d.Service, nil), n.home.RemoveDevice(d.Service), n.dropPending(d.Service)}
 	owners := []string{d.Service.String() + "/owner"}
 	if d.Name != "" {
 		errs = append(errs, n.home.RemoveName(d.Name))

@@ -39,7 +39,8 @@ type device struct {
 	cancel context.CancelFunc // ends keep; set by follow
 	done   chan struct{}      // closed when keep has ended
 
-	mu       sync.Mutex // guards Reader, too
+	mu       sync.Mutex             // guards Reader, too
+	timer    *capability.Capability // sets the clock; nil: to be minted
 	seen     time.Time
 	problem  string
 	boot     uint32
@@ -47,12 +48,18 @@ type device struct {
 	noClock  bool      // it said that it has none
 }
 
-// newReader mints the capability by which a home node reads a device's logs and sets its clock, and may do nothing else.
+// newReader mints the capability by which a home node reads a device's logs, and may do nothing else.
 func newReader(k *home.ServiceKey) (*capability.Capability, error) {
-	spec := capability.FrameSpec{Grants: []capability.Grant{
-		{Operations: capability.Read | capability.Observe, Prefix: true},
-		{Operations: capability.Time},
-	}}
+	return newOwn(k, capability.Grant{Operations: capability.Read | capability.Observe, Prefix: true})
+}
+
+// newTimekeeper mints the capability by which a home node sets a device's clock, and may do nothing else.
+func newTimekeeper(k *home.ServiceKey) (*capability.Capability, error) {
+	return newOwn(k, capability.Grant{Operations: capability.Time})
+}
+
+func newOwn(k *home.ServiceKey, grant capability.Grant) (*capability.Capability, error) {
+	spec := capability.FrameSpec{Grants: []capability.Grant{grant}}
 	frame, err := spec.Encode()
 	if err != nil {
 		return nil, err
@@ -81,7 +88,7 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 		}
 		out.logs = append(out.logs, &follower{service: d.Service, name: l.Name, log: log, ask: out.ask})
 	}
-	if d.Reader.Header.Generation != key.Generations[readerBranch] { // the node was stopped between the two
+	if !out.readerFits(key) { // the node was stopped between the two
 		if err := out.renewReader(key); err != nil {
 			return nil, err
 		}
@@ -116,6 +123,25 @@ func (d *device) raised(key *home.ServiceKey, branch uint8) error {
 	return d.renewReader(key)
 }
 
+// renew takes over the present key of the device.
+func (d *device) renew(key *home.ServiceKey) error {
+	if d.mirror.mirror.Epoch() < key.Epoch {
+		if err := d.mirror.setEpoch(key); err != nil {
+			return err
+		}
+	}
+	if d.readerFits(key) {
+		return nil
+	}
+	return d.renewReader(key)
+}
+
+// readerFits tells whether the node's own capability is of the present epoch and generation.
+func (d *device) readerFits(key *home.ServiceKey) bool {
+	h := d.reader().Header
+	return h.Epoch == key.Epoch && h.Generation == key.Generations[readerBranch]
+}
+
 // renewReader mints the node's own capability of the generation that its branch has now, and keeps it.
 func (d *device) renewReader(key *home.ServiceKey) error {
 	reader, err := newReader(key)
@@ -123,7 +149,7 @@ func (d *device) renewReader(key *home.ServiceKey) error {
 		return err
 	}
 	d.mu.Lock()
-	d.Reader = reader
+	d.Reader, d.timer = reader, nil
 	kept := d.Device
 	d.mu.Unlock()
 	return d.node.home.SaveDevice(kept)
@@ -213,10 +239,35 @@ func (d *device) clockDue() bool {
 	return d.clockSet.IsZero() || time.Since(d.clockSet) > clockPeriod
 }
 
-// setClock tells the device the time: with the node's own capability, or, where only the owner may (after more than a day
+// timekeeper gives the capability that sets the clock. It is on no disk: the key that it is minted from is.
+func (d *device) timekeeper() (*capability.Capability, error) {
+	d.mu.Lock()
+	timer := d.timer
+	d.mu.Unlock()
+	if timer != nil {
+		return timer, nil
+	}
+	key, err := d.node.home.ServiceKey(d.Service)
+	if err != nil {
+		return nil, err
+	}
+	if timer, err = newTimekeeper(key); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.timer = timer
+	return timer, nil
+}
+
+// setClock tells the device the time: with a capability for that alone, or, where only the owner may (after more than a day
 // without power), with the owner's.
 func (d *device) setClock(ctx context.Context) error {
-	err := d.postTime(ctx, d.reader())
+	timer, err := d.timekeeper()
+	if err != nil {
+		return err
+	}
+	err = d.postTime(ctx, timer)
 	var denied *coap.Denied
 	if errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonTime {
 		key, kerr := d.node.home.ServiceKey(d.Service)

@@ -46,34 +46,40 @@ type hosted struct {
 	manifest func() edgeistry.Manifest
 	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
 	asOf     func(log string) time.Time           // when a copy was last known to be up to date; nil: these are no copies
+	// advance keeps the next epoch, and gives its key; set with bump.
+	advance func(epoch uint16, r [32]byte) (*home.ServiceKey, error)
 
-	mu sync.RWMutex // held to judge a request, and to change a generation
+	mu sync.RWMutex // held to judge a request, and to change a generation or the epoch
 }
 
 // newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
 func newGuard(key *home.ServiceKey, boot uint32, mirror bool, program capability.ProgramRunner) (*capability.Guard, error) {
 	cfg := capability.GuardConfig{
-		Hint:        key.ID.Hint(),
-		Epoch:       key.Epoch,
-		Boot:        boot,
-		Generations: key.Generations,
-		Slots:       guardSlots,
-		Mirror:      mirror,
-		EnableWait:  true,
-
+		Hint:          key.ID.Hint(),
+		Epoch:         key.Epoch,
+		Boot:          boot,
+		Generations:   key.Generations,
+		Slots:         guardSlots,
+		Mirror:        mirror,
+		EnableWait:    true,
 		EnablePrivacy: true,
 		Program:       program,
-		BranchKey: func(branch, generation uint8) (capability.BranchKey, bool) {
-			if mirror && branch != capability.BranchMirror {
-				return capability.BranchKey{}, false
-			}
-			return key.EpochKey.Branch(key.Epoch, branch, generation), branch <= capability.BranchMirror
-		},
+		BranchKey:     branchKeys(key, mirror),
 	}
 	if _, err := rand.Read(cfg.CookieKey[:]); err != nil {
 		return nil, err
 	}
 	return capability.NewGuard(cfg)
+}
+
+// branchKeys gives a verifier the keys that it has: a mirror that of its branch alone.
+func branchKeys(key *home.ServiceKey, mirror bool) func(branch, generation uint8) (capability.BranchKey, bool) {
+	return func(branch, generation uint8) (capability.BranchKey, bool) {
+		if mirror && branch != capability.BranchMirror {
+			return capability.BranchKey{}, false
+		}
+		return key.EpochKey.Branch(key.Epoch, branch, generation), branch <= capability.BranchMirror
+	}
 }
 
 // ServeCoAP answers one request.
@@ -88,12 +94,12 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 	if guard == nil {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	admission, generation, answer := s.check(guard, from, req)
+	admission, stamp, answer := s.check(guard, from, req)
 	if admission == nil {
 		return answer
 	}
 	resp, reason := s.act(ctx, from, admission)
-	if admission.Query.Wait > 0 && guard.Generation(admission.Branch) != generation {
+	if admission.Query.Wait > 0 && stampOf(guard, admission.Branch) != stamp {
 		return capability.Refusal(capability.ReasonNoSession) // it ended while the request waited
 	}
 	if reason != capability.ReasonNone {
@@ -102,15 +108,46 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 	return admission.Answer(resp, s.clock.now())
 }
 
-// check judges a request, and gives the generation of its branch that it was judged by.
-func (s *hosted) check(guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, uint8, *capability.Message) {
+// setEpoch lets the verifiers take the capabilities of this key and no others.
+func (s *hosted) setEpoch(key *home.ServiceKey) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.setEpochLocked(key)
+}
+
+func (s *hosted) setEpochLocked(key *home.ServiceKey) error {
+	for _, g := range []*capability.Guard{s.direct, s.mirror} {
+		if g == nil || g.Epoch() == key.Epoch {
+			continue
+		}
+		var cookieKey [32]byte
+		if _, err := rand.Read(cookieKey[:]); err != nil {
+			return err
+		}
+		if err := g.SetEpoch(key.Epoch, cookieKey, branchKeys(key, g == s.mirror)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stamp is what a request was judged by.
+type stamp struct {
+	epoch      uint16
+	generation uint8 // of its branch
+}
+
+func stampOf(g *capability.Guard, branch uint8) stamp { return stamp{g.Epoch(), g.Generation(branch)} }
+
+// check judges a request, and gives what it was judged by.
+func (s *hosted) check(guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, stamp, *capability.Message) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	admission, answer := guard.CheckFrom(s.peer(from), req, s.clock.now())
 	if admission == nil {
-		return nil, 0, answer
+		return nil, stamp{}, answer
 	}
-	return admission, guard.Generation(admission.Branch), nil
+	return admission, stampOf(guard, admission.Branch), nil
 }
 
 // peer tells which libp2p peer asks; nobody knows where a datagram comes from.
@@ -183,7 +220,7 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 		return s.append(ctx, a, req.Payload)
 	case capability.Time:
 		if len(req.Payload) != 4 {
-			return nil, capability.ReasonMalformed
+			return nil, capability.ReasonArgument
 		}
 		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone // a node has a clock of its own
 	case capability.Manage:
@@ -195,7 +232,12 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 
 // manage moves a branch to a higher generation, which ends every capability and session of that branch.
 func (s *hosted) manage(a *capability.Admission) (*capability.Message, capability.Reason) {
-	if s.direct == nil || s.bump == nil || a.Management != capability.ManageGeneration {
+	switch {
+	case s.bump == nil:
+		return nil, capability.ReasonMethod
+	case a.Management == capability.ManageEpoch:
+		return s.nextEpoch(a)
+	case a.Management != capability.ManageGeneration:
 		return nil, capability.ReasonMethod
 	}
 	s.mu.Lock()
@@ -212,6 +254,25 @@ func (s *hosted) manage(a *capability.Admission) (*capability.Message, capabilit
 		return nil, capability.ReasonStorage
 	}
 	s.setGenerationLocked(branch, generation)
+	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
+}
+
+// nextEpoch ends everything that was ever shared of the service.
+func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capability.Reason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	epoch, r, reason := a.Epoch()
+	if reason != capability.ReasonNone {
+		return nil, reason
+	}
+	key, err := s.advance(epoch, r)
+	if err == nil {
+		err = s.setEpochLocked(key)
+	}
+	if err != nil {
+		s.log.Error("epoch is not kept", "service", s.id, "error", err)
+		return nil, capability.ReasonStorage
+	}
 	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 }
 

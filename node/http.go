@@ -122,6 +122,12 @@ func (s *httpServer) handler() http.Handler {
 		f, err := n.Functions(ctx)
 		return map[string]any{"functions": notNil(f)}, err
 	}))
+	mux.HandleFunc("GET /v1/revocations", result(func(ctx context.Context, r *http.Request) (any, error) {
+		v, err := n.Revocations(ctx, r.URL.Query().Get("service"))
+		return map[string]any{"revocations": notNil(v)}, err
+	}))
+	mux.HandleFunc("POST /v1/revocations", body(maxSmallBody, n.Revoke))
+	mux.HandleFunc("POST /v1/revocations/allow", body(maxSmallBody, n.Allow))
 	mux.HandleFunc("POST /v1/call", body(maxSmallBody, n.Call))
 	mux.HandleFunc("POST /v1/reserve", body(maxSmallBody, n.Reserve))
 	mux.HandleFunc("POST /v1/ping", body(maxSmallBody, n.Ping))

@@ -58,6 +58,7 @@ type Node struct {
 	relaying  *relay.Service               // nil: this node does not relay
 	relayed   atomic.Pointer[relay.Client] // nil: it knows no relay and does not need one
 	caller    *coap.Caller
+	manager   *coap.Caller // of revocations: it must not wait for sessions that wait for it
 	proxy     *proxy.Proxy
 	mesh      *mesh
 	own       *hosted
@@ -71,14 +72,15 @@ type Node struct {
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex
-	devices map[edgeistry.ServiceID]*device
-	pulls   map[logstore.LogID]*pull
-	closing bool
-	failure error // why the node stopped by itself
-	claims  sync.Mutex
-	pulling sync.Mutex // held to add a pull
-	keys    sync.Mutex // held to change the key of an owned service in the home
+	mu       sync.Mutex
+	devices  map[edgeistry.ServiceID]*device
+	pulls    map[logstore.LogID]*pull
+	revokers map[edgeistry.ServiceID]*revoker
+	closing  bool
+	failure  error // why the node stopped by itself
+	claims   sync.Mutex
+	pulling  sync.Mutex // held to add a pull
+	keys     sync.Mutex // held to change the key of an owned service in the home, or what was revoked of it
 
 	readyMS  atomic.Uint64 // from start to ready, in microseconds; 0: not yet
 	stopOnce sync.Once
@@ -97,7 +99,7 @@ func New(ctx context.Context, h *home.Home, cfg Config) (_ *Node, err error) {
 	n := &Node{
 		home: h, cfg: h.Config(), version: cfg.Version, log: log, started: time.Now(),
 		devices: make(map[edgeistry.ServiceID]*device), pulls: make(map[logstore.LogID]*pull),
-		stopped: make(chan struct{}),
+		revokers: make(map[edgeistry.ServiceID]*revoker), stopped: make(chan struct{}),
 	}
 	n.clock = clock{start: n.started}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -202,9 +204,9 @@ func (n *Node) openMesh(context.Context) error {
 
 // openProxy makes the one entry for requests, and connects it with the mesh in both directions.
 func (n *Node) openProxy(context.Context) error {
-	n.caller = coap.NewCaller(coap.CallerConfig{})
+	n.caller, n.manager = coap.NewCaller(coap.CallerConfig{}), coap.NewCaller(coap.CallerConfig{})
 	var err error
-	if n.proxy, err = proxy.New(proxy.Config{Resolve: n.wayTo, Logger: n.log}); err != nil {
+	if n.proxy, err = proxy.New(proxy.Config{Resolve: n.wayTo, First: n.deliverFirst, Logger: n.log}); err != nil {
 		return err
 	}
 	n.mesh = newMesh(n.host, n.proxy, n.log)
@@ -228,7 +230,7 @@ func (n *Node) openServices(ctx context.Context) error {
 	}
 	n.own = &hosted{
 		id: key.ID, store: n.store, clock: n.clock, log: n.log, self: n.peerKey(), direct: direct, mirror: mirror,
-		manifest: n.ownManifest, bump: n.home.BumpOwn,
+		manifest: n.ownManifest, bump: n.bumpOwn, advance: n.advanceOwn,
 	}
 	if err := errors.Join(n.proxy.Host(key.ID, n.own), n.proxy.HostMirror(key.ID, n.own)); err != nil {
 		return err
@@ -237,6 +239,9 @@ func (n *Node) openServices(ctx context.Context) error {
 		return err
 	}
 	if err := n.restoreDevices(ctx); err != nil {
+		return err
+	}
+	if err := n.restoreRevocations(ctx); err != nil {
 		return err
 	}
 	n.mesh.serve()

@@ -188,7 +188,7 @@ func (n *Node) Show(ctx context.Context, nameOrID string) (*api.ServiceDetail, e
 	if err != nil {
 		return nil, err
 	}
-	out := &api.ServiceDetail{Resolution: *res, AwakeAlways: true, Logs: []api.LogDetail{}}
+	out := &api.ServiceDetail{Resolution: *res, AwakeAlways: true, Logs: []api.LogDetail{}, Revocations: n.waiting(id)}
 	if id == n.home.OwnService().ID {
 		out.Manifest = n.ownManifest() // with the logs made since it was published
 	}

@@ -87,7 +87,7 @@ func (p *Proxy) Claim(ctx context.Context, req ClaimRequest) (*Claimed, error) {
 	req.Progress(1, "link ok")
 
 	claimed := &Claimed{}
-	core, err := readCore(ctx, newDevice(req.Service, edgeistry.Manifest{}, req.Link, p.cfg.Limits))
+	core, err := readCore(ctx, newDevice(req.Service, edgeistry.Manifest{}, req.Link, Config{Limits: p.cfg.Limits}))
 	if err == nil {
 		claimed.Manifest, err = coap.DecodeLinks(core)
 	}

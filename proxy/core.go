@@ -95,7 +95,7 @@ func readCore(ctx context.Context, d *device) ([]byte, error) {
 		if number > 0 {
 			req.AddUint(capability.OptionBlock2, number<<4|size)
 		}
-		resp, err := d.exchange(ctx, "core", req, &trace{})
+		resp, err := d.exchange(ctx, "core", nil, req, &trace{})
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/denylist"
 )
 
 // device is one device here: its link, its queue, and what is kept of it.
@@ -18,13 +19,16 @@ type device struct {
 	link     Link
 	turns    *turns
 	core     coreCache
+	first    func(ctx context.Context, id edgeistry.ServiceID) error // nil: nothing goes before the requests
 
 	mu   sync.Mutex
 	seen time.Time
 }
 
-func newDevice(id edgeistry.ServiceID, manifest edgeistry.Manifest, link Link, limits Limits) *device {
-	return &device{id: id, manifest: manifest, link: link, turns: newTurns(limits.Queue), core: coreCache{age: limits.CoreAge}}
+func newDevice(id edgeistry.ServiceID, manifest edgeistry.Manifest, link Link, cfg Config) *device {
+	return &device{
+		id: id, manifest: manifest, link: link, turns: newTurns(cfg.Limits.Queue), core: coreCache{age: cfg.Limits.CoreAge}, first: cfg.First,
+	}
 }
 
 func (d *device) describe() Device {
@@ -33,15 +37,28 @@ func (d *device) describe() Device {
 	return Device{ID: d.id, Manifest: d.manifest, Link: d.link, Waiting: d.turns.length(), Seen: d.seen}
 }
 
-// exchange waits for the device's turn and asks it.
-func (d *device) exchange(ctx context.Context, peer string, req *capability.Message, t *trace) (*capability.Message, error) {
+// exchange waits for the device's turn and asks it. denied, if not nil, judges the request when its turn has come, too: a request
+// that waited while its capability was revoked goes no further.
+func (d *device) exchange(ctx context.Context, peer string, denied *denylist.List, req *capability.Message, t *trace) (*capability.Message, error) {
+	if d.first != nil && !isForemost(ctx) {
+		if err := d.first(ctx, d.id); err != nil {
+			return nil, err
+		}
+	}
 	began := time.Now()
 	done, err := d.turns.wait(ctx, peer)
 	if err != nil {
 		return nil, err
 	}
 	queued := time.Since(began)
+	if refusal := judge(ctx, denied, req); refusal != nil {
+		done()
+		return refusal, nil
+	}
 	resp, legs, err := d.link.Exchange(ctx, req)
+	if err == nil && denied != nil {
+		denied.Learn(req, resp)
+	}
 	done()
 	if err != nil {
 		return nil, err

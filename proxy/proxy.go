@@ -13,6 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/denylist"
 )
 
 // ErrNotFound says that nobody is known to serve a service. Config.Resolve wraps it.
@@ -31,8 +32,11 @@ type Config struct {
 	// EnableTransit lets mesh peers reach services of other nodes through this one. Without it only this node's own
 	// callers do.
 	EnableTransit bool
-	Limits        Limits
-	Logger        *slog.Logger // default slog.Default()
+	// First, if set, is called before each exchange with a device, but not before one that is Foremost: it gives the node the time to
+	// deliver what must reach the device before anything else. An error is what the exchange fails with.
+	First  func(ctx context.Context, id edgeistry.ServiceID) error
+	Limits Limits
+	Logger *slog.Logger // default slog.Default()
 }
 
 // Limits bound what the proxy does for others. Zero values mean the defaults.
@@ -82,6 +86,7 @@ type Proxy struct {
 
 	mu       sync.Mutex
 	services map[edgeistry.ServiceID]*service
+	denied   map[edgeistry.ServiceID]*denylist.List
 	ports    []*Port
 	isClosed bool
 }
@@ -91,6 +96,7 @@ type service struct {
 	device *device      // nil: none
 	host   coap.Handler // nil: none
 	mirror coap.Handler // nil: none
+	denied *denylist.List
 }
 
 // New makes a Proxy. Close releases it.
@@ -103,6 +109,7 @@ func New(cfg Config) (*Proxy, error) {
 		cfg: cfg, log: cfg.Logger,
 		peers:    newPeers(cfg.Limits),
 		services: make(map[edgeistry.ServiceID]*service),
+		denied:   make(map[edgeistry.ServiceID]*denylist.List),
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p, nil
@@ -117,7 +124,7 @@ func (p *Proxy) AddDevice(id edgeistry.ServiceID, manifest edgeistry.Manifest, l
 		if s.device != nil || s.host != nil {
 			return fmt.Errorf("add device: %s is here already", id)
 		}
-		s.device = newDevice(id, manifest, link, p.cfg.Limits)
+		s.device = newDevice(id, manifest, link, p.cfg)
 		return nil
 	})
 }
@@ -159,12 +166,31 @@ func (p *Proxy) change(id edgeistry.ServiceID, f func(*service) error) error {
 	if err := f(&changed); err != nil {
 		return err
 	}
-	if changed == (service{}) {
+	if changed.device == nil && changed.host == nil && changed.mirror == nil {
 		delete(p.services, id)
 		return nil
 	}
+	changed.denied = p.deniedLocked(id)
 	p.services[id] = &changed // a new one, for those who hold the old one
 	return nil
+}
+
+// Deny replaces the deny list of a service: from now on requests that show one of these capabilities, or are in a session of one, get no
+// further than this node, whether a device, this node or a mirror would answer.
+func (p *Proxy) Deny(id edgeistry.ServiceID, entries []denylist.Fingerprint) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deniedLocked(id).Set(entries)
+}
+
+// deniedLocked gives the deny list of a service, which outlives the service's devices and handlers. The caller holds mu.
+func (p *Proxy) deniedLocked(id edgeistry.ServiceID) *denylist.List {
+	l := p.denied[id]
+	if l == nil {
+		l = new(denylist.List)
+		p.denied[id] = l
+	}
+	return l
 }
 
 func (p *Proxy) find(id edgeistry.ServiceID) *service {

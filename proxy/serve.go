@@ -87,14 +87,17 @@ func (p *Proxy) serve(ctx context.Context, from coap.Source, req *capability.Mes
 
 // serveHere answers for a service of this node.
 func (p *Proxy) serveHere(ctx context.Context, from coap.Source, s *service, req *capability.Message, t *trace) *capability.Message {
+	if refusal := judge(ctx, s.denied, req); refusal != nil {
+		return refusal
+	}
 	switch {
 	case capability.IsMirror(req):
 		if s.mirror == nil {
 			return said(&capability.Message{Code: capability.CodeNotFound}, "no mirror of this service here")
 		}
-		return s.mirror.ServeCoAP(ctx, from, req)
+		return s.learn(ctx, req, s.mirror.ServeCoAP(ctx, from, req))
 	case s.host != nil:
-		return s.host.ServeCoAP(ctx, from, req)
+		return s.learn(ctx, req, s.host.ServeCoAP(ctx, from, req))
 	case s.device == nil:
 		return said(&capability.Message{Code: capability.CodeNotFound}, "only a mirror of this service is here")
 	case isCore(req):
@@ -103,10 +106,22 @@ func (p *Proxy) serveHere(ctx context.Context, from coap.Source, s *service, req
 	if refusal := admit(req); refusal != nil {
 		return refusal
 	}
-	resp, err := s.device.exchange(ctx, from.Peer, req, t)
+	resp, err := s.device.exchange(ctx, from.Peer, s.denied, req, t)
 	if err != nil {
 		p.log.Debug("device did not answer", "service", s.device.id, "error", err)
 		return refuse(err)
+	}
+	return resp
+}
+
+// learn notes whose session an answer of this node opened. What was denied while the answer waited for news is not told.
+func (s *service) learn(ctx context.Context, req, resp *capability.Message) *capability.Message {
+	if resp == nil {
+		return nil
+	}
+	s.denied.Learn(req, resp)
+	if refusal := judge(ctx, s.denied, req); refusal != nil {
+		return refusal
 	}
 	return resp
 }
@@ -128,7 +143,7 @@ func admit(req *capability.Message) *capability.Message {
 		return nil
 	case kind == "h" || kind == ".well-known":
 		return capability.Refusal(capability.ReasonMethod)
-	case kind == "l" || kind == "f" || kind == "t" || kind == "g":
+	case kind == "l" || kind == "f" || kind == "t" || kind == "g" || kind == "e" || kind == "n":
 		return capability.Refusal(capability.ReasonNeedCapability)
 	}
 	return capability.Refusal(capability.ReasonNotFound)

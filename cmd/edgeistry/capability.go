@@ -12,7 +12,8 @@ no network and without asking anyone; nobody can widen it. Treat the text of a t
   edgeistry cap show greenhouse/anna --qr`,
 		c.capMintCommand(), c.capAttenuateCommand(), c.capInspectCommand(), c.capExplainCommand(), c.capShowCommand(),
 		c.capDischargeCommand(), c.capReserveCommand(),
-		c.capListCommand(), c.capImportCommand(), c.capRemoveCommand())
+		c.capListCommand(), c.capImportCommand(), c.capRemoveCommand(),
+		c.capRevokeCommand(), c.capRevocationsCommand())
 }
 
 func (c *cli) capInspectCommand() *cobra.Command {

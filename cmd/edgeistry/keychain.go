@@ -51,6 +51,9 @@ func allows(frames []string) string {
 }
 
 func ends(in inspection) string {
+	if in.Ended != "" {
+		return "revoked: " + in.Ended
+	}
 	if in.Expires == "" {
 		return "no end"
 	}
@@ -107,10 +110,9 @@ input, which keeps it out of the process list and the shell's history. A service
 
 func (c *cli) capRemoveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "rm NAME",
-		Short: "Forget a capability of the keychain",
-		Long: `Rm deletes the text from this keychain. Copies that others hold keep working: what was given away is revoked by raising the
-generation of its branch at the service.`,
+		Use:               "rm NAME",
+		Short:             "Forget a capability of the keychain",
+		Long:              `Rm deletes the text from this keychain. Copies that others hold keep working: what was given away is ended by "cap revoke".`,
 		Example:           "  edgeistry cap rm greenhouse/anna",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeNames,

@@ -184,6 +184,13 @@ func (c *cli) showService(s serviceShown) {
 	if s.Timer != nil {
 		lines = append(lines, [2]string{"timer", fmt.Sprintf("boot %d, tick %d", s.Timer.Boot, s.Timer.Tick)})
 	}
+	for i, r := range s.Revocations {
+		name := "revoked"
+		if i > 0 {
+			name = ""
+		}
+		lines = append(lines, [2]string{name, whatEnds(r) + ": " + c.stateOf(r)})
+	}
 	if s.Capability != "" {
 		lines = append(lines, [2]string{"seen with", s.Capability})
 	}

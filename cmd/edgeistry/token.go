@@ -42,6 +42,7 @@ type inspection struct {
 	MirrorHalf bool     `json:"mirror_half,omitempty"` // home nodes answer to it, too
 	Expires    string   `json:"expires,omitempty"`     // RFC 3339, the earliest of all frames
 	Expired    bool     `json:"expired"`
+	Ended      string   `json:"ended,omitempty"` // why it was revoked, if this home owns the service
 	Cost       cost     `json:"cost"`
 }
 
@@ -68,7 +69,7 @@ func inspect(name string, p *capability.Capability, h *home.Home, now time.Time)
 		in.AddedBy = append(in.AddedBy, addedBy(p.Header.Branch, i))
 	}
 	if h != nil {
-		in.Local = h.NameOf(p.Service)
+		in.Local, in.Ended = h.NameOf(p.Service), h.Ended(p)
 	}
 	if end, ok := earliestEnd(p); ok {
 		in.Expires, in.Expired = end.UTC().Format(time.RFC3339), !now.Before(end)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeistry/edgeistry"
@@ -21,11 +22,17 @@ type Device struct {
 	Manifest edgeistry.Manifest
 	// Before, if set, is called with each request that is no repetition, before it is served. True: the answer is lost.
 	Before func(req *capability.Message) (lose bool)
+	// Asleep lets it hear nothing.
+	Asleep atomic.Bool
 
 	mu      sync.Mutex
 	claim   capability.Claimable
 	guard   *capability.Guard
 	cells   capability.MemoryCounters
+	epoch   uint16
+	raised  [capability.BranchMirror + 1]uint8 // generations
+	unix    time.Time                          // as told; zero: the clock is unknown
+	toldAt  time.Time
 	booted  time.Time
 	boot    uint32
 	entries [][]byte
@@ -45,6 +52,7 @@ func New(setup capability.SetupCode) *Device {
 			Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
 		},
 		claim:   capability.Claimable{ID: setup.ID, FactoryKey: setup.FactoryKey(), Board: "test"},
+		epoch:   1,
 		entries: [][]byte{{0, 205}, {0, 206}, {0, 207}},
 	}
 	d.Reboot()
@@ -66,14 +74,14 @@ func (d *Device) Reboot() {
 	d.boot++
 	d.claim.Boot = d.boot
 	d.booted = time.Now()
-	d.answer = nil
+	d.answer, d.unix = nil, time.Time{}
 	d.arm()
 }
 
 func (d *Device) arm() {
 	cfg := capability.GuardConfig{
-		Hint: d.claim.Hint, Epoch: 1, Boot: d.boot,
-		CookieKey: d.claim.Key.CookieKey(d.boot), BranchKey: d.claim.Key.BranchKeys(1),
+		Hint: d.claim.Hint, Epoch: d.epoch, Boot: d.boot, Generations: d.raised,
+		CookieKey: d.claim.Key.CookieKey(d.boot), BranchKey: d.claim.Key.BranchKeys(d.epoch), Slots: 16,
 	}
 	if !d.claim.Claimed {
 		cfg.Closed = capability.ReasonUnclaimed
@@ -84,6 +92,13 @@ func (d *Device) arm() {
 		panic(err) // the configuration above is right
 	}
 	d.guard = guard
+}
+
+// Era gives the epoch, and the generation of a branch.
+func (d *Device) Era(branch uint8) (epoch uint16, generation uint8) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.epoch, d.raised[branch]
 }
 
 // Moves tells how often the valve moved, and where it is.
@@ -101,13 +116,17 @@ func (d *Device) Served() int {
 }
 
 func (d *Device) now() capability.Now {
-	return capability.Now{Tick: uint32(time.Since(d.booted) / capability.TickDuration)}
+	now := capability.Now{Tick: uint32(time.Since(d.booted) / capability.TickDuration)}
+	if !d.unix.IsZero() {
+		now.Unix = uint32(d.unix.Add(time.Since(d.toldAt)).Unix())
+	}
+	return now
 }
 
 // Handle takes one message and gives the answer to send; nil: none.
 func (d *Device) Handle(raw []byte) []byte {
 	in, err := coap.DecodeDatagram(raw)
-	if err != nil || in.Type != coap.Confirmable || in.Message.Code>>5 != 0 || in.Message.Code == 0 {
+	if d.Asleep.Load() || err != nil || in.Type != coap.Confirmable || in.Message.Code>>5 != 0 || in.Message.Code == 0 {
 		return nil
 	}
 	d.mu.Lock()
@@ -190,8 +209,42 @@ func (d *Device) act(a *capability.Admission, req *capability.Message) *capabili
 			return a.Refuse(reason, d.now())
 		}
 		return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+	case a.Operation == capability.Time && len(req.Payload) == 4:
+		d.unix, d.toldAt = time.Unix(int64(binary.BigEndian.Uint32(req.Payload)), 0), time.Now()
+		return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+	case a.Management == capability.ManageGeneration:
+		return d.raise(a)
+	case a.Management == capability.ManageEpoch:
+		return d.nextEpoch(a)
 	}
 	return a.Refuse(capability.ReasonNotFound, d.now())
+}
+
+// raise ends a branch's generation.
+func (d *Device) raise(a *capability.Admission) *capability.Message {
+	branch, generation, reason := a.Generation()
+	if reason != capability.ReasonNone {
+		return a.Refuse(reason, d.now())
+	}
+	if generation != d.raised[branch] {
+		d.raised[branch] = generation
+		d.guard.SetGeneration(branch, generation)
+	}
+	return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+}
+
+// nextEpoch ends everything.
+func (d *Device) nextEpoch(a *capability.Admission) *capability.Message {
+	epoch, r, reason := a.Epoch()
+	if reason != capability.ReasonNone {
+		return a.Refuse(reason, d.now())
+	}
+	d.claim.Key = d.claim.Key.Next(epoch, r)
+	d.epoch, d.raised = epoch, [capability.BranchMirror + 1]uint8{}
+	if err := d.guard.SetEpoch(epoch, d.claim.Key.CookieKey(d.boot), d.claim.Key.BranchKeys(epoch)); err != nil {
+		return a.Refuse(capability.ReasonStorage, d.now())
+	}
+	return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
 }
 
 func (d *Device) read(a *capability.Admission) *capability.Message {

@@ -78,23 +78,7 @@ type PosixDevice struct {
 	Setup capability.SetupCode
 	Link  string // udp:127.0.0.1:PORT
 
-	binary, dir, state, period string
-}
-
-// Restart cuts the device's power and switches it on again at the same address.
-func (d *PosixDevice) Restart(ctx context.Context) error {
-	if err := d.Kill(); err != nil {
-		return err
-	}
-	p, err := Start(d.dir, d.Name, nil, d.binary, "--listen", strings.TrimPrefix(d.Link, "udp:"), "--state", d.state, "--period-ms", d.period, "--print-ready")
-	if err != nil {
-		return err
-	}
-	d.Process = p
-	if _, err := p.Wait(ctx, 0, `ready udp`); err != nil {
-		return errors.Join(err, p.Kill())
-	}
-	return nil
+	binary, dir, name, periodMS string
 }
 
 // StartPosixDevice runs the POSIX port as a factory-new device whose temperature log grows every periodMS milliseconds.
@@ -103,15 +87,25 @@ func StartPosixDevice(ctx context.Context, binary, dir, name, periodMS string) (
 	if err != nil {
 		return nil, err
 	}
-	d := &PosixDevice{Setup: setup, binary: binary, dir: dir, state: filepath.Join(dir, name+".state"), period: periodMS}
-	d.Process, err = Start(dir, name, nil, binary, "--listen", "127.0.0.1:0", "--state", d.state, "--setup", setup.Text(), "--period-ms", periodMS, "--print-ready")
+	d := &PosixDevice{Setup: setup, binary: binary, dir: dir, name: name, periodMS: periodMS}
+	return d, d.start(ctx, "127.0.0.1:0")
+}
+
+// Restart runs a device that was stopped again, on its state and at its address: as after a power cut.
+func (d *PosixDevice) Restart(ctx context.Context) error {
+	return d.start(ctx, strings.TrimPrefix(d.Link, "udp:"))
+}
+
+func (d *PosixDevice) start(ctx context.Context, listen string) error {
+	var err error
+	d.Process, err = Start(d.dir, d.name, nil, d.binary, "--listen", listen, "--state", filepath.Join(d.dir, d.name+".state"), "--setup", d.Setup.Text(), "--period-ms", d.periodMS, "--print-ready")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m, err := d.Wait(ctx, 0, `ready udp ([0-9.]+:[0-9]+)`)
 	if err != nil {
-		return nil, errors.Join(err, d.Kill())
+		return errors.Join(err, d.Kill())
 	}
 	d.Link = "udp:" + m[1]
-	return d, nil
+	return nil
 }

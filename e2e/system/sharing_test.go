@@ -3,6 +3,7 @@ package system
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -188,7 +189,7 @@ func (s *shared) counted() {
 		s.Errorf("cap reserve printed %q", out)
 	}
 	s.ok("call", "shed/valve", "1", "--cap", "shed/twice")
-	if err := s.device.Restart(s.ctx); err != nil {
+	if err := errors.Join(s.device.Kill(), s.device.Restart(s.ctx)); err != nil {
 		s.Fatal(err)
 	}
 	s.until(0, "call", "shed/valve", "2", "--cap", "shed/twice") // a session that the device has lost is told apart from one that it refuses

@@ -71,7 +71,7 @@ static uint8_t act_function(edg_device *dev, edg_answer *a, const edg_request *r
 static uint8_t act_generation(edg_device *dev, const edg_request *r)
 {
     uint8_t branch, generation;
-    int current;
+    int current, err;
 
     if (r->m.payload_len != 2 || r->m.payload[0] > 15)
         return EDG_R_ARGUMENT;
@@ -82,12 +82,11 @@ static uint8_t act_generation(edg_device *dev, const edg_request *r)
         return EDG_R_STORAGE;
     if (generation < current)
         return EDG_R_ARGUMENT;
-    if (generation > current) {
-        if (edg_owner_set_generation(dev, branch, generation) != EDG_OK)
-            return EDG_R_STORAGE;
+    err = generation > current ? edg_owner_set_generation(dev, branch, generation) : EDG_OK;
+    /* A write that failed may have got as far as the generation, and asked again there would be nothing left to do. */
+    if (edg_owner_generation(dev, branch) != current)
         dev->closing = (uint16_t)(1u << branch);
-    }
-    return 0;
+    return err == EDG_OK ? 0 : EDG_R_STORAGE;
 }
 
 static uint8_t act_epoch(edg_device *dev, edg_answer *a, const edg_request *r)

@@ -154,7 +154,7 @@ static int query(edg_request *r, const uint8_t *p, const uint8_t *end)
 {
     uint8_t key = *p;
     uint8_t bit = key == 's' ? EDG_Q_FROM : key == 'n' ? EDG_Q_COUNT : key == 'a' ? EDG_Q_AFTER : key == 'i' ? EDG_Q_INCARNATION : 0;
-    uint32_t v;
+    uint32_t v = 0;
 
     if (bit == 0 || (r->query & bit))
         return 0;

@@ -1,8 +1,8 @@
 #include "edg_int.h"
 
-#ifndef EDG_PORT_SHA256_BLOCK
+#if !defined(EDG_PORT_SHA256_BLOCK) && EDG_SHA256_BYTES
 
-/* The compression function of FIPS 180-4 6.2.2, written for 8-bit machines: there a rotation by 8 or 16 is a renaming of bytes and
+/* The compression function of FIPS 180-4 6.2.2, written for 8-bit machines (sha256_word.c is for the others): there a rotation by 8 or 16 is a renaming of bytes and
  * one by 1 is four instructions, so every rotation is composed of these two. The message schedule is a ring of 16 words in the
  * block itself, big-endian as it arrived. */
 

@@ -45,9 +45,9 @@ static void print_cost(void *ctx, const char *what, const struct sim_exchange *x
 static void print_json(void *ctx, const char *what, const struct sim_exchange *x)
 {
     (void)ctx;
-    printf("{\"what\":\"%s\",\"cycles\":%u,\"hmacs\":%u,\"compressions\":%u,\"eeprom_writes\":%u,\"stack_used\":%u,\"static_bytes\":%u,"
-           "\"in_bytes\":%u,\"out_bytes\":%u}\n",
-           what, x->cycles, x->hmacs, x->blocks, x->eeprom_writes, x->stack_used, x->static_bytes, x->in_bytes, x->out_bytes);
+    printf("{\"what\":\"%s\",\"cycles\":%u,\"verdict\":%u,\"hmacs\":%u,\"compressions\":%u,\"eeprom_writes\":%u,\"stack_used\":%u,"
+           "\"static_bytes\":%u,\"in_bytes\":%u,\"out_bytes\":%u}\n",
+           what, x->cycles, x->verdict, x->hmacs, x->blocks, x->eeprom_writes, x->stack_used, x->static_bytes, x->in_bytes, x->out_bytes);
 }
 
 static int cost(const char *elf, bool enable_json)

@@ -105,6 +105,16 @@ static void generations(void)
     board.read_only = 0;
     CHECK_EQ(caller_call(&other, EDG_GET, "/l/events", NULL, NULL, 0), 0);
     CHECK_EQ(other.code, EDG_CONTENT);
+    /* It fails in the middle of the first copy, behind the generation: that counts from now on, so no session of the old one may go on. */
+    board.power = 3 + 1; /* bytes that change: generation and CRC of the second copy, generation of the first */
+    CHECK_EQ(bump(&owner, 3, 2), 0);
+    CHECK_EQ(caller_reason(&owner), EDG_R_STORAGE);
+    board.power = -1;
+    board.read_only = 0;
+    CHECK_EQ(bump(&owner, 3, 2), 0);
+    CHECK_EQ(owner.code, EDG_CHANGED);
+    CHECK_EQ(caller_call(&other, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+    CHECK_EQ(caller_reason(&other), EDG_R_NO_SESSION);
     /* The owner's own branch: the answer still comes, tagged, then the session is over. */
     CHECK_EQ(bump(&owner, 0, 1), 0);
     CHECK_EQ(owner.code, EDG_CHANGED);
@@ -116,7 +126,7 @@ static void generations(void)
     CHECK_EQ(owner.code, EDG_CONTENT);
     /* It survives a boot. */
     CHECK_EQ(edg_device_init(&dev, &board.platform, &greenhouse_service, &house), EDG_OK);
-    CHECK_EQ(edg_owner_generation(&dev, 3), 1);
+    CHECK_EQ(edg_owner_generation(&dev, 3), 2);
     CHECK_EQ(edg_owner_generation(&dev, 0), 1);
 }
 

@@ -142,6 +142,31 @@ func (c *Client) Reserve(ctx context.Context, req ReserveRequest) (*ReserveResul
 	return post[ReserveResult](ctx, c, "/v1/reserve", req)
 }
 
+// Revoke ends a capability.
+func (c *Client) Revoke(ctx context.Context, req RevokeRequest) (*RevokeResult, error) {
+	return post[RevokeResult](ctx, c, "/v1/revocations", req)
+}
+
+// Revocations lists what the node's home has revoked of a service (ID or local name), or with "" of all.
+func (c *Client) Revocations(ctx context.Context, service string) ([]Revocation, error) {
+	path := "/v1/revocations"
+	if service != "" {
+		path += "?service=" + url.QueryEscape(service)
+	}
+	r, err := get[struct {
+		Revocations []Revocation `json:"revocations"`
+	}](ctx, c, path)
+	if err != nil {
+		return nil, err
+	}
+	return r.Revocations, nil
+}
+
+// Allow takes an entry out of the node's deny list.
+func (c *Client) Allow(ctx context.Context, req AllowRequest) error {
+	return c.do(ctx, http.MethodPost, "/v1/revocations/allow", req, nil)
+}
+
 // Ping asks for the way to a node or to a service's home.
 func (c *Client) Ping(ctx context.Context, req PingRequest) (*PingResult, error) {
 	return post[PingResult](ctx, c, "/v1/ping", req)

@@ -53,6 +53,8 @@ type ServiceDetail struct {
 	Capability  string      `json:"capability,omitempty"`  // keychain name of the one that was used
 	DeviceLine  string      `json:"device_line,omitempty"` // "ATmega328P; opening a session about 46 ms, ..."
 	AwakeAlways bool        `json:"awake_always"`
+	// Revocations are those that wait for the service, if this home owns it.
+	Revocations []Revocation `json:"revocations,omitempty"`
 }
 
 // LogDetail is a log of a service with its live head.

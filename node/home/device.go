@@ -20,7 +20,7 @@ type Device struct {
 	Link     string // serial:/dev/ttyUSB0, udp:127.0.0.1:5690
 	Manifest edgeistry.Manifest
 	Claimed  time.Time
-	// Reader is the capability that the node itself uses: it reads every log and sets the time.
+	// Reader is the capability that the node itself uses: it reads every log.
 	Reader *capability.Capability
 }
 

@@ -12,6 +12,7 @@
 //	  names/NAME           the ID of a service
 //	  claims/ID.yaml       a claim that has begun and is not finished                 0600
 //	  devices/ID.yaml      link and manifest of a device that this node is home to    0600
+//	  revocations/ID.yaml  what was revoked of an owned service, and what of it the service has not confirmed 0600
 //	  data/                the datastore
 //
 // It promises that every file is replaced whole or not at all (temporary file, fsync, rename, fsync of the folder),

@@ -111,7 +111,7 @@ func initDir(dir string) error {
 	case err != nil:
 		return fmt.Errorf("init: %w", err)
 	}
-	ours := map[string]bool{"identity.key": true, "service.key": true, "config.yaml": true, "keystore": true, "keychain": true, "names": true, "devices": true, "claims": true, "data": true, "witness": true}
+	ours := map[string]bool{"identity.key": true, "service.key": true, "config.yaml": true, "keystore": true, "keychain": true, "names": true, "devices": true, "claims": true, "revocations": true, "data": true, "witness": true}
 	for _, e := range entries {
 		if !ours[e.Name()] && !strings.HasPrefix(e.Name(), ".new-") {
 			return fmt.Errorf("init: %s holds %q, which is not of a home; use an empty directory", dir, e.Name())
@@ -202,26 +202,25 @@ func (h *Home) Identity() crypto.PrivKey { return h.identity }
 // PeerID gives the node's ID, 12D3KooW...
 func (h *Home) PeerID() peer.ID { return h.peerID }
 
-// BumpOwn raises the generation of a branch of the node's own service and keeps it.
-func (h *Home) BumpOwn(branch, generation uint8) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	k := *h.own
-	k.Generations[branch&15] = generation
+// saveOwn replaces the key of the node's own service.
+func (h *Home) saveOwn(k ServiceKey) error {
 	data, err := k.encode()
 	if err != nil {
 		return err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if err := writeFile(h.path("service.key"), data, secretMode); err != nil {
-		return fmt.Errorf("keep generation: %w", err)
+		return fmt.Errorf("keep service key: %w", err)
 	}
 	h.own = &k
 	return nil
 }
 
-// OwnService gives the key of the service that the node itself is: the one its own logs belong to.
+// OwnService gives the key of the service that the node itself is: the one its own logs belong to. It is the caller's copy.
 func (h *Home) OwnService() *ServiceKey {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.own
+	k := *h.own
+	return &k
 }

@@ -372,10 +372,11 @@ func TestPendingClaim(t *testing.T) {
 	}
 }
 
-func TestBumpOwn(t *testing.T) {
+func TestSaveOwn(t *testing.T) {
 	h := newHome(t)
-	before := h.OwnService()
-	if err := h.BumpOwn(3, 9); err != nil {
+	before, raised := h.OwnService(), h.OwnService()
+	raised.Generations[3] = 9
+	if err := h.SaveServiceKey(raised); err != nil {
 		t.Fatal(err)
 	}
 	again, err := Open(h.Dir())
@@ -384,10 +385,10 @@ func TestBumpOwn(t *testing.T) {
 	}
 	for _, k := range []*ServiceKey{h.OwnService(), again.OwnService()} {
 		if k.Generations[3] != 9 || k.EpochKey != before.EpochKey || k.ID != before.ID {
-			t.Errorf("after BumpOwn: generations %v", k.Generations)
+			t.Errorf("after SaveServiceKey: generations %v", k.Generations)
 		}
 	}
 	if before.Generations[3] != 0 {
-		t.Errorf("BumpOwn changed a key that was handed out")
+		t.Errorf("SaveServiceKey changed a key that was handed out")
 	}
 }

@@ -166,7 +166,29 @@ func (k *ServiceKey) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.St
 
 // Owner gives the owner's capability.
 func (k *ServiceKey) Owner() *capability.Capability {
-	return capability.Owner(k.ID, k.EpochKey, k.Epoch)
+	return k.OwnerOf(k.Generations[capability.BranchOwner])
+}
+
+// OwnerOf gives the owner's capability of a generation of branch 0. The present one and that before it may both be in force at a service
+// that has not answered.
+func (k *ServiceKey) OwnerOf(generation uint8) *capability.Capability {
+	h := capability.Header{Epoch: k.Epoch, Generation: generation}
+	c, err := capability.Mint(k.ID, k.EpochKey.Branch(k.Epoch, capability.BranchOwner, generation), h, nil)
+	if err != nil {
+		panic("home: the owner's header and frame are within limits") // cannot happen: both are constant
+	}
+	return c
+}
+
+// Next gives the key of the next epoch: of the same service, with all generations 0.
+func (k *ServiceKey) Next(secret [32]byte) *ServiceKey {
+	epoch := k.Epoch + 1
+	return &ServiceKey{ID: k.ID, seed: k.seed, EpochKey: k.EpochKey.Next(epoch, secret), Epoch: epoch}
+}
+
+// IsOwner tells whether a capability has the form of an owner's, of whatever epoch and generation.
+func IsOwner(c *capability.Capability) bool {
+	return c.Header.Branch == capability.BranchOwner && c.Header.Nonce == [4]byte{} && len(c.Frames) == 1 && len(c.Frames[0]) == 0
 }
 
 func (k *ServiceKey) encode() ([]byte, error) {

@@ -64,6 +64,45 @@ func (h *Home) SaveCapability(name string, c *capability.Capability) error {
 	return nil
 }
 
+// RenewOwner puts the owner's capability that a key gives now in the place of those of other generations and epochs.
+func (h *Home) RenewOwner(k *ServiceKey) error {
+	entries, _ := h.Capabilities() // a damaged one is no capability to renew
+	owner := k.Owner()
+	for _, e := range entries {
+		if e.Capability.Service != k.ID || !IsOwner(e.Capability) || e.Capability.Text() == owner.Text() {
+			continue
+		}
+		if err := writeFile(h.keychainPath(e.Name), []byte(owner.Text()+"\n"), secretMode); err != nil {
+			return fmt.Errorf("renew capability %q: %w", e.Name, err)
+		}
+	}
+	return nil
+}
+
+// Ended says why a capability of a service that this home owns is over: by its epoch, its generation, or the deny list. Empty: it is not,
+// as far as this home knows.
+func (h *Home) Ended(c *capability.Capability) string {
+	k, err := h.ServiceKey(c.Service)
+	if err != nil {
+		return ""
+	}
+	r, err := h.Revocations(c.Service)
+	if err != nil {
+		r = &Revocations{} // damaged; the node says so
+	}
+	generation := k.Generations[c.Header.Branch&capability.BranchMirror]
+	change, ending := r.Epoch()
+	switch {
+	case c.Header.Epoch != k.Epoch, ending && c.Header.Epoch < change.Epoch:
+		return fmt.Sprintf("epoch %d is over", c.Header.Epoch)
+	case c.Header.Generation < generation:
+		return fmt.Sprintf("generation %d of branch %d is over", c.Header.Generation, c.Header.Branch)
+	case r.Denies(c):
+		return "on the deny list"
+	}
+	return ""
+}
+
 // Capability reads one capability of the keychain.
 func (h *Home) Capability(name string) (*capability.Capability, error) {
 	if err := CheckCapabilityName(name); err != nil {

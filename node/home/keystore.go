@@ -10,8 +10,12 @@ import (
 	"github.com/edgeistry/edgeistry"
 )
 
-// SaveServiceKey keeps the key of a service that this home owns. The key of another epoch of the same service is replaced.
+// SaveServiceKey keeps the key of a service that this home owns, the node's own included. The key of another epoch of the same service is
+// replaced.
 func (h *Home) SaveServiceKey(k *ServiceKey) error {
+	if k.ID == h.OwnService().ID {
+		return h.saveOwn(*k)
+	}
 	data, err := k.encode()
 	if err != nil {
 		return err

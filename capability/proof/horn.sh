@@ -1,0 +1,68 @@
+#!/bin/sh
+# Checks horn.p with the prover E: saturated without a contradiction means that there is no attack (holds); a contradiction is one. Every goal must hold,
+# every mutant must be attacked, and every probe reached. One line each; fails if one is not as it says.
+#
+#   horn.sh OUT [JOBS]     works in the directory OUT
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+
+# goal, what is defined besides, what must come out
+next=EPOCH=KE2,HOLDS_NOTHING
+table="
+chain_key          -                                          holds
+session_key        -                                          holds
+branch_key         -                                          holds
+epoch_key          -                                          holds
+wire_key           HOLDS_NOTHING                              holds
+wire_key           NO_LABELS,HOLDS_NOTHING                    attack
+request            -                                          holds
+request            UNBOUND_REQUEST                            attack
+response           -                                          holds
+own_response       -                                          holds
+own_response       UNBOUND_RESPONSE                           attack
+narrow             -                                          holds
+narrow             FRAME_NOT_CHAINED                          attack
+narrow             FIRST_FRAME_ONLY                           attack
+revoked            GEN=gen1,HOLDS_NOTHING                     holds
+revoked            GENERATION_NOT_KEYED,GEN=gen1,HOLDS_NOTHING attack
+ratchet_capability $next                                      holds
+ratchet_past       $next                                      holds
+ratchet_apart      $next                                      holds
+ratchet_apart      RATCHET_WITHOUT_R,$next                    attack
+ratchet_recorded   $next                                      attack
+can_ask            -                                          attack
+can_act_inside     -                                          attack
+"
+
+one() {
+	out=$1 goal=$2 defines=$3 expected=$4
+	flags=
+	[ "$defines" = - ] || flags=-D$(echo "$defines" | sed 's/,/ -D/g')
+	# shellcheck disable=SC2086
+	cpp -P -undef $flags -D"GOAL_$goal" "$here/horn.p" >"$out.p" && eprover --satauto --cpu-limit=60 --memory-limit=600 --silent "$out.p" >"$out.log" 2>&1 || true
+	case $(sed -n 's/^# SZS status //p' "$out.log") in
+	Satisfiable) got=holds ;;
+	Unsatisfiable) got=attack ;;
+	*) got=unknown ;;
+	esac
+	verdict=FAIL
+	[ "$got" != "$expected" ] || verdict=ok
+	mutant=$(echo "$defines" | tr , '\n' | grep -vE '^(-|HOLDS_NOTHING|GEN=.*|EPOCH=.*)$' || true)
+	case $goal in can_*) [ "$got" != attack ] || got='is reached' ;; esac
+	printf '%-4s horn %-18s %-20s %s\n' "$verdict" "$goal" "${mutant:-as specified}" "$got" >"$out.line"
+	[ "$verdict" = ok ] || printf '     expected %s; see %s.log\n' "$expected" "$out" >>"$out.line"
+}
+
+if [ "$1" = --one ]; then
+	shift
+	one "$@"
+	exit
+fi
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+rm -f "$out"/*
+echo "$table" | awk 'NF == 3 { print NR, $0 }' | while read -r n goal defines expected; do
+	echo "$out/$(printf %02d "$n") $goal $defines $expected"
+done | xargs -P "${2:-2}" -L 1 sh "$here/horn.sh" --one
+cat "$out"/*.line
+! grep -q '^FAIL' "$out"/*.line

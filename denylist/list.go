@@ -1,0 +1,109 @@
+package denylist
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/edgeistry/edgeistry/capability"
+)
+
+// MaxEntries bounds the list of one service.
+const MaxEntries = 1024
+
+// Judgement is what a list says of a request.
+type Judgement uint8
+
+// The judgements.
+const (
+	Pass   Judgement = iota
+	Denied           // it shows a denied capability, or is in a session of one
+	Unseen           // it is in a session that was not seen opened: whose it is cannot be told
+)
+
+// Refusal gives the answer for a request that does not pass. It has no tag: the service did not see the request.
+func Refusal(j Judgement) *capability.Message {
+	if j == Unseen {
+		return capability.Refusal(capability.ReasonNoSession)
+	}
+	return capability.Refusal(capability.ReasonDenyListed)
+}
+
+// List is the deny list of one service at one node, and what the node saw of the service's sessions. The zero value denies nothing. It is
+// safe for concurrent use.
+type List struct {
+	mu      sync.Mutex
+	entries map[Fingerprint]struct{}
+	seen    map[session][]Fingerprint // of the capability that opened it last; at most 512, two for each slot number
+}
+
+// session names a session as requests do.
+type session struct {
+	slot   uint8
+	mirror bool // of the mirror verifier, not of the service
+}
+
+// Set replaces the entries. It has effect on open sessions, too.
+func (l *List) Set(entries []Fingerprint) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = make(map[Fingerprint]struct{}, len(entries))
+	for _, e := range entries {
+		l.entries[e] = struct{}{}
+	}
+}
+
+// Judge says whether a request may pass.
+func (l *List) Judge(req *capability.Message) Judgement {
+	if _, ok := req.Get(capability.OptionRequest); !ok {
+		return Pass
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.entries) == 0 {
+		return Pass
+	}
+	if carried, ok := capability.CarriedForm(req); ok && slices.ContainsFunc(shown(carried), l.has) {
+		return Denied
+	}
+	slot, ok := capability.Slot(req)
+	if !ok {
+		return Pass
+	}
+	of, ok := l.seen[session{slot, capability.IsMirror(req)}]
+	switch {
+	case !ok:
+		return Unseen
+	case slices.ContainsFunc(of, l.has):
+		return Denied
+	}
+	return Pass
+}
+
+func (l *List) has(f Fingerprint) bool {
+	_, ok := l.entries[f]
+	return ok
+}
+
+// Learn notes whose session an answer opened. It must see every request that passed, with its answer, before the next request is judged.
+func (l *List) Learn(req, resp *capability.Message) {
+	if !capability.IsOpen(req) {
+		return
+	}
+	carried, ok := capability.CarriedForm(req)
+	if !ok {
+		return
+	}
+	if _, proven := resp.Get(capability.OptionResponse); !proven {
+		return // a refusal without proof opened nothing
+	}
+	slot, ok := capability.Slot(&capability.Message{Options: resp.Options})
+	if !ok {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.seen == nil {
+		l.seen = make(map[session][]Fingerprint)
+	}
+	l.seen[session{slot, capability.IsMirror(req)}] = shown(carried)
+}

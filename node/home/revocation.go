@@ -1,0 +1,279 @@
+package home
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/denylist"
+)
+
+// Limits of what is kept of one service's revocations.
+const (
+	keptDone   = 64             // changes that are done, for people to look at; the oldest go first
+	keptDenied = 24 * time.Hour // an entry of the deny list, after its capability has expired by itself
+)
+
+// ErrDenyListFull says that a service's deny list takes no more: none of its entries has expired.
+var ErrDenyListFull = fmt.Errorf("the deny list is full (%d entries); raise a generation, which ends a whole branch", denylist.MaxEntries)
+
+// Revocations is what this home has revoked of one service.
+type Revocations struct {
+	Service edgeistry.ServiceID
+	Denied  []Denial
+	Changes []Change // the oldest first
+}
+
+// Denial is an entry of the deny list: a capability that this home lets through no more.
+type Denial struct {
+	Fingerprint denylist.Fingerprint
+	Epoch       uint16 // of the capability, as the next two
+	Branch      uint8
+	Generation  uint8
+	Name        string // in the keychain then; may be ""
+	Since       time.Time
+	Expires     time.Time // of the capability itself; zero: never
+}
+
+// Change ends a branch's generation or an epoch at the service itself. It is pending until the service has confirmed it.
+type Change struct {
+	Epoch      uint16   // the new one; 0: a generation of the present one
+	Branch     uint8    // of a generation
+	Generation uint8    // the new one
+	Secret     [32]byte // r of an epoch, until it is done; zeros then
+	Since      time.Time
+	Done       time.Time // zero: pending
+}
+
+// Pending tells whether the service has not confirmed the change yet.
+func (c Change) Pending() bool { return c.Done.IsZero() }
+
+// String says what the service is told.
+func (c Change) String() string {
+	if c.Epoch != 0 {
+		return fmt.Sprintf("epoch %d", c.Epoch)
+	}
+	return fmt.Sprintf("branch %d, generation %d", c.Branch, c.Generation)
+}
+
+// Pending gives the changes that the service has not confirmed, the oldest first.
+func (r *Revocations) Pending() []Change {
+	var out []Change
+	for _, c := range r.Changes {
+		if c.Pending() {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Epoch gives the pending change of the epoch, if there is one.
+func (r *Revocations) Epoch() (Change, bool) {
+	i := slices.IndexFunc(r.Changes, func(c Change) bool { return c.Epoch != 0 && c.Pending() })
+	if i < 0 {
+		return Change{}, false
+	}
+	return r.Changes[i], true
+}
+
+// Deny adds an entry to the deny list; one that is there already stays as it is. Where room is short, entries go that the service itself
+// refuses by now, as k says.
+func (r *Revocations) Deny(d Denial, k *ServiceKey) error {
+	if slices.ContainsFunc(r.Denied, func(o Denial) bool { return o.Fingerprint == d.Fingerprint }) {
+		return nil
+	}
+	r.Prune(d.Since)
+	if len(r.Denied) >= denylist.MaxEntries {
+		r.Denied = slices.DeleteFunc(r.Denied, func(o Denial) bool { return r.confirmed(o, k) })
+	}
+	if len(r.Denied) >= denylist.MaxEntries {
+		return ErrDenyListFull
+	}
+	r.Denied = append(r.Denied, d)
+	return nil
+}
+
+// confirmed tells whether the service itself has ended what an entry denies.
+func (r *Revocations) confirmed(d Denial, k *ServiceKey) bool {
+	if d.Epoch < k.Epoch {
+		return true
+	}
+	pending := slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Pending() && c.Epoch == 0 && c.Branch == d.Branch })
+	return d.Generation < k.Generations[d.Branch&capability.BranchMirror] && !pending
+}
+
+// Denies tells whether a capability, or one that it was narrowed from, is on the deny list.
+func (r *Revocations) Denies(c *capability.Capability) bool {
+	chain := denylist.Chain(c)
+	return slices.ContainsFunc(r.Denied, func(d Denial) bool { return slices.Contains(chain, d.Fingerprint) })
+}
+
+// Allow takes an entry out of the deny list; false: it was not there.
+func (r *Revocations) Allow(f denylist.Fingerprint) bool {
+	before := len(r.Denied)
+	r.Denied = slices.DeleteFunc(r.Denied, func(d Denial) bool { return d.Fingerprint == f })
+	return len(r.Denied) < before
+}
+
+// Prune takes out entries that have no effect any more.
+func (r *Revocations) Prune(now time.Time) {
+	r.Denied = slices.DeleteFunc(r.Denied, func(d Denial) bool { return !d.Expires.IsZero() && now.Sub(d.Expires) > keptDenied })
+}
+
+// Fingerprints gives the deny list as a proxy takes it.
+func (r *Revocations) Fingerprints() []denylist.Fingerprint {
+	var out []denylist.Fingerprint
+	for _, d := range r.Denied {
+		out = append(out, d.Fingerprint)
+	}
+	return out
+}
+
+// Add adds a change. A pending one of the same branch gives way to a higher generation, and those of the generations to a new epoch: one
+// of them ends all that the others would.
+func (r *Revocations) Add(c Change) {
+	r.Changes = slices.DeleteFunc(r.Changes, func(o Change) bool {
+		return o.Pending() && o.Epoch == 0 && (c.Epoch != 0 || o.Branch == c.Branch)
+	})
+	r.Changes = append(r.Changes, c)
+}
+
+// Finish notes that a change is confirmed, and forgets its secret.
+func (r *Revocations) Finish(c Change, now time.Time) {
+	for i := range r.Changes {
+		o := &r.Changes[i]
+		if o.Pending() && o.Epoch == c.Epoch && o.Branch == c.Branch && o.Generation <= c.Generation {
+			o.Done, o.Secret = now, [32]byte{}
+		}
+	}
+	done := 0
+	for i := len(r.Changes) - 1; i >= 0; i-- {
+		if r.Changes[i].Pending() {
+			continue
+		}
+		if done++; done > keptDone {
+			r.Changes = slices.Delete(r.Changes, i, i+1)
+		}
+	}
+}
+
+type revocationFile struct {
+	Service string       `yaml:"service"`
+	Denied  []denialFile `yaml:"denied,omitempty"`
+	Changes []changeFile `yaml:"changes,omitempty"`
+}
+
+type denialFile struct {
+	Fingerprint string    `yaml:"fingerprint"`
+	Epoch       uint16    `yaml:"epoch"`
+	Branch      uint8     `yaml:"branch"`
+	Generation  uint8     `yaml:"generation"`
+	Name        string    `yaml:"name,omitempty"`
+	Since       time.Time `yaml:"since"`
+	Expires     time.Time `yaml:"expires,omitempty"`
+}
+
+type changeFile struct {
+	Epoch      uint16    `yaml:"epoch,omitempty"`
+	Secret     string    `yaml:"secret,omitempty"`
+	Branch     uint8     `yaml:"branch,omitempty"`
+	Generation uint8     `yaml:"generation,omitempty"`
+	Since      time.Time `yaml:"since"`
+	Done       time.Time `yaml:"done,omitempty"`
+}
+
+func (h *Home) revocationPath(id edgeistry.ServiceID) string {
+	return h.path("revocations", id.String()+".yaml")
+}
+
+// SaveRevocations keeps what was revoked of a service.
+func (h *Home) SaveRevocations(r *Revocations) error {
+	f := revocationFile{Service: r.Service.String()}
+	for _, d := range r.Denied {
+		f.Denied = append(f.Denied, denialFile{d.Fingerprint.String(), d.Epoch, d.Branch, d.Generation, d.Name, d.Since.UTC(), d.Expires.UTC()})
+	}
+	for _, c := range r.Changes {
+		out := changeFile{Epoch: c.Epoch, Branch: c.Branch, Generation: c.Generation, Since: c.Since.UTC(), Done: c.Done.UTC()}
+		if c.Secret != [32]byte{} {
+			out.Secret = base64.StdEncoding.EncodeToString(c.Secret[:])
+		}
+		f.Changes = append(f.Changes, out)
+	}
+	body, err := yaml.Marshal(f)
+	if err != nil {
+		return fmt.Errorf("keep revocations: %w", err)
+	}
+	data := append([]byte("# What this home has revoked. Secret while an epoch is pending.\n"), body...)
+	if len(data) > maxFile {
+		return fmt.Errorf("keep revocations: %w", ErrDenyListFull)
+	}
+	if err := writeFile(h.revocationPath(r.Service), data, secretMode); err != nil {
+		return fmt.Errorf("keep revocations: %w", err)
+	}
+	return nil
+}
+
+// Revocations gives what was revoked of a service; nothing, if nothing was.
+func (h *Home) Revocations(id edgeistry.ServiceID) (*Revocations, error) {
+	path := h.revocationPath(id)
+	r := &Revocations{Service: id}
+	raw, err := readSecret(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var f revocationFile
+	if err := decodeYAML(raw, &f); err != nil {
+		return nil, damaged(path, "it does not list revocations")
+	}
+	if f.Service != id.String() || len(f.Denied) > denylist.MaxEntries {
+		return nil, damaged(path, "it is of another service, or too long")
+	}
+	for _, d := range f.Denied {
+		fp, err := denylist.Parse(d.Fingerprint)
+		if err != nil || d.Branch > capability.BranchMirror {
+			return nil, damaged(path, "it has an entry that is none")
+		}
+		r.Denied = append(r.Denied, Denial{fp, d.Epoch, d.Branch, d.Generation, d.Name, d.Since, d.Expires})
+	}
+	for _, c := range f.Changes {
+		out := Change{Epoch: c.Epoch, Branch: c.Branch, Generation: c.Generation, Since: c.Since, Done: c.Done}
+		secret, err := base64.StdEncoding.DecodeString(c.Secret)
+		pendingEpoch := c.Epoch != 0 && c.Done.IsZero()
+		if err != nil || c.Branch > capability.BranchMirror || pendingEpoch != (len(secret) == len(out.Secret)) {
+			return nil, damaged(path, "it has a change that is none")
+		}
+		copy(out.Secret[:], secret)
+		r.Changes = append(r.Changes, out)
+	}
+	return r, nil
+}
+
+// Revoked gives the services of which something was revoked.
+func (h *Home) Revoked() ([]edgeistry.ServiceID, error) {
+	names, err := listFiles(h.path("revocations"))
+	if err != nil {
+		return nil, fmt.Errorf("list revocations: %w", err)
+	}
+	var out []edgeistry.ServiceID
+	for _, name := range names {
+		text, ok := strings.CutSuffix(name, ".yaml")
+		if !ok {
+			continue
+		}
+		if id, err := edgeistry.ParseServiceID(text); err == nil {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
