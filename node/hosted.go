@@ -45,6 +45,7 @@ type hosted struct {
 	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
 	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
+	asOf     func(log string) time.Time           // when a copy was last known to be up to date; nil: these are no copies
 	// advance keeps the next epoch, and gives its key; set with bump.
 	advance func(epoch uint16, r [32]byte) (*home.ServiceKey, error)
 
@@ -52,16 +53,18 @@ type hosted struct {
 }
 
 // newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
-func newGuard(key *home.ServiceKey, boot uint32, mirror bool) (*capability.Guard, error) {
+func newGuard(key *home.ServiceKey, boot uint32, mirror bool, program capability.ProgramRunner) (*capability.Guard, error) {
 	cfg := capability.GuardConfig{
-		Hint:        key.ID.Hint(),
-		Epoch:       key.Epoch,
-		Boot:        boot,
-		Generations: key.Generations,
-		Slots:       guardSlots,
-		Mirror:      mirror,
-		EnableWait:  true,
-		BranchKey:   branchKeys(key, mirror),
+		Hint:          key.ID.Hint(),
+		Epoch:         key.Epoch,
+		Boot:          boot,
+		Generations:   key.Generations,
+		Slots:         guardSlots,
+		Mirror:        mirror,
+		EnableWait:    true,
+		EnablePrivacy: true,
+		Program:       program,
+		BranchKey:     branchKeys(key, mirror),
 	}
 	if _, err := rand.Read(cfg.CookieKey[:]); err != nil {
 		return nil, err
@@ -322,7 +325,13 @@ func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admis
 	}
 	q := a.Query
 	if !q.HasFrom && !q.HasAfter && a.Operation == capability.Read {
-		return &capability.Message{Code: capability.CodeContent, Payload: coap.EncodeHead(l.Head())}, capability.ReasonNone
+		m := &capability.Message{Code: capability.CodeContent, Payload: coap.EncodeHead(l.Head())}
+		if s.asOf != nil {
+			if at := s.asOf(a.Name); !at.IsZero() {
+				m.AddUint(capability.OptionETag, uint32(at.Unix()))
+			}
+		}
+		return m, capability.ReasonNone
 	}
 	limit := maxStreamRange
 	if from.Datagram {

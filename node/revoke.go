@@ -69,7 +69,7 @@ func (n *Node) given(text string) (chosen, error) {
 		entries, _ := n.home.Capabilities()
 		for _, e := range entries {
 			if e.Capability.Text() == text {
-				return chosen{c, e.Name}, nil
+				return chosen{Capability: c, name: e.Name}, nil
 			}
 		}
 		return chosen{Capability: c}, nil
@@ -81,7 +81,7 @@ func (n *Node) given(text string) (chosen, error) {
 	if err != nil {
 		return chosen{}, api.Errorf(api.Usage, "%v", err)
 	}
-	return chosen{c, text}, nil
+	return chosen{Capability: c, name: text}, nil
 }
 
 // planRevocation decides what a revocation does. The caller holds keys.
