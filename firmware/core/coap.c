@@ -3,7 +3,7 @@
 /*      0                   1                   2                   3
  *     |Ver| T |  TKL  |      Code     |          Message ID           |
  *     | token (0..8) | options | FF payload                            |       RFC 7252 3 */
-int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
+int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
 {
     if (n < 4)
         return EDG_ERR_MALFORMED;
@@ -19,10 +19,10 @@ int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
     return edg_coap_body(m, m->token + m->token_len, (uint16_t)(n - 4 - m->token_len));
 }
 
-int edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n)
+int8_t edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n)
 {
     edg_option o;
-    int more;
+    int8_t more;
 
     m->options = in;
     edg_option_first(&o, in, n);
@@ -51,7 +51,7 @@ void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len)
 }
 
 /* One delta or length nibble with its extension; 1 and the value, or 0. */
-static int extended(edg_option *o, uint8_t nibble, uint16_t *value)
+static int8_t extended(edg_option *o, uint8_t nibble, uint16_t *value)
 {
     uint16_t left = (uint16_t)(o->end - o->at);
 
@@ -70,7 +70,7 @@ static int extended(edg_option *o, uint8_t nibble, uint16_t *value)
     return nibble != 15;
 }
 
-int edg_option_next(edg_option *o)
+int8_t edg_option_next(edg_option *o)
 {
     uint16_t delta;
     uint8_t first;

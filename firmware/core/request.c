@@ -133,7 +133,7 @@ static uint8_t read_proof(edg_request *r, uint8_t len)
 }
 
 /* Reads 1 to 10 digits without leading zeros; advances *p; 1, or 0 if there is no such number of 32 bits. */
-static int decimal(const uint8_t **p, const uint8_t *end, uint32_t *value)
+static int8_t decimal(const uint8_t **p, const uint8_t *end, uint32_t *value)
 {
     const uint8_t *start = *p;
     uint32_t v = 0;
@@ -150,7 +150,7 @@ static int decimal(const uint8_t **p, const uint8_t *end, uint32_t *value)
     return *p > start && (*start != '0' || *p == start + 1);
 }
 
-static int query(edg_request *r, const uint8_t *p, const uint8_t *end)
+static int8_t query(edg_request *r, const uint8_t *p, const uint8_t *end)
 {
     uint8_t key = *p;
     uint8_t bit = key == 's' ? EDG_Q_FROM : key == 'n' ? EDG_Q_COUNT : key == 'a' ? EDG_Q_AFTER : key == 'i' ? EDG_Q_INCARNATION : 0;
@@ -199,7 +199,7 @@ static uint8_t read_queries(edg_request *r)
     return 0;
 }
 
-static int name_good(const uint8_t *name, uint8_t n)
+static int8_t name_good(const uint8_t *name, uint8_t n)
 {
     uint8_t i;
 
@@ -217,7 +217,7 @@ static int name_good(const uint8_t *name, uint8_t n)
 static const char well_known[] EDG_PGM = ".well-known";
 static const char core[] EDG_PGM = "core";
 
-static int is(const uint8_t *value, uint8_t len, const char *flash)
+static int8_t is(const uint8_t *value, uint8_t len, const char *flash)
 {
     uint8_t i;
 

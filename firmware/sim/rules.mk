@@ -24,6 +24,6 @@ sim-cost: $(OUT)/edg-sim-check $(AVR_ELF)
 	@$(OUT)/edg-sim-check cost $(AVR_ELF)
 
 size: $(OUT)/edg-sim-check $(AVR_ELF)
-	@$(OUT)/edg-sim-check size $(AVR_ELF)
+	@$(OUT)/edg-sim-check size base $(AVR_ELF)
 
 .PHONY: sim sim-test sim-cost
