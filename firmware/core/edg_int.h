@@ -107,6 +107,8 @@ typedef struct edg_coap {
     uint8_t type;
     uint8_t code;
     uint8_t token_len;
+    uint8_t count;        /* of the options; at most 255 are told */
+    uint8_t is_protected; /* 65001 is among them */
 } edg_coap;
 
 typedef struct edg_option {
