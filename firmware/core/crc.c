@@ -1,6 +1,10 @@
 #include "edg.h"
 
 /* CRC-16/CCITT-FALSE (polynomial 1021, initial FFFF), a byte at a time without a table. */
+/* Inlined where many bytes are run through it. */
+#if defined(__GNUC__)
+__attribute__((always_inline))
+#endif
 static inline uint16_t step(uint16_t crc, uint8_t byte)
 {
     uint8_t x = (uint8_t)((uint8_t)(crc >> 8) ^ byte);

@@ -308,12 +308,21 @@ static uint8_t frame(judged *j, uint8_t *type)
 /* All frames hold: their counts are raised, in the order of the frames, then their tokens taken. */
 static uint8_t take(edg_device *dev, const edg_slot *s)
 {
-    uint8_t at, i;
+    uint8_t i, last = 0, next, cell = 0;
 
-    for (at = 1; at <= EDG_MAX_PARTS * EDG_MAX_FRAMES; at++)
+    for (;;) {
+        next = 0xFF;
         for (i = 0; i < EDG_CELLS; i++)
-            if (s->places[i] == at && edg_count_raise(dev, i) != EDG_OK)
-                return EDG_R_STORAGE;
+            if (s->places[i] > last && s->places[i] < next) {
+                next = s->places[i];
+                cell = i;
+            }
+        if (next == 0xFF)
+            break;
+        if (edg_count_raise(dev, cell) != EDG_OK)
+            return EDG_R_STORAGE;
+        last = next;
+    }
     for (i = 0; i < EDG_BUCKETS; i++)
         if (s->places[EDG_CELLS + i] != 0) {
             dev->buckets[i].tokens--;
