@@ -41,7 +41,9 @@ func (g *Guard) begin(a *Admission, ask *asked, s *slot, number uint8) {
 // admit follows "A request in a session" from the operation on. The guard is locked.
 func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *Message {
 	p, now, query := ask.proof, ask.now, ask.query
-	if p.private {
+	if !p.private {
+		a.keeps = a.Request.Code == CodePOST
+	} else {
 		inner, r := a.decrypt(a.Request)
 		if r == ReasonNone {
 			query, r = g.query(inner)
@@ -51,7 +53,6 @@ func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *Message {
 		}
 		a.Request = inner
 	}
-	a.keeps = a.Request.Code == CodePOST
 	target, r := a.Request.target(s.name)
 	if r != ReasonNone {
 		return a.answer(Refusal(r), now.Tick)

@@ -8,7 +8,8 @@
 //
 // The package promises: the same bytes at the same ticks give the same verdict, here and in firmware/core, which
 // is tested with the same vectors; a request runs at most once; secrets are compared in constant time and print
-// nowhere but in Text. It does not hide what is asked: names, payloads and sizes can be read on the way. It does no
+// nowhere but in Text and Discharge.Text. What is asked can be read on the way unless Session.EnablePrivacy hides it; sizes and
+// times always can. It does no
 // I/O and has no clock: messages and the time come in, messages go out.
 //
 // The caller's side, where do sends a message and waits for its answer:

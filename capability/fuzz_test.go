@@ -10,6 +10,7 @@ func FuzzParse(f *testing.F) {
 	for n := 1; n <= MaxFrames; n++ {
 		f.Add(testChain(f, n).Text())
 	}
+	f.Add(testPair(f).Text())
 	f.Add(tokenPrefix)
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -51,6 +52,11 @@ func FuzzDecodeFrame(f *testing.F) {
 func FuzzDecodeParts(f *testing.F) {
 	for n := 1; n <= MaxFrames; n++ {
 		f.Add(testChain(f, n).Carried())
+	}
+	h := &Hello{capability: demanding(f, wide(f, 1), guardCapability(f)), Also: []*Capability{wide(f, 2)}}
+	h.Discharges = []*Discharge{discharge(f, guardCapability(f), grantCall(20))}
+	if _, carried, err := h.prove([cookieSize]byte{}); err == nil {
+		f.Add(carried)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var parts [MaxParts]part

@@ -72,6 +72,7 @@ func (a *Admission) decrypt(outer *Message) (*Message, Reason) {
 	if !ok || inner.Code == CodeEmpty || inner.Code&codeClassMask != 0 {
 		return nil, ReasonMalformed
 	}
+	a.keeps = inner.Code == CodePOST
 	good := slices.IndexFunc(inner.Options, func(o Option) bool { return !hides(o.Number) })
 	if good < 0 {
 		good = len(inner.Options)

@@ -41,7 +41,7 @@ func (r random) part() Limit {
 }
 
 func (r random) limit() Limit {
-	switch r.IntN(7) {
+	switch r.IntN(14) {
 	case 0:
 		return Limit{Type: TypeExpiry, Unix: r.Uint32N(200)}
 	case 1:
@@ -55,7 +55,27 @@ func (r random) limit() Limit {
 	case 5:
 		return r.part()
 	}
-	return Limit{Type: ConstraintType(r.IntN(22) + 10), Raw: r.bytes(r.IntN(9))}
+	switch r.IntN(8) {
+	case 0:
+		return Limit{Type: TypeCount, Count: Count{uint8(1 + r.IntN(5)), uint8(r.IntN(MaxCells))}}
+	case 1:
+		return Limit{Type: TypeRate, Rate: Rate{uint8(1 + r.IntN(3)), uint16(1 + r.IntN(20))}}
+	case 2:
+		return Limit{Type: TypeAudience, Audience: testPeer()}
+	case 3:
+		return Limit{Type: TypeDepth, Depth: uint8(r.IntN(4))}
+	case 4:
+		return Limit{Type: TypeThirdParty, ThirdParty: ThirdParty{GuardNonce: [4]byte{byte(r.IntN(2))}, VID: [keySize]byte(r.bytes(keySize))}}
+	case 5:
+		return Limit{Type: TypeProgram, Program: r.bytes(2 + r.IntN(9))}
+	case 6:
+		a := Also{Branch: uint8(3 + r.IntN(2)), HasNonce: r.IntN(3) == 0}
+		if a.HasNonce {
+			a.Nonce[0] = byte(r.IntN(2))
+		}
+		return Limit{Type: TypeAlso, Also: a}
+	}
+	return Limit{Type: ConstraintType(17 + r.IntN(15)), Raw: r.bytes(r.IntN(9))}
 }
 
 // spec makes a frame in words that often admits something.

@@ -49,7 +49,7 @@ func (m *meeting) do(req *Message) *Message {
 		return resp
 	}
 	m.runs++
-	return a.Answer(application(a, req), m.verifierNow())
+	return a.Answer(application(a, a.Request), m.verifierNow())
 }
 
 func (m *meeting) session(c *Capability) *Session {

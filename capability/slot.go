@@ -58,15 +58,18 @@ func (s *slot) accept(tag []byte) {
 }
 
 // slotFor finds the slot for a new session: the lowest free one, else the one to evict, else -1. Slot 0 is the
-// owner's, so its last session falls to nobody else; a capability that has slots already evicts only one of these.
+// owner's, and its last session falls to nobody else, wherever it is; a capability that has slots already evicts only one of these.
 func slotFor(slots []slot, h Header, now uint32) int {
 	first := 1
 	if h.Branch == BranchOwner {
 		first = 0
 	}
-	holds := false
+	holds, owners := false, 0
 	for i := range slots {
 		holds = holds || slots[i].of(h)
+		if slots[i].inUse && slots[i].branch == BranchOwner {
+			owners++
+		}
 	}
 	best := -1
 	for i := first; i < len(slots); i++ {
@@ -74,7 +77,7 @@ func slotFor(slots []slot, h Header, now uint32) int {
 		switch {
 		case !s.inUse:
 			return i
-		case now-s.opened <= minResidency, holds && !s.of(h):
+		case now-s.opened <= minResidency, holds && !s.of(h), first == 1 && s.branch == BranchOwner && owners == 1:
 		case best < 0 || s.used < slots[best].used:
 			best = i
 		}

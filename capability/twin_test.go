@@ -92,12 +92,17 @@ type twinPlay struct {
 	*twin
 	r       random
 	g       *Guard
+	ke      EpochKey
 	now     Now
 	n       uint16 // message ID
 	tuned   []*caller
 	record  []*Message
 	counts  map[string]int
 	current string
+
+	guard      *Capability // whose word third-party frames demand
+	chains     []Identity  // that cells may be reserved for
+	noPrograms bool        // the C core runs them, and nobody here does
 }
 
 func playTwin(t *testing.T, w *twin, seed uint64) {
@@ -106,22 +111,27 @@ func playTwin(t *testing.T, w *twin, seed uint64) {
 	ke := testKey()
 	cfg.Generations[3], cfg.Generations[0] = 2, 0
 	boot := uint32(7)
-	var slots, carried int
+	var cells, program, private int
 	hint := testService().Hint()
-	if init := w.say("init ke=%x hint=%x epoch=1 boot=1 generations=%x", ke[:], hint, cfg.Generations[:]); !strings.Contains(init, "cells=") {
+	init := w.say("init ke=%x hint=%x epoch=1 boot=%d generations=%x", ke[:], hint, boot, cfg.Generations[:])
+	if !strings.Contains(init, "cells=") {
 		t.Skip("the C core does not know the whole policy yet")
 	}
-	if _, err := fmt.Sscanf(w.say("init ke=%x hint=%x epoch=1 boot=%d generations=%x", ke[:], hint, boot, cfg.Generations[:]),
-		"ok slots=%d carried=%d", &slots, &carried); err != nil {
-		t.Fatal(err)
+	if _, err := fmt.Sscanf(init, "ok slots=%d carried=%d cells=%d buckets=%d program=%d private=%d",
+		&cfg.Slots, &cfg.MaxCarried, &cells, &cfg.Buckets, &program, &private); err != nil {
+		t.Fatal(init, err)
 	}
-	cfg.Hint, cfg.Epoch, cfg.Boot, cfg.Slots, cfg.MaxCarried = hint, 1, boot, slots, carried
+	cfg.Hint, cfg.Epoch, cfg.Boot, cfg.EnablePrivacy = hint, 1, boot, private == 1
 	cfg.CookieKey, cfg.BranchKey = ke.CookieKey(boot), ke.BranchKeys(1)
+	cfg.Counters = &MemoryCounters{}
 	g, err := NewGuard(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &twinPlay{twin: w, r: newRandom(seed), g: g, now: Now{Tick: 1000, Unix: 100}, counts: map[string]int{}}
+	p := &twinPlay{
+		twin: w, r: newRandom(seed), g: g, ke: ke, now: Now{Tick: 1000, Unix: 100}, counts: map[string]int{}, noPrograms: program == 1,
+		guard: guardCapability(t),
+	}
 	for range 2000 {
 		p.step()
 		if t.Failed() {
@@ -130,7 +140,7 @@ func playTwin(t *testing.T, w *twin, seed uint64) {
 		}
 	}
 	t.Logf("seed %d: %v", seed, p.counts)
-	for _, what := range []string{"open", "request", "again", "flip", "ran", "refused"} {
+	for _, what := range []string{"open", "request", "again", "flip", "ran", "refused", "parts", "discharges", "cell"} {
 		if p.counts[what] < 20 {
 			t.Errorf("seed %d: only %d of %q: too few to show anything", seed, p.counts[what], what)
 		}
@@ -150,6 +160,12 @@ func (p *twinPlay) step() {
 		generation := p.g.Generation(branch) + 1
 		p.say("generation branch=%d generation=%d", branch, generation)
 		p.g.SetGeneration(branch, generation)
+	}
+	if r.IntN(40) == 0 {
+		p.reserve()
+	}
+	if r.IntN(700) == 0 {
+		p.ratchet()
 	}
 	switch n := r.IntN(20); {
 	case len(p.tuned) == 0 || n == 0:
@@ -172,39 +188,144 @@ func (p *twinPlay) recent() *Message {
 	return p.record[len(p.record)-1-p.r.IntN(n)]
 }
 
-// open makes a capability, says hello, and opens a session with it.
-func (p *twinPlay) open() {
+// reserve gives a cell to a chain that has been seen, or frees it, and compares what all cells hold.
+func (p *twinPlay) reserve() {
+	cell, id := uint8(p.r.IntN(MaxCells)), Identity{}
+	if len(p.chains) > 0 && p.r.IntN(5) > 0 {
+		id = p.chains[max(p.r.IntN(len(p.chains)), p.r.IntN(len(p.chains)))]
+	}
+	p.counts["cell"]++
+	p.say("cell cell=%d identity=%x", cell, id[:])
+	p.g.Reserve(cell, id)
+	for cell := range uint8(MaxCells) {
+		id, used, _ := p.g.cfg.Counters.Cell(cell)
+		if got, want := p.say("count cell=%d", cell), fmt.Sprintf("ok identity=%x count=%d", id[:], used); got != want {
+			p.t.Errorf("cell %d: C %s, Go %s", cell, got, want)
+		}
+	}
+}
+
+// ratchet starts the next epoch.
+func (p *twinPlay) ratchet() {
+	r := [32]byte(p.r.bytes(32))
+	epoch := p.g.Epoch() + 1
+	p.ke = p.ke.Next(epoch, r)
+	p.say("epoch epoch=%d r=%x", epoch, r[:])
+	if err := p.g.SetEpoch(epoch, p.ke.CookieKey(p.g.cfg.Boot), p.ke.BranchKeys(epoch)); err != nil {
+		p.t.Fatal(err)
+	}
+	p.chains = nil
+}
+
+// capability makes one of up to 4 frames, any frames.
+func (p *twinPlay) capability() *Capability {
 	r := p.r
 	branch := []uint8{0, 0, 3, 3, 15}[r.IntN(5)]
 	generation := p.g.Generation(branch)
 	if r.IntN(20) == 0 {
 		generation++
 	}
-	h := Header{Branch: branch, Epoch: 1, Generation: generation, Nonce: [4]byte{byte(r.IntN(6))}}
-	c, err := Mint(testService(), testKey().Branch(1, branch, generation), h, nil)
+	epoch := p.g.Epoch()
+	h := Header{Branch: branch, Epoch: epoch, Generation: generation, Nonce: [4]byte{byte(r.IntN(6))}}
+	c, err := Mint(testService(), p.ke.Branch(epoch, branch, generation), h, nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	for range r.IntN(4) {
 		f := r.frame()
-		if r.IntN(2) == 0 { // one that often admits
+		switch r.IntN(8) {
+		case 0, 1, 2, 3: // one that often admits
 			f, _ = Wish{Call: []string{"valve"}, Read: []string{"*"}, Arg: "0..200"}.mustSpec().Encode()
+		case 4:
+			f, _ = FrameSpec{Limits: []Limit{{Type: TypeRate, Rate: Rate{uint8(1 + r.IntN(3)), uint16(1 + r.IntN(3))}}}}.Encode()
+		case 5:
+			f, _ = counting(uint8(1+r.IntN(9)), uint8(r.IntN(MaxCells))).Encode()
+		case 6:
+			if l, err := c.ThirdParty(r, p.guard); err == nil {
+				f, _ = FrameSpec{Limits: []Limit{l}}.Encode()
+			}
+		}
+		if p.noPrograms && hasProgram(f) {
+			continue
 		}
 		if next, err := c.extend(f); err == nil {
 			c = next
+			p.chains = append(p.chains[max(0, len(p.chains)-20):], c.Identity())
 		}
 	}
-	hello, err := NewHello(r, c)
+	return c
+}
+
+func hasProgram(f Frame) bool {
+	for len(f) > 0 {
+		t, _, rest, err := cutConstraint(f)
+		if err != nil || t == TypeProgram {
+			return t == TypeProgram
+		}
+		f = rest
+	}
+	return false
+}
+
+// discharge makes the guard's word, sometimes one that is wrong.
+func (p *twinPlay) discharge() *Discharge {
+	r := p.r
+	f := Frame{}
+	switch r.IntN(3) {
+	case 0:
+		f, _ = grantCall(100).Encode()
+	case 1:
+		if f = r.frame(); len(f) > 20 || hasProgram(f) {
+			f = Frame{}
+		}
+	}
+	d := &Discharge{Guard: p.guard.Header.Hint, GuardNonce: p.guard.Header.Nonce, Frame: f, key: dischargeKey(p.guard.key, f)}
+	if r.IntN(10) == 0 {
+		d.key[r.IntN(keySize)] ^= 1
+	}
+	return d
+}
+
+// open makes one capability or several, says hello, and opens a session with them.
+func (p *twinPlay) open() {
+	r := p.r
+	k := &caller{c: p.capability()}
+	if r.IntN(3) == 0 {
+		for range 1 + r.IntN(2) {
+			if c := p.capability(); k.c.Header.together(c.Header) {
+				k.also = append(k.also, c)
+				break
+			}
+		}
+		p.counts["parts"]++
+	}
+	if r.IntN(5) > 0 {
+		k.discharges = []*Discharge{p.discharge()}
+	}
+	if p.g.cfg.EnablePrivacy && r.IntN(3) == 0 {
+		k.private = privateBit
+	}
+	hello, err := NewHello(r, k.c)
 	if err != nil {
 		p.t.Fatal(err)
+	}
+	k.nonce = hello.nonce
+	hello.Also, hello.Discharges = k.also, k.discharges
+	if _, _, err := hello.prove([cookieSize]byte{}); err != nil { // too long together
+		k.also, k.discharges = nil, nil
 	}
 	p.current = "hello"
 	resp := p.send(hello.Message())
 	if resp.Code != CodeChanged {
 		return
 	}
-	k := &caller{c: c, nonce: hello.nonce, carried: c.Carried()}
 	k.useCookie([cookieSize]byte(resp.Payload), p.now.Tick)
+	if len(k.discharges) > 0 && bytes.Contains(k.carried, append([]byte{byte(len(k.discharges[0].Frame))}, k.discharges[0].Frame...)) {
+		p.counts["discharges"]++
+	}
+	if len(k.carried) > 80 && r.IntN(20) == 0 { // a discharge where none belongs
+		k.carried = appendDischarge(k.carried, 1+r.IntN(4), boundDischarge{nil, r.bytes(bindingSize)})[:min(len(k.carried)+18, MaxCarried)]
+	}
 	p.current = "open"
 	resp = p.send(k.open(1, uint8(50+r.IntN(100)), p.wish()))
 	if _, ok := resp.Get(OptionResponse); ok {
@@ -252,7 +373,7 @@ func (p *twinPlay) request(k *caller) *Message {
 	if r.IntN(20) == 0 {
 		frames = p.tuned[r.IntN(len(p.tuned))].carried
 	}
-	return k.request(sequence, tick, uint8(r.IntN(200)), p.wish(), frames)
+	return k.request(sequence, tick, uint8(r.IntN(256)), p.wish(), frames)
 }
 
 // wish makes a message to protect.
@@ -269,7 +390,7 @@ func (p *twinPlay) wish() *Message {
 	case 4:
 		return postMessage("l", r.name())
 	case 5:
-		m := postMessage([]string{"t", "g", "h", "k", "x", ""}[r.IntN(6)])
+		m := postMessage([]string{"t", "g", "e", "n", "h", "k", "x", ""}[r.IntN(8)])
 		m.Payload = r.bytes(r.IntN(8))
 		return m
 	case 6:
@@ -316,7 +437,7 @@ func (p *twinPlay) send(m *Message) *Message {
 		p.record = append(p.record, m.Clone())
 		var a *Admission
 		if a, resp = p.g.Check(m, p.now); a != nil {
-			resp = application(a, m)
+			resp = application(a, a.Request)
 			p.say("app code=%d payload=%x", resp.Code, resp.Payload)
 			ran = fmt.Sprintf("ran=1 op=%d slot=%d name=%x", a.Operation, a.Slot, a.Name)
 			resp = a.Answer(resp, p.now)

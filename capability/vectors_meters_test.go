@@ -204,9 +204,18 @@ func TestHolds(t *testing.T) {
 		d    time.Duration
 		want uint8
 	}{
-		{0, 100}, {-1, 100}, {1, 0}, {100 * time.Millisecond, 1}, {199 * time.Millisecond, 1}, {19900 * time.Millisecond, 199},
-		{59 * time.Second, 199}, {time.Minute, 200}, {119 * time.Second, 200}, {2 * time.Minute, 201},
-		{56 * time.Minute, 255}, {24 * time.Hour, 255},
+		{0, 100},
+		{-1, 100},
+		{1, 0},
+		{100 * time.Millisecond, 1},
+		{199 * time.Millisecond, 1},
+		{19900 * time.Millisecond, 199},
+		{59 * time.Second, 199},
+		{time.Minute, 200},
+		{119 * time.Second, 200},
+		{2 * time.Minute, 201},
+		{56 * time.Minute, 255},
+		{24 * time.Hour, 255},
 	} {
 		if got := encodeHold(c.d); got != c.want {
 			t.Errorf("encodeHold(%v) = %d, want %d", c.d, got, c.want)

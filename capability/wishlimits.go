@@ -94,6 +94,9 @@ func (w Wish) people() ([]Limit, error) {
 		limits = append(limits, *w.Guard)
 	}
 	if len(w.Program) > 0 {
+		if err := CheckProgram(w.Program); err != nil {
+			return nil, err
+		}
 		limits = append(limits, Limit{Type: TypeProgram, Program: w.Program})
 	}
 	return limits, nil

@@ -13,6 +13,8 @@
 // It does not: run handlers of one log in parallel, keep state between runs (Spec.Window gives a handler the last
 // entries instead), or count instructions: the deadline is time on the wall, so a busy machine may need a longer one.
 //
+// Policies, apart from that, runs the programs of capabilities: docs/spec/program.md.
+//
 // The ABI is docs/spec/function.md; abi/edg_handler.h is its C header.
 //
 //	runtime, err := function.New(ctx, store, function.Config{})

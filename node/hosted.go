@@ -179,7 +179,7 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 		return s.append(ctx, a, req.Payload)
 	case capability.Time:
 		if len(req.Payload) != 4 {
-			return nil, capability.ReasonMalformed
+			return nil, capability.ReasonArgument
 		}
 		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone // a node has a clock of its own
 	case capability.Manage:

@@ -37,9 +37,9 @@ func TestHostedRefuses(t *testing.T) {
 		{method: "GET", path: "/l/events", query: []string{"s=9"}, want: "4.04", reason: capability.ReasonNotKept},
 		{method: "GET", path: "/l/events", query: []string{"x=9"}, want: "4.02", reason: capability.ReasonBadOption},
 		{method: "POST", path: "/f/valve", want: "4.04", reason: capability.ReasonNotFound},
-		{method: "POST", path: "/t", payload: []byte{1}, want: "4.00", reason: capability.ReasonMalformed},
-		{method: "POST", path: "/g", payload: []byte{99, 1}, want: "4.00", reason: capability.ReasonMalformed},
-		{method: "POST", path: "/g", payload: []byte{3, 0}, want: "4.00", reason: capability.ReasonArgument},
+		{method: "POST", path: "/t", payload: []byte{1}, want: "4.00", reason: capability.ReasonArgument},
+		{method: "POST", path: "/g", payload: []byte{99, 1}, want: "4.00", reason: capability.ReasonArgument},
+		{method: "POST", path: "/g", payload: []byte{3, 0}, want: "2.04"},
 	} {
 		t.Run(fmt.Sprint(tt.method, tt.path, tt.query), func(t *testing.T) {
 			res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: tt.method, Path: tt.path, Query: tt.query, Payload: tt.payload, Plain: tt.plain})

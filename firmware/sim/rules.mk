@@ -26,4 +26,14 @@ sim-cost: $(OUT)/edg-sim-check $(AVR_ELF)
 size: $(OUT)/edg-sim-check $(AVR_ELF)
 	@$(OUT)/edg-sim-check size base $(AVR_ELF)
 
-.PHONY: sim sim-test sim-cost
+# What programs cost on the chip, in an image of their own: the board's has none (EDG_PROGRAM is 0 there).
+$(OUT)/program-chip.elf: sim/program_chip.c core/program.c core/program_check.c $(wildcard core/*.h sim/program_bodies.h) sim/rules.mk port/atmega328p/rules.mk | $(OUT)
+	$(AVR_CC) $(AVR_FLAGS) $(AVR_CFLAGS) -DEDG_PROGRAM=1 -Wl,--gc-sections,--relax -o $@ $(filter %.c,$^)
+
+$(OUT)/edg-program-cost: sim/program_cost.c sim/program_bodies.h sim/rules.mk | $(OUT)
+	$(CC) $(SIM_FLAGS) -o $@ sim/program_cost.c $(SIM_LIBS)
+
+program-cost: $(OUT)/edg-program-cost $(OUT)/program-chip.elf
+	@$(OUT)/edg-program-cost $(OUT)/program-chip.elf
+
+.PHONY: sim sim-test sim-cost program-cost
