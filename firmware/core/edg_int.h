@@ -222,6 +222,9 @@ enum { EDG_FORM_OPEN = 0x1F, EDG_FORM_SESSION = 0x20, EDG_FORM_FRAMES = 0x30, ED
 typedef struct edg_request {
     edg_coap m;
     uint8_t *in; /* the message */
+#if EDG_PROGRAM
+    uint8_t *scratch; /* EDG_OUT_MIN bytes, until there is an answer in them */
+#endif
     const uint8_t *proof;   /* option 65001; NULL: not protected */
     const uint8_t *carried; /* NULL: not in this request */
     const uint8_t *tag;

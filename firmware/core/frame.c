@@ -155,25 +155,28 @@ static uint8_t rated(const judged *j, const uint8_t *v)
 }
 
 #if EDG_PROGRAM
+typedef char input_fits[sizeof(edg_program_input) + sizeof(uint32_t) <= EDG_OUT_MIN ? 1 : -1];
+
 static uint8_t program(const judged *j, const uint8_t *v, uint8_t n)
 {
     const edg_request *r = j->r;
-    edg_program_input in;
+    /* Where the answer will be and not on the stack, which the interpreter needs. */
+    edg_program_input *in = (edg_program_input *)(void *)(r->scratch + (0 - (uintptr_t)r->scratch) % sizeof in->local[0]);
 
-    memset(in.local, 0, sizeof in.local);
-    in.name = r->name;
-    in.name_len = r->name_len;
-    in.payload = r->m.payload;
-    in.payload_len = r->m.payload_len;
-    in.local[EDG_PARAM_OP] = r->op;
+    memset(in->local, 0, sizeof in->local);
+    in->name = r->name;
+    in->name_len = r->name_len;
+    in->payload = r->m.payload;
+    in->payload_len = r->m.payload_len;
+    in->local[EDG_PARAM_OP] = r->op;
     if ((r->op & (EDG_READ | EDG_OBSERVE)) && (r->query & EDG_Q_FROM)) {
-        in.local[EDG_PARAM_FIRST] = r->from;
-        in.local[EDG_PARAM_LAST] = last_entry(r);
+        in->local[EDG_PARAM_FIRST] = r->from;
+        in->local[EDG_PARAM_LAST] = last_entry(r);
     }
-    in.local[EDG_PARAM_HOLD] = r->hold;
-    in.local[EDG_PARAM_UNIX] = edg_clock_at(j->dev, j->dev->now);
-    in.local[EDG_PARAM_TICK] = j->dev->now;
-    switch (edg_program_run(v, n, &in)) {
+    in->local[EDG_PARAM_HOLD] = r->hold;
+    in->local[EDG_PARAM_UNIX] = edg_clock_at(j->dev, j->dev->now);
+    in->local[EDG_PARAM_TICK] = j->dev->now;
+    switch (edg_program_run(v, n, in)) {
     case EDG_PROGRAM_HOLDS:
         return HOLDS;
     case EDG_PROGRAM_FAILS:
