@@ -279,6 +279,101 @@ int8_t edg_constraint_next(edg_constraint *t);
 /* Every frame of the session's carried form (its bytes behind the first header) against the request: a reason with r->frame and r->type, or 0: all hold. */
 uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n);
 
+/* ---- program.c, program_check.c: the PROGRAM constraint (docs/spec/program.md) ---- */
+
+#if EDG_PROGRAM
+
+#define EDG_PROGRAM_LOCALS 8 /* besides parameters */
+#define EDG_PROGRAM_STACK 16
+#define EDG_PROGRAM_BLOCKS 8 /* within each other, the function's own included */
+#define EDG_PROGRAM_FUEL 200
+
+/* Parameters, the first locals. The run itself sets argument and lengths. */
+enum {
+    EDG_PARAM_OP,
+    EDG_PARAM_ARGUMENT,
+    EDG_PARAM_PAYLOAD_LEN,
+    EDG_PARAM_NAME_LEN,
+    EDG_PARAM_FIRST, /* entries that a read names, 0: none */
+    EDG_PARAM_LAST,
+    EDG_PARAM_HOLD,
+    EDG_PARAM_UNIX, /* now, 0: clock unknown */
+    EDG_PARAM_TICK, /* now */
+    EDG_PARAMS
+};
+
+/* A run works in `local` and uses it up: fill it anew for each. */
+typedef struct edg_program_input {
+    const uint8_t *name;
+    const uint8_t *payload;
+    uint16_t payload_len;
+    uint8_t name_len;
+    uint32_t local[EDG_PARAMS + EDG_PROGRAM_LOCALS];
+} edg_program_input;
+
+enum { EDG_PROGRAM_FAILS, EDG_PROGRAM_HOLDS, EDG_PROGRAM_BROKEN };
+
+uint8_t edg_program_run(const uint8_t *body, uint8_t n, edg_program_input *in); /* validates first */
+uint8_t edg_program_check(const uint8_t *body, uint8_t n);                      /* 1: it is valid */
+uint32_t edg_program_value(const uint8_t *from, const uint8_t *to, uint8_t is_signed); /* of a well-formed LEB128 */
+
+enum {
+    EDG_WASM_UNREACHABLE = 0x00,
+    EDG_WASM_NOP = 0x01,
+    EDG_WASM_BLOCK = 0x02,
+    EDG_WASM_LOOP = 0x03,
+    EDG_WASM_IF = 0x04,
+    EDG_WASM_ELSE = 0x05,
+    EDG_WASM_END = 0x0B,
+    EDG_WASM_BR = 0x0C,
+    EDG_WASM_BR_IF = 0x0D,
+    EDG_WASM_RETURN = 0x0F,
+    EDG_WASM_DROP = 0x1A,
+    EDG_WASM_SELECT = 0x1B,
+    EDG_WASM_LOCAL_GET = 0x20,
+    EDG_WASM_LOCAL_SET = 0x21,
+    EDG_WASM_LOCAL_TEE = 0x22,
+    EDG_WASM_LOAD = 0x28,
+    EDG_WASM_LOAD8_S = 0x2C,
+    EDG_WASM_LOAD8_U = 0x2D,
+    EDG_WASM_LOAD16_S = 0x2E,
+    EDG_WASM_LOAD16_U = 0x2F,
+    EDG_WASM_EMPTY = 0x40, /* types: of a block without a result */
+    EDG_WASM_CONST = 0x41,
+    EDG_WASM_EQZ = 0x45,
+    EDG_WASM_EQ = 0x46,
+    EDG_WASM_NE = 0x47,
+    EDG_WASM_LT_S = 0x48,
+    EDG_WASM_LT_U = 0x49,
+    EDG_WASM_GT_S = 0x4A,
+    EDG_WASM_GT_U = 0x4B,
+    EDG_WASM_LE_S = 0x4C,
+    EDG_WASM_LE_U = 0x4D,
+    EDG_WASM_GE_S = 0x4E,
+    EDG_WASM_GE_U = 0x4F,
+    EDG_WASM_CLZ = 0x67,
+    EDG_WASM_CTZ = 0x68,
+    EDG_WASM_POPCNT = 0x69,
+    EDG_WASM_ADD = 0x6A,
+    EDG_WASM_SUB = 0x6B,
+    EDG_WASM_MUL = 0x6C,
+    EDG_WASM_DIV_S = 0x6D,
+    EDG_WASM_DIV_U = 0x6E,
+    EDG_WASM_REM_S = 0x6F,
+    EDG_WASM_REM_U = 0x70,
+    EDG_WASM_AND = 0x71,
+    EDG_WASM_OR = 0x72,
+    EDG_WASM_XOR = 0x73,
+    EDG_WASM_SHL = 0x74,
+    EDG_WASM_SHR_S = 0x75,
+    EDG_WASM_SHR_U = 0x76,
+    EDG_WASM_ROTL = 0x77,
+    EDG_WASM_ROTR = 0x78,
+    EDG_WASM_I32 = 0x7F /* a type */
+};
+
+#endif
+
 /* ---- carried.c: the carried form, docs/spec/capability.md ---- */
 
 enum { EDG_ITEM_END, EDG_ITEM_FRAME, EDG_ITEM_DISCHARGE, EDG_ITEM_PART, EDG_ITEM_BROKEN };
