@@ -233,6 +233,11 @@ func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
 	if err := n.home.SaveServiceKey(key); err != nil {
 		return err
 	}
+	if branch == capability.BranchMirror { // the owner's capability has a half of it
+		if err := n.home.RenewOwner(key); err != nil {
+			return err
+		}
+	}
 	if d := n.device(id); d != nil {
 		return d.raised(key, branch)
 	}

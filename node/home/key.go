@@ -169,11 +169,13 @@ func (k *ServiceKey) Owner() *capability.Capability {
 	return k.OwnerOf(k.Generations[capability.BranchOwner])
 }
 
-// OwnerOf gives the owner's capability of a generation of branch 0. The present one and that before it may both be in force at a service
+// OwnerOf gives the owner's capability of a generation of branch 0, with its half for the mirrors, so that what is narrowed from it for reading has one too. The present one and that before it may both be in force at a service
 // that has not answered.
 func (k *ServiceKey) OwnerOf(generation uint8) *capability.Capability {
 	h := capability.Header{Epoch: k.Epoch, Generation: generation}
-	c, err := capability.Mint(k.ID, k.EpochKey.Branch(k.Epoch, capability.BranchOwner, generation), h, nil)
+	mirror := k.Generations[capability.BranchMirror]
+	c, err := capability.MintPair(k.ID, k.EpochKey.Branch(k.Epoch, capability.BranchOwner, generation), h,
+		k.EpochKey.Branch(k.Epoch, capability.BranchMirror, mirror), mirror, nil)
 	if err != nil {
 		panic("home: the owner's header and frame are within limits") // cannot happen: both are constant
 	}
