@@ -139,7 +139,7 @@ func BenchmarkFigureSessionRequest(b *testing.B) {
 	for b.Loop() {
 		m.g.slots[s.slot].window = before
 		a = Admission{}
-		if resp := m.g.check(&a, PeerKey{}, req, now); resp != nil {
+		if resp := m.g.check(&a, &asked{now: now}, req); resp != nil {
 			b.Fatalf("refused: %x", resp.Payload)
 		}
 	}

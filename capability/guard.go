@@ -132,8 +132,17 @@ func (g *Guard) Check(req *Message, now Now) (*Admission, *Message) {
 
 // CheckFrom is Check for a verifier that knows which libp2p peer asks: only there AUDIENCE can hold.
 func (g *Guard) CheckFrom(peer PeerKey, req *Message, now Now) (*Admission, *Message) {
+	return g.admission(&asked{peer: peer, now: now}, req)
+}
+
+// CheckForemost is CheckFrom past the deny list: for a verifier's own requests that end a capability, perhaps under that very one.
+func (g *Guard) CheckForemost(peer PeerKey, req *Message, now Now) (*Admission, *Message) {
+	return g.admission(&asked{peer: peer, now: now, foremost: true}, req)
+}
+
+func (g *Guard) admission(ask *asked, req *Message) (*Admission, *Message) {
 	a := &Admission{}
-	if answer := g.check(a, peer, req, now); answer != nil {
+	if answer := g.check(a, ask, req); answer != nil {
 		return nil, answer
 	}
 	return a, nil
@@ -145,10 +154,12 @@ type asked struct {
 	query Query // of a request that is not private
 	peer  PeerKey
 	now   Now
+
+	foremost bool // no deny list stops it
 }
 
 // check gives the answer to send, or nil: then a is the admission.
-func (g *Guard) check(a *Admission, peer PeerKey, req *Message, now Now) *Message {
+func (g *Guard) check(a *Admission, ask *asked, req *Message) *Message {
 	value, r := scan(req)
 	if r != ReasonNone {
 		return Refusal(r)
@@ -161,7 +172,7 @@ func (g *Guard) check(a *Admission, peer PeerKey, req *Message, now Now) *Messag
 		return Refusal(r)
 	}
 	a.Request = req
-	ask := asked{proof: &p, peer: peer, now: now}
+	ask.proof = &p
 	if p.private {
 		if r := g.checkOuter(req); r != ReasonNone {
 			return Refusal(r)
@@ -175,9 +186,9 @@ func (g *Guard) check(a *Admission, peer PeerKey, req *Message, now Now) *Messag
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if p.form == formOpen {
-		return g.open(a, &ask)
+		return g.open(a, ask)
 	}
-	return g.resume(a, &ask)
+	return g.resume(a, ask)
 }
 
 func (g *Guard) query(req *Message) (Query, Reason) {
@@ -243,7 +254,7 @@ func (g *Guard) open(a *Admission, ask *asked) *Message {
 	if r := g.roots(parts, &roots); r != ReasonNone {
 		return Refusal(r)
 	}
-	if fingerprints, denied := g.denyListed(parts); denied {
+	if fingerprints, denied := g.denyListed(parts); denied && !ask.foremost {
 		return Refusal(ReasonDenyListed)
 	} else if fingerprints != nil {
 		a.fingerprints = fingerprints
@@ -347,7 +358,7 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 		return Refusal(ReasonTag)
 	}
 	s.used = now.Tick
-	if slices.ContainsFunc(s.fingerprints, g.cfg.Denied) {
+	if !ask.foremost && slices.ContainsFunc(s.fingerprints, g.cfg.Denied) {
 		*s = slot{}
 		return Refusal(ReasonDenyListed)
 	}
