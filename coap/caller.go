@@ -191,7 +191,7 @@ func (c *Caller) act(ctx context.Context, h *held, via Doer, with *capability.Ca
 		session := h.proven(c.cfg.Now())
 		if session == nil {
 			question := req
-			question.Message, question.Trace = harmless(), false
+			question.Message, question.Trace = Harmless(), false
 			proof, err := c.ask(ctx, h, via, with, question)
 			if proof == nil || !proof.Verdict.Tagged {
 				return proof, err
@@ -230,9 +230,9 @@ func (c *Caller) act(ctx context.Context, h *held, via Doer, with *capability.Ca
 	}
 }
 
-// harmless asks for what no service has: the answer is proved and nothing changes. No frame is asked, so no count is raised and no
+// Harmless asks for what no service has: the answer is proved and nothing changes. No frame is asked, so no count is raised and no
 // token of a rate is taken.
-func harmless() *capability.Message {
+func Harmless() *capability.Message {
 	m := &capability.Message{Code: capability.CodeGET}
 	m.Add(capability.OptionURIPath, []byte("-"))
 	return m
