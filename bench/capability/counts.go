@@ -68,6 +68,19 @@ type exchange struct {
 	Verdict uint64 `json:"verdict"`
 }
 
+// calls names the exchanges of firmware/sim by which capability.Cost is checked.
+var calls = map[string]string{
+	"call: open, 1 frame":          "call_open1",
+	"call: open, 2 frames":         "call_open2",
+	"call: open, 4 frames":         "call_open4",
+	"call: open, counted":          "call_open_counted",
+	"call: open, a discharge":      "call_open_discharge",
+	"call: session, 2 frames kept": "call_kept",
+	"call: session, 4 frames sent": "call_sent",
+	"call: session, counted":       "call_counted",
+	"call: session, a discharge":   "call_discharge",
+}
+
 // addChip takes the whole device's figures: the session opened with two frames that a slot keeps, and the first request in it.
 func (c counted) addChip(path string) error {
 	f, err := os.Open(path)
@@ -87,6 +100,11 @@ func (c counted) addChip(path string) error {
 	open := slices.IndexFunc(all, func(e exchange) bool { return e.What == "open, 2 short frames" })
 	if hello < 0 || open < 0 || open+1 >= len(all) || !strings.HasPrefix(all[open+1].What, "session:") {
 		return fmt.Errorf("%s: no hello, no OPEN with two short frames, or no request after it", path)
+	}
+	for _, e := range all { // the same call under every kind of proof
+		if name, ok := calls[e.What]; ok {
+			c["avr."+name+".cycles"] = e.Cycles
+		}
 	}
 	c["avr.hello.cycles"] = all[hello].Cycles
 	c["avr.open2.cycles"] = all[open].Cycles
