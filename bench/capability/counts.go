@@ -79,32 +79,50 @@ var calls = map[string]string{
 	"call: session, 4 frames sent": "call_sent",
 	"call: session, counted":       "call_counted",
 	"call: session, a discharge":   "call_discharge",
+	"call: open, private":          "call_open_private",
+	"call: session, private":       "call_private",
 }
 
-// addChip takes the whole device's figures: the session opened with two frames that a slot keeps, and the first request in it.
-func (c counted) addChip(path string) error {
+// readExchanges reads what `edg-sim-check cost --json` says.
+func readExchanges(path string) ([]exchange, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	var all []exchange
 	for d := json.NewDecoder(f); d.More(); {
 		var e exchange
 		if err := d.Decode(&e); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		all = append(all, e)
+	}
+	return all, nil
+}
+
+// addCalls takes the calls that are not there yet: those of the full image are the private ones.
+func (c counted) addCalls(path string) error {
+	all, err := readExchanges(path)
+	for _, e := range all {
+		name := "avr." + calls[e.What] + ".cycles"
+		if _, known := c[name]; calls[e.What] != "" && !known {
+			c[name] = e.Cycles
+		}
+	}
+	return err
+}
+
+// addChip takes the whole device's figures: the session opened with two frames that a slot keeps, and the first request in it.
+func (c counted) addChip(path string) error {
+	all, err := readExchanges(path)
+	if err != nil {
+		return err
 	}
 	hello := slices.IndexFunc(all, func(e exchange) bool { return e.What == "hello" })
 	open := slices.IndexFunc(all, func(e exchange) bool { return e.What == "open, 2 short frames" })
 	if hello < 0 || open < 0 || open+1 >= len(all) || !strings.HasPrefix(all[open+1].What, "session:") {
 		return fmt.Errorf("%s: no hello, no OPEN with two short frames, or no request after it", path)
-	}
-	for _, e := range all { // the same call under every kind of proof
-		if name, ok := calls[e.What]; ok {
-			c["avr."+name+".cycles"] = e.Cycles
-		}
 	}
 	c["avr.hello.cycles"] = all[hello].Cycles
 	c["avr.open2.cycles"] = all[open].Cycles
@@ -119,6 +137,8 @@ func readOurs(dir string) (counted, error) {
 	err := errors.Join(
 		c.addSpans(dir, "avr", "capability", "cycles"),
 		c.addChip(filepath.Join(dir, "avr-cost.json")),
+		c.addCalls(filepath.Join(dir, "avr-cost.json")),
+		c.addCalls(filepath.Join(dir, "avr-cost-full.json")),
 		c.addSpans(dir, "lx106", "capability", "instructions"),
 		c.addSpans(dir, "lx106", "session", "instructions"),
 		c.addSpans(dir, "m3", "capability", "instructions"),
