@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Finding is what one frame, or one discharge, says of a request.
@@ -125,6 +124,3 @@ func (c *Capability) Reservations(kb BranchKey) ([]Reservation, bool) {
 	}
 	return list, hmac.Equal(key[:], c.key[:])
 }
-
-// EncodeHold gives the byte of a hold, rounded down as Session.Protect does it.
-func EncodeHold(d time.Duration) uint8 { return encodeHold(d) }

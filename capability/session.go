@@ -65,7 +65,7 @@ func (p *Pending) Opens() bool { return p.open }
 // another request, which may run again. Of POST /e the payload is epoch u16 | r (32); Protect puts r under its pad, so protect a
 // clone to be able to make it anew.
 func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pending, error) {
-	units := encodeHold(hold)
+	units := EncodeHold(hold)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next == 0 {

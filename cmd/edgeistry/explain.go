@@ -194,8 +194,10 @@ func (c *cli) situation(req *capability.Message, f *explainFlags) (capability.Si
 		hold = coap.DefaultHold
 	case hold == 0:
 		hold = capability.DefaultHold
-	case hold < 100*time.Millisecond || hold > 25500*time.Millisecond:
-		return s, usagef("--hold %s is not within 100ms and 25.5s", hold)
+	default:
+		if err := checkHold(hold); err != nil {
+			return s, err
+		}
 	}
 	s.Hold = capability.EncodeHold(hold)
 	at := c.now()

@@ -54,7 +54,7 @@ func (w *wishFlags) registerWish(cmd *cobra.Command) {
 	flags.DurationVar(&w.lease, "lease", 0, "end by the device's own timer, after this time and at its next reboot")
 	flags.Int64Var(&w.boot, "boot", 0, "for --lease without a node: the device's boot `COUNT`")
 	flags.Int64Var(&w.tick, "tick", 0, "for --lease without a node: the device's `TICK` now, in 100 ms since its boot")
-	flags.DurationVar(&w.hold, "hold", 0, "how long a request may be under way before the device refuses it, at most 25.5s")
+	flags.DurationVar(&w.hold, "hold", 0, "how long a request may be under way before the device refuses it, at most 56m")
 	flags.StringVar(&w.audience, "audience", "", "only from this `PEER` (12D3KooW...); devices cannot know who asks, nodes can")
 	flags.IntVar(&w.depth, "depth", 0, "allow this `NUMBER` of further narrowings, 0..3; 0: it cannot be passed on narrower")
 	flags.StringVar(&w.program, "program", "", "ask a program: a `FILE`.wasm of one function, or its body in hexadecimal")
@@ -113,8 +113,10 @@ func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edg
 	if w.entries != "" && len(w.read) == 0 {
 		return wish, usagef("--entries needs --read: it bounds what may be read")
 	}
-	if cmd.Flags().Changed("hold") && (w.hold < 100*time.Millisecond || w.hold > 25500*time.Millisecond) {
-		return wish, usagef("--hold %s is not within 100ms and 25.5s", w.hold)
+	if cmd.Flags().Changed("hold") {
+		if err := checkHold(w.hold); err != nil {
+			return wish, err
+		}
 	}
 	var err error
 	if w.until != "" {
@@ -138,6 +140,14 @@ func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edg
 		return wish, usagef("--boot and --tick are for --lease")
 	}
 	return wish, nil
+}
+
+// checkHold refuses what a request cannot say.
+func checkHold(hold time.Duration) error {
+	if got := capability.HoldDuration(capability.EncodeHold(hold)); hold <= 0 || got == 0 || hold-got >= time.Minute || hold < time.Minute && hold-got >= capability.TickDuration {
+		return usagef("--hold %s is neither within 100ms and 19.9s nor within 1m and 56m", hold)
+	}
+	return nil
 }
 
 // lease makes the end of a lease from the device's timer, given or asked through the node.
