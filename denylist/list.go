@@ -52,6 +52,13 @@ func (l *List) Set(entries []Fingerprint) {
 	}
 }
 
+// Has says whether a fingerprint is on the list.
+func (l *List) Has(f Fingerprint) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.has(f)
+}
+
 // Judge says whether a request may pass.
 func (l *List) Judge(req *capability.Message) Judgement {
 	if _, ok := req.Get(capability.OptionRequest); !ok {

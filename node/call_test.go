@@ -17,7 +17,7 @@ func TestProofFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := newGuard(key, 77, false, nil)
+	guard, err := newGuard(key, verifier{boot: 77})
 	if err != nil {
 		t.Fatal(err)
 	}

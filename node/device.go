@@ -93,7 +93,7 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 			return nil, err
 		}
 	}
-	guard, err := newGuard(key, n.boot, true, n.policies.Run)
+	guard, err := newGuard(key, verifier{boot: n.boot, mirror: true, program: n.policies.Run, denied: n.proxy.Denied(d.Service)})
 	if err != nil {
 		return nil, err
 	}

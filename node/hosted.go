@@ -16,6 +16,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/proxy"
 )
 
 // Answers of hosted services are bounded: a range holds what fits.
@@ -23,6 +24,7 @@ const (
 	maxDatagramRange = 1000     // bytes of entries in an answer to the CoAP port
 	maxStreamRange   = 60 << 10 // bytes of entries in an answer to a stream
 	guardSlots       = 128      // sessions of one hosted service
+	guardBuckets     = 255      // rates that it knows at a time: 8 kB
 )
 
 // clock gives the time of the services that this node hosts: ticks since it started, and unix time.
@@ -52,19 +54,30 @@ type hosted struct {
 	mu sync.RWMutex // held to judge a request, and to change a generation or the epoch
 }
 
-// newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
-func newGuard(key *home.ServiceKey, boot uint32, mirror bool, program capability.ProgramRunner) (*capability.Guard, error) {
+// verifier is what a guard of a hosted service is made of beside the key.
+type verifier struct {
+	boot    uint32 // new at each start: sessions end with the process
+	mirror  bool
+	program capability.ProgramRunner
+	denied  func([16]byte) bool
+	counts  capability.Counters // nil: COUNT denies, as at mirrors
+}
+
+func newGuard(key *home.ServiceKey, v verifier) (*capability.Guard, error) {
 	cfg := capability.GuardConfig{
 		Hint:          key.ID.Hint(),
 		Epoch:         key.Epoch,
-		Boot:          boot,
+		Boot:          v.boot,
 		Generations:   key.Generations,
 		Slots:         guardSlots,
-		Mirror:        mirror,
+		Buckets:       guardBuckets,
+		Mirror:        v.mirror,
 		EnableWait:    true,
 		EnablePrivacy: true,
-		Program:       program,
-		BranchKey:     branchKeys(key, mirror),
+		Program:       v.program,
+		Counters:      v.counts,
+		Denied:        v.denied,
+		BranchKey:     branchKeys(key, v.mirror),
 	}
 	if _, err := rand.Read(cfg.CookieKey[:]); err != nil {
 		return nil, err
@@ -94,7 +107,7 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 	if guard == nil {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	admission, stamp, answer := s.check(guard, from, req)
+	admission, stamp, answer := s.check(ctx, guard, from, req)
 	if admission == nil {
 		return answer
 	}
@@ -125,7 +138,7 @@ func (s *hosted) setEpochLocked(key *home.ServiceKey) error {
 			return err
 		}
 		if err := g.SetEpoch(key.Epoch, cookieKey, branchKeys(key, g == s.mirror)); err != nil {
-			return err
+			s.log.Warn("cells of counts are not free for the new epoch", "service", s.id, "error", err) // and of no use in it
 		}
 	}
 	return nil
@@ -140,10 +153,14 @@ type stamp struct {
 func stampOf(g *capability.Guard, branch uint8) stamp { return stamp{g.Epoch(), g.Generation(branch)} }
 
 // check judges a request, and gives what it was judged by.
-func (s *hosted) check(guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, stamp, *capability.Message) {
+func (s *hosted) check(ctx context.Context, guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, stamp, *capability.Message) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	admission, answer := guard.CheckFrom(s.peer(from), req, s.clock.now())
+	ask := guard.CheckFrom
+	if proxy.IsForemost(ctx) {
+		ask = guard.CheckForemost
+	}
+	admission, answer := ask(s.peer(from), req, s.clock.now())
 	if admission == nil {
 		return nil, stamp{}, answer
 	}
@@ -230,16 +247,36 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 	}
 }
 
-// manage moves a branch to a higher generation, which ends every capability and session of that branch.
+// manage does what the owner asks for.
 func (s *hosted) manage(a *capability.Admission) (*capability.Message, capability.Reason) {
-	switch {
-	case s.bump == nil:
-		return nil, capability.ReasonMethod
-	case a.Management == capability.ManageEpoch:
-		return s.nextEpoch(a)
-	case a.Management != capability.ManageGeneration:
+	if s.bump == nil {
 		return nil, capability.ReasonMethod
 	}
+	switch a.Management {
+	case capability.ManageGeneration:
+		return s.nextGeneration(a)
+	case capability.ManageEpoch:
+		return s.nextEpoch(a)
+	case capability.ManageCell:
+		return s.reserve(a)
+	}
+	return nil, capability.ReasonMethod
+}
+
+// reserve gives a cell to the count of a chain.
+func (s *hosted) reserve(a *capability.Admission) (*capability.Message, capability.Reason) {
+	cell, id, reason := a.Cell()
+	if reason == capability.ReasonNone {
+		reason = s.direct.Reserve(cell, id)
+	}
+	if reason != capability.ReasonNone {
+		return nil, reason
+	}
+	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
+}
+
+// nextGeneration moves a branch to a higher generation, which ends every capability and session of that branch.
+func (s *hosted) nextGeneration(a *capability.Admission) (*capability.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	branch, generation, reason := a.Generation()

@@ -43,7 +43,8 @@ func TestHostedRefuses(t *testing.T) {
 		{method: "POST", path: "/g", payload: []byte{3, 1}, want: "2.04"},
 		{method: "POST", path: "/g", payload: []byte{3, 1}, want: "2.04"},
 		{method: "POST", path: "/g", payload: []byte{3, 0}, want: "4.00", reason: capability.ReasonArgument},
-		{method: "POST", path: "/n", payload: make([]byte, 9), want: "4.05", reason: capability.ReasonMethod},
+		{method: "POST", path: "/n", payload: make([]byte, 9), want: "2.04"},
+		{method: "POST", path: "/n", payload: make([]byte, 8), want: "4.00", reason: capability.ReasonArgument},
 	} {
 		t.Run(fmt.Sprint(tt.method, tt.path, tt.query), func(t *testing.T) {
 			res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: tt.method, Path: tt.path, Query: tt.query, Payload: tt.payload, Plain: tt.plain})

@@ -220,11 +220,17 @@ func (n *Node) openServices(ctx context.Context) error {
 		return err
 	}
 	key := n.home.OwnService()
-	direct, err := newGuard(key, n.boot, false, n.policies.Run)
+	counts, err := openCells(n.ctx, n.store, key.ID)
 	if err != nil {
 		return err
 	}
-	mirror, err := newGuard(key, n.boot, true, n.policies.Run)
+	v := verifier{boot: n.boot, program: n.policies.Run, denied: n.proxy.Denied(key.ID), counts: counts}
+	direct, err := newGuard(key, v)
+	if err != nil {
+		return err
+	}
+	v.mirror, v.counts = true, nil
+	mirror, err := newGuard(key, v)
 	if err != nil {
 		return err
 	}

@@ -16,5 +16,8 @@ func (c *cli) showFrames(in inspection) {
 		{"REQUEST", "BYTES", "HMACS", "COMPRESSIONS", "AVR CYCLES", "AVR MS"},
 		{"first", fmt.Sprint(k.OpenBytes), fmt.Sprint(k.OpenHMACs), fmt.Sprint(k.OpenCompressions), fmt.Sprint(k.OpenCycles), number(k.OpenMS)},
 		{"later", fmt.Sprint(k.RequestBytes), fmt.Sprint(k.RequestHMACs), fmt.Sprint(k.RequestCompressions), fmt.Sprint(k.RequestCycles), number(k.RequestMS)},
+		{"private", plus(k.PrivateBytes), plus(k.PrivateHMACs), plus(k.PrivateCompressions), plus(k.PrivateCycles), "+" + number(k.PrivateMS)},
 	})
 }
+
+func plus(n int) string { return fmt.Sprintf("+%d", n) }

@@ -57,6 +57,13 @@ type cost struct {
 	RequestCycles       int     `json:"request_avr_cycles"`
 	OpenMS              float64 `json:"open_avr_ms"`
 	RequestMS           float64 `json:"request_avr_ms"`
+
+	// What privacy adds to each; the bytes once more to the answer.
+	PrivateBytes        int     `json:"private_bytes"`
+	PrivateHMACs        int     `json:"private_hmacs"`
+	PrivateCompressions int     `json:"private_compressions"`
+	PrivateCycles       int     `json:"private_avr_cycles"`
+	PrivateMS           float64 `json:"private_avr_ms"`
 }
 
 func inspect(name string, p *capability.Capability, h *home.Home, now time.Time) inspection {
@@ -78,9 +85,12 @@ func inspect(name string, p *capability.Capability, h *home.Home, now time.Time)
 	in.Cost = cost{
 		OpenBytes: spent.OpenBytes, RequestBytes: spent.RequestBytes, OpenHMACs: spent.OpenHMACs, RequestHMACs: spent.RequestHMACs,
 		OpenCycles: spent.OpenCycles, RequestCycles: spent.RequestCycles,
-		OpenCompressions: compressions(spent.OpenCycles), RequestCompressions: compressions(spent.RequestCycles),
+		OpenCompressions: spent.OpenCompressions, RequestCompressions: spent.RequestCompressions,
 		OpenMS:    capability.AVRTime(spent.OpenCycles).Seconds() * 1000,
 		RequestMS: capability.AVRTime(spent.RequestCycles).Seconds() * 1000,
+
+		PrivateBytes: spent.PrivateBytes, PrivateHMACs: spent.PrivateHMACs, PrivateCompressions: spent.PrivateCompressions,
+		PrivateCycles: spent.PrivateCycles, PrivateMS: capability.AVRTime(spent.PrivateCycles).Seconds() * 1000,
 	}
 	return in
 }
@@ -96,11 +106,6 @@ func addedBy(branch uint8, frame int) string {
 		return "whoever minted it: the owner or a home node, who have the key of branch 15"
 	}
 	return fmt.Sprintf("whoever minted it: the owner, who has the key of branch %d", branch)
-}
-
-// compressions gives how many compressions of SHA-256 an estimate of cycles counts.
-func compressions(cycles int) int {
-	return (cycles - capability.AVRCyclesPerExchange) / capability.AVRCyclesPerCompression
 }
 
 // earliestEnd gives the first EXPIRY among all frames; ok is false if none has one.

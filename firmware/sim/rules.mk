@@ -20,8 +20,9 @@ sim-test: $(OUT)/edg-sim-check $(OUT)/edg-sim $(AVR_ELF)
 	$(OUT)/edg-sim-check test $(AVR_ELF) $(OUT)/edg-sim
 
 # What each request costs on the chip.
-sim-cost: $(OUT)/edg-sim-check $(AVR_ELF)
+sim-cost: $(OUT)/edg-sim-check $(AVR_ELF) $(AVR_FULL)
 	@$(OUT)/edg-sim-check cost $(AVR_ELF)
+	@echo "the full image:"; $(OUT)/edg-sim-check cost $(AVR_FULL) | grep 'private\|program'
 
 size: $(OUT)/edg-sim-check $(AVR_ELF) $(AVR_FULL)
 	@$(OUT)/edg-sim-check size base $(AVR_ELF)
