@@ -48,7 +48,7 @@
 #define EDG_MAX_CARRIED 207
 #endif
 
-/* 1: constraints of type PROGRAM are run (core/program.c); else they deny. */
+/* 1: constraints of type PROGRAM are run (core/program.c); else they deny. No RAM but stack. */
 #ifndef EDG_PROGRAM
 #define EDG_PROGRAM 0
 #endif

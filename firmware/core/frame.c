@@ -34,7 +34,7 @@ typedef struct judged {
     edg_item item; /* the frame in hand */
 } judged;
 
-int edg_constraint_next(edg_constraint *t)
+int8_t edg_constraint_next(edg_constraint *t)
 {
     if (t->at == t->end)
         return 0;
@@ -118,7 +118,7 @@ static uint8_t depth(const judged *j)
     return n;
 }
 
-static int discharged(const judged *j)
+static int8_t discharged(const judged *j)
 {
     edg_item i = j->item;
     uint8_t kind;
@@ -155,25 +155,28 @@ static uint8_t rated(const judged *j, const uint8_t *v)
 }
 
 #if EDG_PROGRAM
+typedef char input_fits[sizeof(edg_program_input) + sizeof(uint32_t) <= EDG_OUT_MIN ? 1 : -1];
+
 static uint8_t program(const judged *j, const uint8_t *v, uint8_t n)
 {
     const edg_request *r = j->r;
-    edg_program_input in;
+    /* Where the answer will be and not on the stack, which the interpreter needs. */
+    edg_program_input *in = (edg_program_input *)(void *)(r->scratch + (0 - (uintptr_t)r->scratch) % sizeof in->local[0]);
 
-    memset(in.local, 0, sizeof in.local);
-    in.name = r->name;
-    in.name_len = r->name_len;
-    in.payload = r->m.payload;
-    in.payload_len = r->m.payload_len;
-    in.local[EDG_PARAM_OP] = r->op;
+    memset(in->local, 0, sizeof in->local);
+    in->name = r->name;
+    in->name_len = r->name_len;
+    in->payload = r->m.payload;
+    in->payload_len = r->m.payload_len;
+    in->local[EDG_PARAM_OP] = r->op;
     if ((r->op & (EDG_READ | EDG_OBSERVE)) && (r->query & EDG_Q_FROM)) {
-        in.local[EDG_PARAM_FIRST] = r->from;
-        in.local[EDG_PARAM_LAST] = last_entry(r);
+        in->local[EDG_PARAM_FIRST] = r->from;
+        in->local[EDG_PARAM_LAST] = last_entry(r);
     }
-    in.local[EDG_PARAM_HOLD] = r->hold;
-    in.local[EDG_PARAM_UNIX] = edg_clock_at(j->dev, j->dev->now);
-    in.local[EDG_PARAM_TICK] = j->dev->now;
-    switch (edg_program_run(v, n, &in)) {
+    in->local[EDG_PARAM_HOLD] = r->hold;
+    in->local[EDG_PARAM_UNIX] = edg_clock_at(j->dev, j->dev->now);
+    in->local[EDG_PARAM_TICK] = j->dev->now;
+    switch (edg_program_run(v, n, in)) {
     case EDG_PROGRAM_HOLDS:
         return HOLDS;
     case EDG_PROGRAM_FAILS:
@@ -254,7 +257,7 @@ static uint8_t limit(judged *j, uint8_t type, const uint8_t *v, uint8_t n)
     }
 }
 
-static int named(const edg_request *r, uint8_t type, const uint8_t *name, uint8_t n)
+static int8_t named(const edg_request *r, uint8_t type, const uint8_t *name, uint8_t n)
 {
     if (n > r->name_len || (type == EDG_T_GRANT && n != r->name_len))
         return 0;
@@ -270,7 +273,7 @@ static uint8_t frame(judged *j, uint8_t *type)
     uint8_t admitted = 0; /* a grant before it admits */
     uint8_t failed = EDG_T_GRANT;
     edg_constraint t;
-    int more;
+    int8_t more;
 
     t.at = j->item.value;
     t.end = t.at + j->item.len;
@@ -308,12 +311,21 @@ static uint8_t frame(judged *j, uint8_t *type)
 /* All frames hold: their counts are raised, in the order of the frames, then their tokens taken. */
 static uint8_t take(edg_device *dev, const edg_slot *s)
 {
-    uint8_t at, i;
+    uint8_t i, last = 0, next, cell = 0;
 
-    for (at = 1; at <= EDG_MAX_PARTS * EDG_MAX_FRAMES; at++)
+    for (;;) {
+        next = 0xFF;
         for (i = 0; i < EDG_CELLS; i++)
-            if (s->places[i] == at && edg_count_raise(dev, i) != EDG_OK)
-                return EDG_R_STORAGE;
+            if (s->places[i] > last && s->places[i] < next) {
+                next = s->places[i];
+                cell = i;
+            }
+        if (next == 0xFF)
+            break;
+        if (edg_count_raise(dev, cell) != EDG_OK)
+            return EDG_R_STORAGE;
+        last = next;
+    }
     for (i = 0; i < EDG_BUCKETS; i++)
         if (s->places[EDG_CELLS + i] != 0) {
             dev->buckets[i].tokens--;

@@ -202,6 +202,32 @@ static void owner(const uint8_t ke[32], life_note note, void *ctx)
     note_last(note, ctx, "owner: no such log");
 }
 
+/* A count that is not reserved, and a rate: keys of the chain are derived twice. */
+static const uint8_t limited[] = {7, 0x52, 9, 1, 0x5b, 2, 0, 1};
+/* A body that says 1; an image without programs denies it. */
+static const uint8_t program[] = {0, 5, 0x7c, 0x00, 0x41, 0x01, 0x0b};
+
+/* What the whole policy costs. */
+static void policy(const uint8_t ke[32], life_note note, void *ctx)
+{
+    static caller c;
+    uint8_t percent = 20;
+
+    sim_board_run(board, 3ull * SIM_HZ);
+    caller_init(&c, NULL, NULL, ke, life_hint, 5, 0, limited, sizeof limited);
+    CHECK_EQ(caller_open(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "open, count and rate: denied");
+    CHECK_EQ(caller_reason(&c), EDG_R_DENIED_NO_CLOCK);
+    sim_board_run(board, 3ull * SIM_HZ);
+    caller_init(&c, NULL, NULL, ke, life_hint, 6, 0, program, sizeof program);
+    CHECK_EQ(caller_open(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "open, 2 frames, a program");
+    CHECK(c.tagged && (c.code == EDG_CHANGED || caller_reason(&c) == EDG_R_DENIED_NO_CLOCK));
+    CHECK_EQ(caller_call(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "session: call through a program");
+    CHECK(c.tagged);
+}
+
 void life_run(const uint8_t ke[32], life_note note, void *ctx)
 {
     static caller c;
@@ -236,6 +262,7 @@ void life_run(const uint8_t ke[32], life_note note, void *ctx)
     note_last(note, ctx, "session: call of the valve");
     CHECK_EQ(c.code, EDG_CHANGED);
 
+    policy(ke, note, ctx);
     sim_board_run(board, 3ull * SIM_HZ);
     n = large_frames(frames);
     caller_init(&c, NULL, NULL, ke, life_hint, 2, 0, frames, (uint8_t)n);

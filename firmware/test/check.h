@@ -34,7 +34,9 @@ void test_claim(void);
 void test_device(void);
 void test_logs(void);
 void test_owner(void);
+void test_policy(void);
 void test_posix(void);
 void test_net(void);
+void test_program(void);
 
 #endif

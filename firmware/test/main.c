@@ -9,8 +9,9 @@ int main(void)
         void (*run)(void);
     } tests[] = {
         {"hash", test_hash},   {"line", test_line},     {"coap", test_coap}, {"storage", test_storage}, {"cells", test_cells},
-        {"claim", test_claim}, {"device", test_device}, {"logs", test_logs}, {"owner", test_owner},    {"posix", test_posix},
-        {"net", test_net},
+        {"claim", test_claim}, {"device", test_device}, {"logs", test_logs}, {"owner", test_owner},
+        {"policy", test_policy}, {"posix", test_posix},
+        {"net", test_net},     {"program", test_program},
     };
     unsigned long before = 0;
     unsigned i;

@@ -1,4 +1,4 @@
-# The ATmega328P image: $(OUT)/greenhouse-atmega328p.elf.   make avr, make size
+# The ATmega328P images: $(OUT)/greenhouse-atmega328p.elf, and greenhouse-atmega328p-full.elf with programs and private requests.   make avr, avr-full, size
 
 AVR_CC ?= avr-gcc
 AVR_DIR := port/atmega328p
@@ -36,4 +36,22 @@ $(OUT)/avr/%.S.o: %.S $(AVR_DIR)/rules.mk
 	@mkdir -p $(@D)
 	@echo "  avr-gcc  $<"; $(AVR_CC) $(AVR_FLAGS) -c -o $@ $<
 
-.PHONY: avr
+# All that the core can. It leaves the chip no room for anything else.
+AVR_FULL := $(OUT)/greenhouse-atmega328p-full.elf
+AVR_FULL_OBJ := $(patsubst $(OUT)/avr/%,$(OUT)/avr-full/%,$(AVR_OBJ))
+AVR_FULL_FLAGS := -DEDG_PROGRAM=1 -DEDG_PRIVACY=1 -DEDG_PORT_ASCON_SMALL
+
+avr-full: $(AVR_FULL)
+
+$(AVR_FULL): $(AVR_FULL_OBJ)
+	@echo "  avr-ld   $@"; $(AVR_CC) -mmcu=atmega328p $(AVR_OPT) -Wl,--gc-sections,--relax,--sort-section=alignment -o $@ $(AVR_FULL_OBJ)
+
+$(OUT)/avr-full/%.c.o: %.c $(wildcard core/*.h greenhouse/*.h $(AVR_DIR)/*.h) $(AVR_DIR)/rules.mk
+	@mkdir -p $(@D)
+	@echo "  avr-gcc  $< (full)"; $(AVR_CC) $(AVR_FLAGS) $(AVR_FULL_FLAGS) $(AVR_CFLAGS) -c -o $@ $<
+
+$(OUT)/avr-full/%.S.o: %.S $(AVR_DIR)/rules.mk
+	@mkdir -p $(@D)
+	@echo "  avr-gcc  $< (full)"; $(AVR_CC) $(AVR_FLAGS) $(AVR_FULL_FLAGS) -c -o $@ $<
+
+.PHONY: avr avr-full
