@@ -49,7 +49,7 @@ type hosted struct {
 	// advance keeps the next epoch, and gives its key; set with bump.
 	advance func(epoch uint16, r [32]byte) (*home.ServiceKey, error)
 
-	mu sync.RWMutex // held to judge a request, and to change a generation or the epoch
+	mu sync.RWMutex // held to judge a request, to append, and to change a generation or the epoch
 }
 
 // newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
@@ -94,12 +94,12 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 	if guard == nil {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	admission, stamp, answer := s.check(guard, from, req)
+	admission, answer := s.check(guard, from, req)
 	if admission == nil {
 		return answer
 	}
 	resp, reason := s.act(ctx, from, admission)
-	if admission.Query.Wait > 0 && stampOf(guard, admission.Branch) != stamp {
+	if reason == capability.ReasonNoSession || admission.Query.Wait > 0 && !admission.Live() {
 		return capability.Refusal(capability.ReasonNoSession) // it ended while the request waited
 	}
 	if reason != capability.ReasonNone {
@@ -131,23 +131,11 @@ func (s *hosted) setEpochLocked(key *home.ServiceKey) error {
 	return nil
 }
 
-// stamp is what a request was judged by.
-type stamp struct {
-	epoch      uint16
-	generation uint8 // of its branch
-}
-
-func stampOf(g *capability.Guard, branch uint8) stamp { return stamp{g.Epoch(), g.Generation(branch)} }
-
-// check judges a request, and gives what it was judged by.
-func (s *hosted) check(guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, stamp, *capability.Message) {
+// check judges a request.
+func (s *hosted) check(guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, *capability.Message) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	admission, answer := guard.CheckFrom(s.peer(from), req, s.clock.now())
-	if admission == nil {
-		return nil, stamp{}, answer
-	}
-	return admission, stampOf(guard, admission.Branch), nil
+	return guard.CheckFrom(s.peer(from), req, s.clock.now())
 }
 
 // peer tells which libp2p peer asks; nobody knows where a datagram comes from.
@@ -242,6 +230,9 @@ func (s *hosted) manage(a *capability.Admission) (*capability.Message, capabilit
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !a.Live() {
+		return nil, capability.ReasonNoSession
+	}
 	branch, generation, reason := a.Generation()
 	if reason != capability.ReasonNone {
 		return nil, reason
@@ -261,6 +252,9 @@ func (s *hosted) manage(a *capability.Admission) (*capability.Message, capabilit
 func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !a.Live() {
+		return nil, capability.ReasonNoSession
+	}
 	epoch, r, reason := a.Epoch()
 	if reason != capability.ReasonNone {
 		return nil, reason
@@ -276,10 +270,15 @@ func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capabi
 	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 }
 
-// append adds an entry. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
+// append adds an entry, unless the session has ended meanwhile: what was confirmed to be over acts no more. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
 func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
 	if s.direct == nil {
 		return nil, capability.ReasonMethod
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !a.Live() {
+		return nil, capability.ReasonNoSession
 	}
 	name := a.Name
 	id := logstore.LogID{Service: s.id, Name: name}
