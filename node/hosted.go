@@ -44,9 +44,10 @@ type hosted struct {
 	direct   *capability.Guard  // nil: the device answers for itself
 	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
-	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
-	asOf     func(log string) time.Time           // when a copy was last known to be up to date; nil: these are no copies
-	// advance keeps the next epoch, and gives its key; set with bump.
+	// bump keeps a new generation, and says whether it is kept even where it fails; nil: not here.
+	bump func(branch, generation uint8) (kept bool, err error)
+	asOf func(log string) time.Time // when a copy was last known to be up to date; nil: these are no copies
+	// advance keeps the next epoch, and gives its key if it is kept, even where it fails; set with bump.
 	advance func(epoch uint16, r [32]byte) (*home.ServiceKey, error)
 
 	mu sync.RWMutex // held to judge a request, to append, and to change a generation or the epoch
@@ -240,11 +241,14 @@ func (s *hosted) manage(a *capability.Admission) (*capability.Message, capabilit
 	if generation == s.direct.Generation(branch) {
 		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 	}
-	if err := s.bump(branch, generation); err != nil {
+	kept, err := s.bump(branch, generation)
+	if kept { // the next start finds it, whatever the answer
+		s.setGenerationLocked(branch, generation)
+	}
+	if err != nil {
 		s.log.Error("generation is not kept", "service", s.id, "error", err)
 		return nil, capability.ReasonStorage
 	}
-	s.setGenerationLocked(branch, generation)
 	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 }
 
@@ -260,8 +264,8 @@ func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capabi
 		return nil, reason
 	}
 	key, err := s.advance(epoch, r)
-	if err == nil {
-		err = s.setEpochLocked(key)
+	if key != nil { // the next start finds it, whatever the answer
+		err = errors.Join(err, s.setEpochLocked(key))
 	}
 	if err != nil {
 		s.log.Error("epoch is not kept", "service", s.id, "error", err)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -244,6 +245,59 @@ func TestRevokedMeanwhile(t *testing.T) {
 	}
 	if r, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("z")}); err != nil || r.Sequence != 2 {
 		t.Errorf("the next entry: %+v, %v, want number 2", r, err)
+	}
+}
+
+// TestManageHalfway keeps a generation, and an epoch, and then fails: the answer says so, and the sessions of before have ended all the same.
+func TestManageHalfway(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("no space left")
+	bump, advance := n.own.bump, n.own.advance
+	n.own.bump = func(branch, generation uint8) (bool, error) {
+		kept, err := bump(branch, generation)
+		return kept, errors.Join(err, full)
+	}
+	n.own.advance = func(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
+		key, err := advance(epoch, r)
+		return key, errors.Join(err, full)
+	}
+	key := h.OwnService()
+	for _, tt := range []struct {
+		path    string
+		payload []byte
+		branch  uint8
+		want    capability.Reason
+	}{
+		{"/g", []byte{2, 1}, 2, capability.ReasonGeneration},
+		{"/e", append([]byte{0, 2}, make([]byte, 32)...), 3, capability.ReasonEpoch},
+	} {
+		with := minted(t, key, tt.branch, capability.Read)
+		read := func() *api.CallResult {
+			res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "GET", Path: "/l/events", Capability: with})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return res
+		}
+		if res := read(); !res.OK() {
+			t.Fatalf("before: %+v", res)
+		}
+		m := &capability.Message{Code: capability.CodePOST, Payload: tt.payload}
+		if err := m.SetPath(tt.path); err != nil {
+			t.Fatal(err)
+		}
+		_, err := coap.NewCaller(coap.CallerConfig{}).Call(t.Context(), n.proxy.Local(), key.Owner(), coap.Request{Message: m})
+		var denied *coap.Denied
+		if !errors.As(err, &denied) || denied.Reason != capability.ReasonStorage || !denied.ByDevice {
+			t.Errorf("POST %s: %v, want a tagged reason 26", tt.path, err)
+		}
+		if res := read(); res.Reason != uint8(tt.want) {
+			t.Errorf("after POST %s: %+v, want reason %d", tt.path, res, tt.want)
+		}
 	}
 }
 
