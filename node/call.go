@@ -253,19 +253,19 @@ func (n *Node) renewOwned(id edgeistry.ServiceID) error {
 	return err
 }
 
-// bumpOwn keeps a new generation of the node's own service.
-func (n *Node) bumpOwn(branch, generation uint8) error {
+// bumpOwn keeps a new generation of the node's own service. A write that failed may have got so far, too.
+func (n *Node) bumpOwn(branch, generation uint8) (kept bool, err error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
 	key := n.home.OwnService()
 	key.Generations[branch] = generation
-	if err := n.home.SaveServiceKey(key); err != nil {
-		return err
+	if err = n.home.SaveServiceKey(key); err == nil {
+		err = n.home.RenewOwner(key)
 	}
-	return n.home.RenewOwner(key)
+	return n.home.OwnService().Generations[branch] == generation, err
 }
 
-// advanceOwn keeps the next epoch of the node's own service.
+// advanceOwn keeps the next epoch of the node's own service, and gives its key if it is kept, even where something failed.
 func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
@@ -274,10 +274,14 @@ func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
 		return nil, fmt.Errorf("epoch %d does not follow epoch %d", epoch, key.Epoch)
 	}
 	next := key.Next(r)
-	if err := n.home.SaveServiceKey(next); err != nil {
-		return nil, err
+	err := n.home.SaveServiceKey(next)
+	if err == nil {
+		err = n.home.RenewOwner(next)
 	}
-	return next, n.home.RenewOwner(next)
+	if kept := n.home.OwnService(); kept.Epoch == epoch {
+		return kept, err
+	}
+	return nil, err
 }
 
 // callPlain sends a request that carries no proof, for what a service tells everybody.

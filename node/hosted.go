@@ -46,12 +46,13 @@ type hosted struct {
 	direct   *capability.Guard  // nil: the device answers for itself
 	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
-	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
-	asOf     func(log string) time.Time           // when a copy was last known to be up to date; nil: these are no copies
-	// advance keeps the next epoch, and gives its key; set with bump.
+	// bump keeps a new generation, and says whether it is kept even where it fails; nil: not here.
+	bump func(branch, generation uint8) (kept bool, err error)
+	asOf func(log string) time.Time // when a copy was last known to be up to date; nil: these are no copies
+	// advance keeps the next epoch, and gives its key if it is kept, even where it fails; set with bump.
 	advance func(epoch uint16, r [32]byte) (*home.ServiceKey, error)
 
-	mu sync.RWMutex // held to judge a request, and to change a generation or the epoch
+	mu sync.RWMutex // held to judge a request, to append, and to change a generation or the epoch
 }
 
 // verifier is what a guard of a hosted service is made of beside the key.
@@ -107,12 +108,12 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 	if guard == nil {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	admission, stamp, answer := s.check(ctx, guard, from, req)
+	admission, answer := s.check(ctx, guard, from, req)
 	if admission == nil {
 		return answer
 	}
 	resp, reason := s.act(ctx, from, admission)
-	if admission.Query.Wait > 0 && stampOf(guard, admission.Branch) != stamp {
+	if reason == capability.ReasonNoSession || admission.Query.Wait > 0 && !admission.Live() {
 		return capability.Refusal(capability.ReasonNoSession) // it ended while the request waited
 	}
 	if reason != capability.ReasonNone {
@@ -144,27 +145,15 @@ func (s *hosted) setEpochLocked(key *home.ServiceKey) error {
 	return nil
 }
 
-// stamp is what a request was judged by.
-type stamp struct {
-	epoch      uint16
-	generation uint8 // of its branch
-}
-
-func stampOf(g *capability.Guard, branch uint8) stamp { return stamp{g.Epoch(), g.Generation(branch)} }
-
-// check judges a request, and gives what it was judged by.
-func (s *hosted) check(ctx context.Context, guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, stamp, *capability.Message) {
+// check judges a request.
+func (s *hosted) check(ctx context.Context, guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, *capability.Message) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	ask := guard.CheckFrom
 	if proxy.IsForemost(ctx) {
 		ask = guard.CheckForemost
 	}
-	admission, answer := ask(s.peer(from), req, s.clock.now())
-	if admission == nil {
-		return nil, stamp{}, answer
-	}
-	return admission, stampOf(guard, admission.Branch), nil
+	return ask(s.peer(from), req, s.clock.now())
 }
 
 // peer tells which libp2p peer asks; nobody knows where a datagram comes from.
@@ -279,6 +268,9 @@ func (s *hosted) reserve(a *capability.Admission) (*capability.Message, capabili
 func (s *hosted) nextGeneration(a *capability.Admission) (*capability.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !a.Live() {
+		return nil, capability.ReasonNoSession
+	}
 	branch, generation, reason := a.Generation()
 	if reason != capability.ReasonNone {
 		return nil, reason
@@ -286,11 +278,14 @@ func (s *hosted) nextGeneration(a *capability.Admission) (*capability.Message, c
 	if generation == s.direct.Generation(branch) {
 		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 	}
-	if err := s.bump(branch, generation); err != nil {
+	kept, err := s.bump(branch, generation)
+	if kept { // the next start finds it, whatever the answer
+		s.setGenerationLocked(branch, generation)
+	}
+	if err != nil {
 		s.log.Error("generation is not kept", "service", s.id, "error", err)
 		return nil, capability.ReasonStorage
 	}
-	s.setGenerationLocked(branch, generation)
 	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 }
 
@@ -298,13 +293,16 @@ func (s *hosted) nextGeneration(a *capability.Admission) (*capability.Message, c
 func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !a.Live() {
+		return nil, capability.ReasonNoSession
+	}
 	epoch, r, reason := a.Epoch()
 	if reason != capability.ReasonNone {
 		return nil, reason
 	}
 	key, err := s.advance(epoch, r)
-	if err == nil {
-		err = s.setEpochLocked(key)
+	if key != nil { // the next start finds it, whatever the answer
+		err = errors.Join(err, s.setEpochLocked(key))
 	}
 	if err != nil {
 		s.log.Error("epoch is not kept", "service", s.id, "error", err)
@@ -313,10 +311,15 @@ func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capabi
 	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 }
 
-// append adds an entry. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
+// append adds an entry, unless the session has ended meanwhile: what was confirmed to be over acts no more. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
 func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
 	if s.direct == nil {
 		return nil, capability.ReasonMethod
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !a.Live() {
+		return nil, capability.ReasonNoSession
 	}
 	name := a.Name
 	id := logstore.LogID{Service: s.id, Name: name}

@@ -259,7 +259,7 @@ static void derive(caller *c)
     edg_mac_put8(&c->desk, c->carried[0] & 15);
     edg_mac_put8(&c->desk, c->carried[7]);
     caller_mac_end(c, c->ks);
-    for (; at < c->carried_len; at += 1u + c->carried[at]) {
+    for (; at < c->carried_len && c->carried[at] <= EDG_MAX_FRAME; at += 1u + c->carried[at]) {
         caller_mac_begin(c, c->ks, at == 12 ? EDG_LABEL_HEAD : EDG_LABEL_FRAME);
         if (at == 12) {
             edg_mac_put8(&c->desk, 12);

@@ -34,7 +34,7 @@ typedef struct caller {
     uint8_t code, tagged;
 } caller;
 
-/* frames: u8 length | frame ..., as they stand in the carried form */
+/* frames: u8 length | frame ..., as they stand in the carried form; discharges may follow */
 void caller_init(caller *c, edg_device *dev, bench *board, const uint8_t ke[32], const uint8_t hint[4], uint8_t branch, uint8_t generation,
                  const uint8_t *frames, uint8_t n);
 
