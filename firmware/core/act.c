@@ -32,7 +32,7 @@ static uint8_t act_log(edg_device *dev, edg_answer *a, const edg_request *r)
     return 0;
 }
 
-static int argument_good(const edg_function_spec *spec, const uint8_t *arg, uint8_t width)
+static int8_t argument_good(const edg_function_spec *spec, const uint8_t *arg, uint8_t width)
 {
     uint32_t v = 0, flip = spec->format & EDG_ARG_I8 ? 0x80000000UL : 0;
     uint8_t i;

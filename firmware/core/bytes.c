@@ -17,7 +17,7 @@ void edg_store32(uint8_t *p, uint32_t v)
     edg_store16(p + 2, (uint16_t)v);
 }
 
-int edg_same(const uint8_t *a, const uint8_t *b, uint8_t n)
+int8_t edg_same(const uint8_t *a, const uint8_t *b, uint8_t n)
 {
     uint8_t diff = 0;
 

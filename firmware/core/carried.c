@@ -51,7 +51,7 @@ void edg_part_first(uint8_t first[5], const uint8_t *header)
     memcpy(first + 1, header + 8, 4);
 }
 
-int edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t self, uint8_t branch, const uint8_t *nonce)
+int8_t edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t self, uint8_t branch, const uint8_t *nonce)
 {
     uint8_t ident[5];
     edg_item i;
@@ -70,7 +70,7 @@ int edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t
     return 0;
 }
 
-int edg_carried_formed(const uint8_t *carried, uint8_t n)
+int8_t edg_carried_formed(const uint8_t *carried, uint8_t n)
 {
     uint8_t first[5];
     edg_item i;

@@ -25,10 +25,10 @@ static uint16_t address(const edg_device *dev, uint8_t log, const edg_log_spec *
 }
 
 /* 1: the cell at addr is valid, and holds this; 0: it is not; or a negative enum. */
-static int get(const edg_device *dev, uint16_t addr, uint8_t size, uint32_t *incarnation, uint32_t *sequence)
+static int8_t get(const edg_device *dev, uint16_t addr, uint8_t size, uint32_t *incarnation, uint32_t *sequence)
 {
     uint8_t head[AT_PREV];
-    int ok = edg_nv_check(dev, addr, (uint16_t)(AT_PAYLOAD + size));
+    int8_t ok = edg_nv_check(dev, addr, (uint16_t)(AT_PAYLOAD + size));
 
     if (ok != 1)
         return ok;
@@ -39,14 +39,14 @@ static int get(const edg_device *dev, uint16_t addr, uint8_t size, uint32_t *inc
 }
 
 /* The newest valid cell is the head: of the highest incarnation the highest sequence. */
-static int find_head(edg_device *dev, uint8_t log, const edg_log_spec *spec)
+static int8_t find_head(edg_device *dev, uint8_t log, const edg_log_spec *spec)
 {
     edg_log *l = &dev->logs[log];
     uint32_t incarnation, sequence;
     uint8_t i;
 
     for (i = 0; i < spec->capacity; i++) {
-        int ok = get(dev, address(dev, log, spec, i), spec->size, &incarnation, &sequence);
+        int8_t ok = get(dev, address(dev, log, spec, i), spec->size, &incarnation, &sequence);
 
         if (ok < 0)
             return ok;
@@ -60,13 +60,13 @@ static int find_head(edg_device *dev, uint8_t log, const edg_log_spec *spec)
     return EDG_OK;
 }
 
-int edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
+int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
 {
     edg_log *l = &dev->logs[log];
     uint32_t incarnation, sequence;
     uint8_t entry[EDG_MAX_ENTRY];
     uint8_t i;
-    int ok;
+    int8_t ok;
 
     l->u.nv.incarnation = dev->boot;
     l->u.nv.budget = EDG_WEAR_BURST;
@@ -88,7 +88,7 @@ int edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
 }
 
 /* Takes one write off the budget; 1, or 0 if it is spent. */
-static int afford(edg_device *dev, edg_log *l)
+static int8_t afford(edg_device *dev, edg_log *l)
 {
     uint32_t now = edg_device_ticks(dev);
 
@@ -106,7 +106,7 @@ static int afford(edg_device *dev, edg_log *l)
 }
 
 /* Writes the cell, its CRC last, and reads it back. */
-static int put(edg_device *dev, uint16_t addr, const edg_log_spec *spec, const edg_log *l, const uint8_t *entry)
+static int8_t put(edg_device *dev, uint16_t addr, const edg_log_spec *spec, const edg_log *l, const uint8_t *entry)
 {
     edg_nv_writer w = {addr, EDG_CRC_INIT};
     uint8_t head[AT_PREV];
@@ -119,7 +119,7 @@ static int put(edg_device *dev, uint16_t addr, const edg_log_spec *spec, const e
     return edg_nv_seal(dev, &w, addr);
 }
 
-int edg_cells_append(edg_device *dev, uint8_t log, const edg_log_spec *spec, const uint8_t *entry)
+int8_t edg_cells_append(edg_device *dev, uint8_t log, const edg_log_spec *spec, const uint8_t *entry)
 {
     edg_log *l = &dev->logs[log];
     uint8_t cell = (uint8_t)(l->newest + 1 < spec->capacity ? l->newest + 1 : 0);
@@ -137,7 +137,7 @@ int edg_cells_append(edg_device *dev, uint8_t log, const edg_log_spec *spec, con
     return EDG_OK;
 }
 
-int edg_cells_read(const edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload)
+int8_t edg_cells_read(const edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload)
 {
     uint16_t at = address(dev, log, spec, edg_log_place(&dev->logs[log], spec, sequence));
 

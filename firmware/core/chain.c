@@ -3,9 +3,9 @@
 /* The keys of a carried form, docs/spec/capability.md, Labels and Carried form. A key on its way stands in edg_digest, made ready in desk->work. */
 
 /* The branch key of a part, in edg_digest. */
-static int branch_key(edg_device *dev, edg_desk *desk, const uint8_t *header)
+static int8_t branch_key(edg_device *dev, edg_desk *desk, const uint8_t *header)
 {
-    int err = edg_owner_key(dev, edg_digest(dev));
+    int8_t err = edg_owner_key(dev, edg_digest(dev));
 
     if (err != EDG_OK)
         return err;
@@ -32,9 +32,9 @@ static void frame_key(edg_device *dev, edg_desk *desk, const edg_item *i, const 
 }
 
 /* The session key of the part whose items come next, in edg_digest; the item behind it is in i. */
-static int part_session(edg_device *dev, edg_desk *desk, const edg_request *r, const uint8_t *header, edg_item *i, uint8_t *kind)
+static int8_t part_session(edg_device *dev, edg_desk *desk, const edg_request *r, const uint8_t *header, edg_item *i, uint8_t *kind)
 {
-    int err = branch_key(dev, desk, header);
+    int8_t err = branch_key(dev, desk, header);
 
     if (err != EDG_OK)
         return err;
@@ -50,12 +50,12 @@ static int part_session(edg_device *dev, edg_desk *desk, const edg_request *r, c
 
 static void first_item(edg_item *i, const edg_request *r) { edg_item_first(i, r->carried + EDG_HEADER, (uint8_t)(r->carried_len - EDG_HEADER)); }
 
-int edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r)
+int8_t edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r)
 {
     edg_item i;
     uint8_t kind, part = 0;
     const uint8_t *header = r->carried;
-    int err;
+    int8_t err;
 
     first_item(&i, r);
     for (;;) {
@@ -122,7 +122,7 @@ static uint8_t what_to_settle(const edg_request *r)
 }
 
 /* The discharge of the frame that i stands at: 1 and its item, or 0. */
-static int find_discharge(const edg_item *i, edg_item *d)
+static int8_t find_discharge(const edg_item *i, edg_item *d)
 {
     uint8_t kind;
 
@@ -134,7 +134,7 @@ static int find_discharge(const edg_item *i, edg_item *d)
 }
 
 /* desk->work: the key before the frame; desk->key: ks' of its part. The digest is kept. */
-static int discharge_good(edg_device *dev, edg_desk *desk, const uint8_t *third, const edg_item *d)
+static int8_t discharge_good(edg_device *dev, edg_desk *desk, const uint8_t *third, const edg_item *d)
 {
     uint8_t *key = edg_digest(dev);
     uint8_t i;
@@ -174,11 +174,11 @@ static void find_places(edg_device *dev, edg_slot *s, const edg_item *i)
 }
 
 /* Has this frame a good discharge? edg_digest is the key after it, and still is afterwards. */
-static int discharged(edg_device *dev, edg_desk *desk, const edg_item *i)
+static int8_t discharged(edg_device *dev, edg_desk *desk, const edg_item *i)
 {
     edg_item d;
     wants w;
-    int good;
+    int8_t good;
 
     read_wants(&w, i);
     if (w.third == NULL || !find_discharge(i, &d))

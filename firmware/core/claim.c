@@ -50,7 +50,7 @@ static const uint8_t *confirm(edg_device *dev, const desk *d, uint8_t label, con
 }
 
 /* The owner has confirmed: is the confirmation right, and is it for us? Ke is ready. */
-static int confirmed(edg_device *dev, const desk *d, const uint8_t *in)
+static int8_t confirmed(edg_device *dev, const desk *d, const uint8_t *in)
 {
     return edg_same(confirm(dev, d, EDG_LABEL_CONFIRM_OWNER, in + 1), in + 1 + 4 + 2 * NONCE, CONFIRM);
 }

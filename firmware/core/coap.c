@@ -3,7 +3,7 @@
 /*      0                   1                   2                   3
  *     |Ver| T |  TKL  |      Code     |          Message ID           |
  *     | token (0..8) | options | FF payload                            |       RFC 7252 3 */
-int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
+int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
 {
     if (n < 4)
         return EDG_ERR_MALFORMED;
@@ -19,16 +19,21 @@ int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
     return edg_coap_body(m, m->token + m->token_len, (uint16_t)(n - 4 - m->token_len));
 }
 
-int edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n)
+int8_t edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n)
 {
     edg_option o;
-    int more;
+    int8_t more;
 
     m->options = in;
+    m->count = 0;
+    m->is_protected = 0;
     edg_option_first(&o, in, n);
-    do
-        more = edg_option_next(&o);
-    while (more > 0);
+    while ((more = edg_option_next(&o)) > 0) {
+        if (m->count < 255)
+            m->count++;
+        if (o.number == EDG_OPT_REQUEST)
+            m->is_protected = 1;
+    }
     if (more < 0)
         return more;
     m->options_len = (uint16_t)(o.at - m->options);
@@ -50,35 +55,34 @@ void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len)
     o->number = 0;
 }
 
-/* One delta or length nibble with its extension; 1 and the value, or 0. */
-static int extended(edg_option *o, uint8_t nibble, uint16_t *value)
+/* The extension of a nibble from 13 up; 1, or 0 if there is no such number. */
+static int8_t extend(edg_option *o, uint16_t *value)
 {
     uint16_t left = (uint16_t)(o->end - o->at);
 
-    *value = nibble;
-    if (nibble == 13) {
-        if (left < 1)
-            return 0;
-        *value = (uint16_t)(o->at[0] + 13u);
-        o->at += 1;
-    } else if (nibble == 14) {
-        if (left < 2 || edg_load16(o->at) > 0xFFFFu - 269u)
-            return 0;
-        *value = (uint16_t)(edg_load16(o->at) + 269u);
-        o->at += 2;
+    if (*value == 15 || left < *value - 12u)
+        return 0;
+    if (*value == 13) {
+        *value = (uint16_t)(13u + *o->at++);
+        return 1;
     }
-    return nibble != 15;
+    *value = edg_load16(o->at);
+    o->at += 2;
+    if (*value > 0xFFFFu - 269u)
+        return 0;
+    *value = (uint16_t)(*value + 269u);
+    return 1;
 }
 
-int edg_option_next(edg_option *o)
+int8_t edg_option_next(edg_option *o)
 {
     uint16_t delta;
-    uint8_t first;
 
     if (o->at == o->end || *o->at == 0xFF)
         return 0;
-    first = *o->at++;
-    if (!extended(o, first >> 4, &delta) || !extended(o, first & 15, &o->len))
+    delta = *o->at >> 4;
+    o->len = *o->at++ & 15;
+    if ((delta > 12 && !extend(o, &delta)) || (o->len > 12 && !extend(o, &o->len)))
         return EDG_ERR_MALFORMED;
     if (delta > 0xFFFFu - o->number || o->len > (uint16_t)(o->end - o->at))
         return EDG_ERR_MALFORMED;

@@ -9,11 +9,11 @@ enum { CELL = 16, AT_COUNTS = 10, IDENTITY = 8, SPENT = 255 };
 
 static uint16_t address(uint8_t cell) { return (uint16_t)(EDG_NV_CELLS + cell * CELL); }
 
-int edg_count_is(const edg_device *dev, uint8_t cell, const uint8_t identity[8])
+int8_t edg_count_is(const edg_device *dev, uint8_t cell, const uint8_t identity[8])
 {
     uint8_t b[IDENTITY];
     uint16_t at = address(cell);
-    int ok = edg_nv_check(dev, at, IDENTITY);
+    int8_t ok = edg_nv_check(dev, at, IDENTITY);
 
     if (ok != 1)
         return ok;
@@ -47,7 +47,7 @@ int edg_count_get(const edg_device *dev, uint8_t cell)
     return get(dev, cell, &next);
 }
 
-static int put(const edg_device *dev, uint16_t at, uint8_t count)
+static int8_t put(const edg_device *dev, uint16_t at, uint8_t count)
 {
     uint8_t b[2];
 
@@ -56,7 +56,7 @@ static int put(const edg_device *dev, uint16_t at, uint8_t count)
     return edg_nv_write(dev, at, b, sizeof b);
 }
 
-int edg_count_raise(const edg_device *dev, uint8_t cell)
+int8_t edg_count_raise(const edg_device *dev, uint8_t cell)
 {
     uint16_t next;
     int count = get(dev, cell, &next);
@@ -66,12 +66,12 @@ int edg_count_raise(const edg_device *dev, uint8_t cell)
     return edg_count_get(dev, cell) == count + 1 ? EDG_OK : EDG_ERR_STORAGE;
 }
 
-int edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8])
+int8_t edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8])
 {
     edg_nv_writer w;
     edg_slot *s;
     uint8_t i, any = 0;
-    int is = edg_count_is(dev, cell, identity);
+    int8_t is = edg_count_is(dev, cell, identity);
 
     for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++)
         s->places[cell] = 0;
@@ -91,4 +91,4 @@ int edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8])
     return edg_nv_seal(dev, &w, address(cell));
 }
 
-int edg_counts_free(const edg_device *dev) { return edg_nv_fill(dev, EDG_NV_CELLS, 0xFF, EDG_CELLS * CELL); }
+int8_t edg_counts_free(const edg_device *dev) { return edg_nv_fill(dev, EDG_NV_CELLS, 0xFF, EDG_CELLS * CELL); }

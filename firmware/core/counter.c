@@ -6,10 +6,10 @@
 static uint16_t cell_at(uint16_t addr, uint8_t slot) { return (uint16_t)(addr + (uint16_t)slot * EDG_COUNTER_CELL); }
 
 /* 1 and the value; 0: not valid; or a negative enum. */
-static int get(const edg_device *dev, uint16_t at, uint32_t *value)
+static int8_t get(const edg_device *dev, uint16_t at, uint32_t *value)
 {
     uint8_t b[4];
-    int ok = edg_nv_check(dev, at, sizeof b);
+    int8_t ok = edg_nv_check(dev, at, sizeof b);
 
     if (ok != 1)
         return ok;
@@ -18,14 +18,14 @@ static int get(const edg_device *dev, uint16_t at, uint32_t *value)
     return ok == EDG_OK ? 1 : ok;
 }
 
-int edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot)
+int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot)
 {
     uint32_t v = 0;
     uint8_t i;
-    int found = 0;
+    int8_t found = 0;
 
     for (i = 0; i < slots; i++) {
-        int ok = get(dev, cell_at(addr, i), &v);
+        int8_t ok = get(dev, cell_at(addr, i), &v);
 
         if (ok < 0)
             return ok;
@@ -38,7 +38,7 @@ int edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32
     return found;
 }
 
-int edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8_t slot, uint32_t value)
+int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8_t slot, uint32_t value)
 {
     uint8_t cell[EDG_COUNTER_CELL];
     uint32_t back;
@@ -57,7 +57,7 @@ int edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8
     return EDG_ERR_STORAGE;
 }
 
-int edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots)
+int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots)
 {
     return edg_nv_fill(dev, addr, 0xFF, (uint16_t)(slots * EDG_COUNTER_CELL));
 }

@@ -2,11 +2,11 @@
 
 /* The newest valid counter + 1 into the next slot, read back. A claimed device without one is one whose past cannot be told from its present: the
  * boot counter is lost. */
-static int count_boot(edg_device *dev)
+static int8_t count_boot(edg_device *dev)
 {
     uint32_t value = 0;
     uint8_t slot = EDG_BOOT_SLOTS - 1;
-    int found = edg_counter_read(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, &value, &slot);
+    int8_t found = edg_counter_read(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, &value, &slot);
 
     if (found < 0)
         return found;
@@ -20,7 +20,7 @@ static int count_boot(edg_device *dev)
 
 int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_service *service, void *user)
 {
-    int err;
+    int8_t err;
 
     memset(dev, 0, sizeof *dev);
     dev->platform = platform;

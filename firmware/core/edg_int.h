@@ -17,7 +17,7 @@ static inline uint16_t edg_load16(const uint8_t *p) { return (uint16_t)(((uint16
 uint32_t edg_load32(const uint8_t *p);
 void edg_store16(uint8_t *p, uint16_t v);
 void edg_store32(uint8_t *p, uint32_t v);
-int edg_same(const uint8_t *a, const uint8_t *b, uint8_t n); /* 1 if equal; time depends on n only */
+int8_t edg_same(const uint8_t *a, const uint8_t *b, uint8_t n); /* 1 if equal; time depends on n only */
 void edg_wipe(void *p, uint16_t n);
 
 /* ---- key.c: the labelled HMACs of docs/spec/capability.md ---- */
@@ -67,7 +67,7 @@ void edg_mac_put8(edg_device *dev, uint8_t v);
 void edg_mac_put16(edg_device *dev, uint16_t v);
 void edg_mac_put32(edg_device *dev, uint32_t v);
 void edg_mac_end(edg_device *dev, const edg_pads *key);
-int edg_cookie_key(edg_device *dev); /* makes dev->cookie; EDG_OK or a negative enum */
+int8_t edg_cookie_key(edg_device *dev); /* makes dev->cookie; EDG_OK or a negative enum */
 
 /* What edg_device_handle does with the answer's buffer before there is an answer. */
 typedef struct edg_desk {
@@ -107,6 +107,8 @@ typedef struct edg_coap {
     uint8_t type;
     uint8_t code;
     uint8_t token_len;
+    uint8_t count;        /* of the options; at most 255 are told */
+    uint8_t is_protected; /* 65001 is among them */
 } edg_coap;
 
 typedef struct edg_option {
@@ -118,11 +120,11 @@ typedef struct edg_option {
 } edg_option;
 
 /* EDG_OK, or EDG_ERR_MALFORMED; type, code and id are set whenever n >= 4. */
-int edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n);
-int edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n); /* what stands behind the token: options and payload */
+int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n);
+int8_t edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n); /* what stands behind the token: options and payload */
 void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len);
 /* 1: the next option is in o; 0: no more; EDG_ERR_MALFORMED. Stops in front of a payload marker. */
-int edg_option_next(edg_option *o);
+int8_t edg_option_next(edg_option *o);
 uint32_t edg_option_uint(const edg_option *o); /* of at most 4 bytes */
 
 enum {
@@ -269,7 +271,7 @@ typedef struct edg_constraint {
     const uint8_t *v;
     uint8_t n, type;
 } edg_constraint;
-int edg_constraint_next(edg_constraint *t);
+int8_t edg_constraint_next(edg_constraint *t);
 
 /* Every frame of the session's carried form (its bytes behind the first header) against the request: a reason with r->frame and r->type, or 0: all hold. */
 uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n);
@@ -384,25 +386,25 @@ typedef struct edg_item {
 void edg_item_first(edg_item *i, const uint8_t *body, uint8_t n); /* body: what stands behind the first header */
 uint8_t edg_item_next(edg_item *i);                               /* EDG_ITEM_..; BROKEN only where the form was not checked */
 /* 1: a part other than number `self` has this branch, and this nonce unless that is NULL. */
-int edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t self, uint8_t branch, const uint8_t *nonce);
+int8_t edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t self, uint8_t branch, const uint8_t *nonce);
 void edg_part_first(uint8_t first[5], const uint8_t *header); /* branch and nonce */
 /* Structure of a carried form. 1 or 0. */
-int edg_carried_formed(const uint8_t *carried, uint8_t n);
+int8_t edg_carried_formed(const uint8_t *carried, uint8_t n);
 
 /* ---- chain.c: keys of the carried form ---- */
 
 /* The session key of the request's carried form, in edg_digest. EDG_OK or a negative enum. */
-EDG_APART int edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r);
+EDG_APART int8_t edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r);
 /* Checks the discharges, then finds the cells and buckets of r->s, which has just been opened: 0, or a reason with r->frame and r->type. */
 EDG_APART uint8_t edg_chain_settle(edg_device *dev, edg_desk *desk, edg_request *r);
 
 /* ---- count.c: counts in EEPROM; rate.c: token buckets ---- */
 
-int edg_count_is(const edg_device *dev, uint8_t cell, const uint8_t identity[8]); /* 1: reserved for it; 0: not; or a negative enum */
+int8_t edg_count_is(const edg_device *dev, uint8_t cell, const uint8_t identity[8]); /* 1: reserved for it; 0: not; or a negative enum */
 int edg_count_get(const edg_device *dev, uint8_t cell);                            /* 0..255, or a negative enum */
-int edg_count_raise(const edg_device *dev, uint8_t cell);
-int edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8]); /* and no open session knows of it any more */
-int edg_counts_free(const edg_device *dev);
+int8_t edg_count_raise(const edg_device *dev, uint8_t cell);
+int8_t edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8]); /* and no open session knows of it any more */
+int8_t edg_counts_free(const edg_device *dev);
 
 /* The bucket of an identity, found or made, or NULL: none is to be had. */
 edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8]);
@@ -509,7 +511,7 @@ enum {
 #define EDG_COOKIE_TICKS 100
 
 void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *header, uint32_t tick, uint8_t *cookie);
-int edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie);
+int8_t edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie);
 
 /* ---- slot.c: the table of sessions and the ring of used cookies ---- */
 
@@ -574,10 +576,10 @@ EDG_APART uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_reques
 
 #define EDG_COUNTER_CELL 6
 /* 1 and the value and its slot; 0: no valid slot; or a negative enum. */
-int edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot);
+int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot);
 /* Writes value into the slot after `slot` and reads it back; bad slots are skipped. */
-int edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8_t slot, uint32_t value);
-int edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
+int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8_t slot, uint32_t value);
+int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 
 /* ---- EEPROM ---- */
 
@@ -593,31 +595,31 @@ int edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 #define EDG_BOOT_SLOTS 16
 #define EDG_CLOCK_SLOTS 16
 
-int edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n);
-int edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n);
+int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n);
+int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n);
 /* A record written piece by piece, its CRC-16 last; seal reads the whole of it back from `start`. */
 typedef struct edg_nv_writer {
     uint16_t at, crc;
 } edg_nv_writer;
-int edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
-int edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start);
+int8_t edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
+int8_t edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start);
 /* 1: the n bytes at addr are followed by their CRC-16; 0: they are not; or a negative enum. */
-int edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n);
-int edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n); /* writes only the bytes that differ */
+int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n);
+int8_t edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n); /* writes only the bytes that differ */
 
 /* ---- owner.c: the claim record ---- */
 
-int edg_owner_load(edg_device *dev);                                    /* sets hint, epoch and the claimed flag */
-int edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, const uint8_t ke[EDG_KEY]); /* generations 0; and loads it */
-int edg_owner_erase(edg_device *dev);
-int edg_owner_key(const edg_device *dev, uint8_t key[EDG_KEY]);         /* Ke */
+int8_t edg_owner_load(edg_device *dev);                                    /* sets hint, epoch and the claimed flag */
+int8_t edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, const uint8_t ke[EDG_KEY]); /* generations 0; and loads it */
+int8_t edg_owner_erase(edg_device *dev);
+int8_t edg_owner_key(const edg_device *dev, uint8_t key[EDG_KEY]);         /* Ke */
 int edg_owner_generation(const edg_device *dev, uint8_t branch);        /* or a negative enum */
-int edg_owner_set_generation(edg_device *dev, uint8_t branch, uint8_t generation);
+int8_t edg_owner_set_generation(edg_device *dev, uint8_t branch, uint8_t generation);
 
 /* ---- epoch.c ---- */
 
 /* Ke and epoch become the next; every session ends with the answer (dev->closing). EDG_OK or a negative enum. */
-int edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY]);
+int8_t edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY]);
 
 /* ---- claim.c, clock.c ---- */
 
@@ -631,17 +633,17 @@ uint32_t edg_clock_at(const edg_device *dev, uint32_t now); /* 0: unknown */
 
 void edg_log_spec_get(const edg_device *dev, uint8_t log, edg_log_spec *spec);
 int edg_log_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_log_spec *spec); /* index, or -1 */
-int edg_logs_init(edg_device *dev);                                       /* reads EEPROM logs; RAM logs are empty */
+int8_t edg_logs_init(edg_device *dev);                                       /* reads EEPROM logs; RAM logs are empty */
 uint32_t edg_log_incarnation(const edg_device *dev, uint8_t log, const edg_log_spec *spec);
 /* hash = h(sequence) from the hash before it and the payload */
 void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnation, uint32_t sequence, const uint8_t *payload, uint8_t hash[16]);
 uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t sequence); /* the cell of a kept entry */
 uint8_t *edg_log_cell(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence); /* in RAM */
 
-int edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec);
-int edg_cells_append(edg_device *dev, uint8_t log, const edg_log_spec *spec, const uint8_t *entry);
+int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec);
+int8_t edg_cells_append(edg_device *dev, uint8_t log, const edg_log_spec *spec, const uint8_t *entry);
 /* prev and payload may be NULL. */
-int edg_cells_read(const edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);
+int8_t edg_cells_read(const edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);
 
 uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n);
 uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n);
@@ -650,7 +652,7 @@ int edg_function_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg
 
 /* ---- reset.c ---- */
 
-int edg_past_erase(const edg_device *dev); /* clock mark and log cells: what an owner leaves */
+int8_t edg_past_erase(const edg_device *dev); /* clock mark and log cells: what an owner leaves */
 
 /* ---- device flags ---- */
 

@@ -2,10 +2,10 @@
 
 /* The next epoch: Ke' = H(Ke, RATCHET | epoch | r). Ke is gone once the record stands twice; what power loss leaves is one of the two epochs. `r` gives way
  * to Ke', and is wiped. */
-int edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY])
+int8_t edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY])
 {
     uint8_t *key = edg_digest(dev);
-    int err = edg_owner_key(dev, key);
+    int8_t err = edg_owner_key(dev, key);
 
     if (err == EDG_OK) {
         edg_key_ready(dev, &dev->cookie, key); /* the cookie key is made anew anyway */

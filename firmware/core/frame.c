@@ -34,7 +34,7 @@ typedef struct judged {
     edg_item item; /* the frame in hand */
 } judged;
 
-int edg_constraint_next(edg_constraint *t)
+int8_t edg_constraint_next(edg_constraint *t)
 {
     if (t->at == t->end)
         return 0;
@@ -118,7 +118,7 @@ static uint8_t depth(const judged *j)
     return n;
 }
 
-static int discharged(const judged *j)
+static int8_t discharged(const judged *j)
 {
     edg_item i = j->item;
     uint8_t kind;
@@ -254,7 +254,7 @@ static uint8_t limit(judged *j, uint8_t type, const uint8_t *v, uint8_t n)
     }
 }
 
-static int named(const edg_request *r, uint8_t type, const uint8_t *name, uint8_t n)
+static int8_t named(const edg_request *r, uint8_t type, const uint8_t *name, uint8_t n)
 {
     if (n > r->name_len || (type == EDG_T_GRANT && n != r->name_len))
         return 0;
@@ -270,7 +270,7 @@ static uint8_t frame(judged *j, uint8_t *type)
     uint8_t admitted = 0; /* a grant before it admits */
     uint8_t failed = EDG_T_GRANT;
     edg_constraint t;
-    int more;
+    int8_t more;
 
     t.at = j->item.value;
     t.end = t.at + j->item.len;

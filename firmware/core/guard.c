@@ -12,7 +12,7 @@ enum { ACTING = EDG_APPEND | EDG_CALL | EDG_MANAGE | EDG_TIME };
 static uint8_t opens(const edg_request *r) { return (r->proof[0] & ~EDG_FORM_PRIVATE) == EDG_FORM_OPEN; }
 
 /* The request tag under key; 1 if it is the one that came. */
-static int verify(edg_device *dev, const edg_request *r, const edg_pads *key, uint32_t tick)
+static int8_t verify(edg_device *dev, const edg_request *r, const edg_pads *key, uint32_t tick)
 {
     uint8_t n = opens(r) ? TAG_OPEN : TAG;
 
@@ -37,7 +37,7 @@ static const uint8_t *digest(edg_device *dev, const edg_slot *s, const edg_reque
 }
 
 /* Is the carried form the one that the session was opened with? Where the slot keeps it, its header is told by the device's own values. */
-static int carries(edg_device *dev, const edg_slot *s, const edg_request *r)
+static int8_t carries(edg_device *dev, const edg_slot *s, const edg_request *r)
 {
     const uint8_t *header = r->carried;
     uint8_t n = (uint8_t)(r->carried_len - EDG_HEADER);
@@ -96,7 +96,7 @@ static uint8_t duplicate(const edg_device *dev, edg_request *r, edg_slot *s)
 }
 
 /* The owner's own capability, nonce 0 and one empty frame, and nothing else. */
-static int owners_own(const edg_slot *s)
+static int8_t owners_own(const edg_slot *s)
 {
     return s->branches == OWNER && edg_load32(s->first + 1) == 0 && s->body_len == 1 && s->body[0] == 0;
 }

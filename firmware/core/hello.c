@@ -20,7 +20,7 @@ void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *heade
     memcpy(cookie + 8, mac(dev, nonce, header, tick), 8);
 }
 
-int edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie)
+int8_t edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie)
 {
     uint32_t tick = edg_load32(cookie + 4);
 

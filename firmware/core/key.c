@@ -34,9 +34,9 @@ void edg_mac_put32(edg_device *dev, uint32_t v)
 
 void edg_mac_end(edg_device *dev, const edg_pads *key) { edg_hmac_end(&dev->sha, key); }
 
-int edg_cookie_key(edg_device *dev)
+int8_t edg_cookie_key(edg_device *dev)
 {
-    int err = edg_owner_key(dev, edg_digest(dev));
+    int8_t err = edg_owner_key(dev, edg_digest(dev));
 
     if (err != EDG_OK)
         return err;

@@ -10,7 +10,7 @@ void edg_log_spec_get(const edg_device *dev, uint8_t log, edg_log_spec *spec)
     edg_pgm_copy(spec, logs + log, sizeof *spec);
 }
 
-static int named(const char *flash, const uint8_t *name, uint8_t n)
+static int8_t named(const char *flash, const uint8_t *name, uint8_t n)
 {
     uint8_t i;
 
@@ -94,11 +94,11 @@ uint8_t *edg_log_cell(edg_device *dev, uint8_t log, const edg_log_spec *spec, ui
     return at;
 }
 
-int edg_logs_init(edg_device *dev)
+int8_t edg_logs_init(edg_device *dev)
 {
     edg_log_spec spec;
     uint8_t i;
-    int err = EDG_OK;
+    int8_t err = EDG_OK;
 
     memset(dev->logs, 0, sizeof dev->logs);
     dev->mark_log = 0xFF;
@@ -135,7 +135,7 @@ static void append_ram(edg_device *dev, uint8_t log, const edg_log_spec *spec, c
 int edg_device_append(edg_device *dev, uint8_t log, const uint8_t *entry)
 {
     edg_log_spec spec;
-    int err = EDG_OK;
+    int8_t err = EDG_OK;
 
     if ((dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) != EDG_CLAIMED)
         return EDG_ERR_CLOSED;

@@ -1,20 +1,20 @@
 #include "edg_int.h"
 
-int edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n)
+int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n)
 {
     const edg_platform *p = dev->platform;
 
     return p->nv_read(p->ctx, addr, dst, n) == EDG_OK ? EDG_OK : EDG_ERR_STORAGE;
 }
 
-int edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n)
+int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n)
 {
     const edg_platform *p = dev->platform;
 
     return p->nv_write(p->ctx, addr, src, n) == EDG_OK ? EDG_OK : EDG_ERR_STORAGE;
 }
 
-int edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n)
+int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n)
 {
     uint16_t crc = EDG_CRC_INIT;
     uint8_t byte;
@@ -28,9 +28,9 @@ int edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n)
     return crc == 0;
 }
 
-int edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n)
+int8_t edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n)
 {
-    int err = edg_nv_write(dev, w->at, src, n);
+    int8_t err = edg_nv_write(dev, w->at, src, n);
 
     w->at = (uint16_t)(w->at + n);
     for (; n > 0; n--)
@@ -38,7 +38,7 @@ int edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint
     return err;
 }
 
-int edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start)
+int8_t edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start)
 {
     uint8_t tail[2], back[2];
 
@@ -49,10 +49,10 @@ int edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start)
     return edg_load16(back) == w->crc ? EDG_OK : EDG_ERR_STORAGE;
 }
 
-int edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n)
+int8_t edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n)
 {
     uint8_t byte;
-    int err = EDG_OK;
+    int8_t err = EDG_OK;
 
     for (; n > 0 && err == EDG_OK; n--, addr++) {
         err = edg_nv_read(dev, addr, &byte, 1);

@@ -53,8 +53,7 @@ void edg_mac_message(edg_device *dev, uint8_t code, const uint8_t *options, uint
             continue;
         if (o.number == EDG_OPT_REQUEST || o.number == EDG_OPT_RESPONSE)
             o.len = (uint16_t)(o.len - cut);
-        edg_mac_put16(dev, o.number);
-        edg_mac_put16(dev, o.len);
+        edg_mac_put32(dev, (uint32_t)o.number << 16 | o.len);
         edg_mac_put(dev, o.value, o.len);
     }
     edg_mac_put16(dev, payload_len);

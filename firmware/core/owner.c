@@ -11,7 +11,7 @@ enum { MAGIC_HI = 0xE5, MAGIC_LO = 0xC1 };
 enum { AT_HINT = 2, AT_EPOCH = 6, AT_GENERATIONS = 8, AT_KEY = 24, AT_CRC = 56, BRANCHES = 16 };
 
 /* 1: a valid record; 0: none; or a negative enum. */
-static int valid(const edg_device *dev, uint16_t addr)
+static int8_t valid(const edg_device *dev, uint16_t addr)
 {
     uint8_t b[2];
 
@@ -21,11 +21,11 @@ static int valid(const edg_device *dev, uint16_t addr)
 }
 
 /* Writes the record at addr: the one at `from` with byte `patch` replaced. */
-static int copy(const edg_device *dev, uint16_t addr, uint16_t from, uint8_t patch, uint8_t value)
+static int8_t copy(const edg_device *dev, uint16_t addr, uint16_t from, uint8_t patch, uint8_t value)
 {
     edg_nv_writer w = {addr, EDG_CRC_INIT};
     uint8_t i;
-    int err = EDG_OK;
+    int8_t err = EDG_OK;
 
     for (i = 0; i < AT_CRC && err == EDG_OK; i++) {
         uint8_t byte = value;
@@ -40,12 +40,12 @@ static int copy(const edg_device *dev, uint16_t addr, uint16_t from, uint8_t pat
 
 enum { NO_PATCH = 0xFF };
 
-static int promote(const edg_device *dev) { return copy(dev, EDG_NV_OWNER, EDG_NV_BACKUP, NO_PATCH, 0); }
+static int8_t promote(const edg_device *dev) { return copy(dev, EDG_NV_OWNER, EDG_NV_BACKUP, NO_PATCH, 0); }
 
-int edg_owner_load(edg_device *dev)
+int8_t edg_owner_load(edg_device *dev)
 {
     uint8_t b[6];
-    int found = valid(dev, EDG_NV_OWNER);
+    int8_t found = valid(dev, EDG_NV_OWNER);
 
     dev->flags &= (uint8_t)~EDG_CLAIMED;
     if (found == 0 && (found = valid(dev, EDG_NV_BACKUP)) == 1 && promote(dev) != EDG_OK)
@@ -60,7 +60,7 @@ int edg_owner_load(edg_device *dev)
     return EDG_OK;
 }
 
-int edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, const uint8_t ke[EDG_KEY])
+int8_t edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, const uint8_t ke[EDG_KEY])
 {
     edg_nv_writer w;
     uint8_t head[AT_KEY];
@@ -78,14 +78,14 @@ int edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, cons
     return promote(dev) == EDG_OK ? edg_owner_load(dev) : EDG_ERR_STORAGE;
 }
 
-int edg_owner_erase(edg_device *dev)
+int8_t edg_owner_erase(edg_device *dev)
 {
-    int err = edg_nv_fill(dev, EDG_NV_BACKUP, 0xFF, AT_CRC + 2);
+    int8_t err = edg_nv_fill(dev, EDG_NV_BACKUP, 0xFF, AT_CRC + 2);
 
     return err == EDG_OK ? edg_nv_fill(dev, EDG_NV_OWNER, 0xFF, AT_CRC + 2) : err;
 }
 
-int edg_owner_key(const edg_device *dev, uint8_t key[EDG_KEY]) { return edg_nv_read(dev, EDG_NV_OWNER + AT_KEY, key, EDG_KEY); }
+int8_t edg_owner_key(const edg_device *dev, uint8_t key[EDG_KEY]) { return edg_nv_read(dev, EDG_NV_OWNER + AT_KEY, key, EDG_KEY); }
 
 int edg_owner_generation(const edg_device *dev, uint8_t branch)
 {
@@ -96,7 +96,7 @@ int edg_owner_generation(const edg_device *dev, uint8_t branch)
     return generation;
 }
 
-int edg_owner_set_generation(edg_device *dev, uint8_t branch, uint8_t generation)
+int8_t edg_owner_set_generation(edg_device *dev, uint8_t branch, uint8_t generation)
 {
     if (branch >= BRANCHES)
         return EDG_ERR_ARGUMENT;

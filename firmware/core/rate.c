@@ -2,7 +2,7 @@
 
 /* Token buckets, docs/spec/capability.md, Rates. A bucket that nobody had yet has order 0, and is taken first. */
 
-static int in_use(const edg_device *dev, const edg_bucket *b)
+static int8_t in_use(const edg_device *dev, const edg_bucket *b)
 {
     const edg_slot *s;
 

@@ -70,22 +70,16 @@ static void note_option(edg_request *r, const edg_option *o, path *p)
     }
 }
 
-/* In their order, the first wrong one decides. What is wrong depends on whether 65001 comes, so that is looked for first. */
+/* In their order, the first wrong one decides. */
 static uint8_t read_options(edg_request *r, path *p, uint8_t protect)
 {
     edg_option o;
-    uint8_t n = 0;
 
     p->n = 0;
     p->queries = 0;
     p->proof_len = 0;
-    edg_option_first(&o, r->m.options, r->m.options_len);
-    while (edg_option_next(&o) > 0) {
-        if (++n > MAX_OPTIONS)
-            return EDG_R_MALFORMED;
-        if (protect == PLAIN && o.number == EDG_OPT_REQUEST)
-            protect = PROTECTED;
-    }
+    if (r->m.count > MAX_OPTIONS)
+        return EDG_R_MALFORMED;
     edg_option_first(&o, r->m.options, r->m.options_len);
     while (edg_option_next(&o) > 0) {
         uint8_t reason = check_option(r, &o, protect);
@@ -133,7 +127,7 @@ static uint8_t read_proof(edg_request *r, uint8_t len)
 }
 
 /* Reads 1 to 10 digits without leading zeros; advances *p; 1, or 0 if there is no such number of 32 bits. */
-static int decimal(const uint8_t **p, const uint8_t *end, uint32_t *value)
+static int8_t decimal(const uint8_t **p, const uint8_t *end, uint32_t *value)
 {
     const uint8_t *start = *p;
     uint32_t v = 0;
@@ -150,7 +144,7 @@ static int decimal(const uint8_t **p, const uint8_t *end, uint32_t *value)
     return *p > start && (*start != '0' || *p == start + 1);
 }
 
-static int query(edg_request *r, const uint8_t *p, const uint8_t *end)
+static int8_t query(edg_request *r, const uint8_t *p, const uint8_t *end)
 {
     uint8_t key = *p;
     uint8_t bit = key == 's' ? EDG_Q_FROM : key == 'n' ? EDG_Q_COUNT : key == 'a' ? EDG_Q_AFTER : key == 'i' ? EDG_Q_INCARNATION : 0;
@@ -199,7 +193,7 @@ static uint8_t read_queries(edg_request *r)
     return 0;
 }
 
-static int name_good(const uint8_t *name, uint8_t n)
+static int8_t name_good(const uint8_t *name, uint8_t n)
 {
     uint8_t i;
 
@@ -217,7 +211,7 @@ static int name_good(const uint8_t *name, uint8_t n)
 static const char well_known[] EDG_PGM = ".well-known";
 static const char core[] EDG_PGM = "core";
 
-static int is(const uint8_t *value, uint8_t len, const char *flash)
+static int8_t is(const uint8_t *value, uint8_t len, const char *flash)
 {
     uint8_t i;
 
@@ -282,7 +276,7 @@ static void read_target(edg_request *r, const path *p)
 /* What asks for something: queries and target. */
 static uint8_t read_wish(edg_request *r, const path *p)
 {
-    uint8_t reason = read_queries(r);
+    uint8_t reason = p->queries > 0 ? read_queries(r) : 0;
 
     if (reason == 0)
         read_target(r, p);
@@ -327,7 +321,7 @@ uint8_t edg_request_read(edg_request *r)
     uint8_t reason;
 
     memset((uint8_t *)r + offsetof(edg_request, proof), 0, sizeof *r - offsetof(edg_request, proof));
-    reason = read_options(r, &p, PLAIN);
+    reason = read_options(r, &p, r->m.is_protected ? PROTECTED : PLAIN);
     if (reason == 0 && r->proof != NULL)
         reason = read_proof(r, p.proof_len);
     if (reason != 0)

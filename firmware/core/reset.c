@@ -1,8 +1,8 @@
 #include "edg_int.h"
 
-int edg_past_erase(const edg_device *dev)
+int8_t edg_past_erase(const edg_device *dev)
 {
-    int err = edg_counter_erase(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS);
+    int8_t err = edg_counter_erase(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS);
 
     return err == EDG_OK ? edg_nv_fill(dev, EDG_NV_CELLS, 0xFF, EDG_NV_BASE + EDG_NV_SIZE - EDG_NV_CELLS) : err; /* counts, and entries of logs */
 }

@@ -114,11 +114,11 @@ static void on_mark(struct avr_t *avr, avr_io_addr_t addr, uint8_t v, void *para
         c->lowest = avr->ramend;
         c->in_request = true;
         break;
-    case EDG_MARK_ANSWER:
-        c->x.cycles = (uint32_t)(avr->cycle - c->x.started);
-        break;
     case EDG_MARK_VERDICT:
         c->x.verdict = (uint32_t)(avr->cycle - c->x.started);
+        break;
+    case EDG_MARK_ANSWER:
+        c->x.cycles = (uint32_t)(avr->cycle - c->x.started);
         break;
     case EDG_MARK_SENT:
         if (!c->in_request) {

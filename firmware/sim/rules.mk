@@ -24,7 +24,7 @@ sim-cost: $(OUT)/edg-sim-check $(AVR_ELF)
 	@$(OUT)/edg-sim-check cost $(AVR_ELF)
 
 size: $(OUT)/edg-sim-check $(AVR_ELF)
-	@$(OUT)/edg-sim-check size $(AVR_ELF)
+	@$(OUT)/edg-sim-check size base $(AVR_ELF)
 
 # What programs cost on the chip, in an image of their own: the board's has none (EDG_PROGRAM is 0 there).
 $(OUT)/program-chip.elf: sim/program_chip.c core/program.c core/program_check.c $(wildcard core/*.h sim/program_bodies.h) sim/rules.mk port/atmega328p/rules.mk | $(OUT)

@@ -34,6 +34,7 @@ void test_claim(void);
 void test_device(void);
 void test_logs(void);
 void test_owner(void);
+void test_policy(void);
 void test_posix(void);
 void test_net(void);
 

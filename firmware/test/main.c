@@ -9,7 +9,8 @@ int main(void)
         void (*run)(void);
     } tests[] = {
         {"hash", test_hash},   {"line", test_line},     {"coap", test_coap}, {"storage", test_storage}, {"cells", test_cells},
-        {"claim", test_claim}, {"device", test_device}, {"logs", test_logs}, {"owner", test_owner},    {"posix", test_posix},
+        {"claim", test_claim}, {"device", test_device}, {"logs", test_logs}, {"owner", test_owner},
+        {"policy", test_policy}, {"posix", test_posix},
         {"net", test_net},
     };
     unsigned long before = 0;
