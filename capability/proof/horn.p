@@ -5,14 +5,17 @@
  * depends on happening once is session.pml's).
  *
  * h(key, x) is HMAC, untruncated; a nonce is a function of the session. Constants beginning with l are labels. Goals: -DGOAL_name. Mutants:
- * NO_LABELS UNBOUND_REQUEST UNBOUND_RESPONSE FRAME_NOT_CHAINED FIRST_FRAME_ONLY GENERATION_NOT_KEYED RATCHET_WITHOUT_R. */
+ * NO_LABELS UNBOUND_REQUEST UNBOUND_RESPONSE FRAME_NOT_CHAINED FIRST_FRAME_ONLY GENERATION_NOT_KEYED RATCHET_WITHOUT_R PAD_IS_TAG VID_UNMASKED MASK_IS_KEY
+ * UNBOUND_DISCHARGE DISCHARGE_IS_FRAME JOIN_FIRST_ONLY JOIN_LAST_ONLY. */
 
 cnf(hash, axiom, ~att(K) | ~att(X) | att(h(K, X))).
 cnf(pair, axiom, ~att(X) | ~att(Y) | att(p(X, Y))).
 cnf(left, axiom, ~att(p(X, Y)) | att(X)).
 cnf(right, axiom, ~att(p(X, Y)) | att(Y)).
-cnf(decrypt, axiom, ~att(enc(K, X)) | ~att(K) | att(X)).
-cnf(encrypt, axiom, ~att(K) | ~att(X) | att(enc(K, X))).
+/* What is masked with a key as long as itself: either gives the other. No more of XOR than that. */
+cnf(mask, axiom, ~att(K) | ~att(X) | att(xor(K, X))).
+cnf(unmask, axiom, ~att(xor(K, X)) | ~att(K) | att(X)).
+cnf(unmask, axiom, ~att(xor(K, X)) | ~att(X) | att(K)).
 
 #ifdef NO_LABELS
 #define H(k, label, x) h(k, x)
@@ -21,7 +24,8 @@ cnf(encrypt, axiom, ~att(K) | ~att(X) | att(enc(K, X))).
 #endif
 
 cnf(public, axiom, att(lroot)). cnf(public, axiom, att(lhead)). cnf(public, axiom, att(lframe)). cnf(public, axiom, att(lsess)).
-cnf(public, axiom, att(lenc)). cnf(public, axiom, att(lreq)). cnf(public, axiom, att(lrsp)). cnf(public, axiom, att(lratchet)).
+cnf(public, axiom, att(lpad)). cnf(public, axiom, att(lvid)). cnf(public, axiom, att(ldis)). cnf(public, axiom, att(lbind)). cnf(public, axiom, att(ljoin)).
+cnf(public, axiom, att(lreq)). cnf(public, axiom, att(lrsp)). cnf(public, axiom, att(lratchet)).
 cnf(public, axiom, att(branch)). cnf(public, axiom, att(gen0)). cnf(public, axiom, att(gen1)). cnf(public, axiom, att(header)).
 cnf(public, axiom, att(wide)). cnf(public, axiom, att(narrow)). cnf(public, axiom, att(all)).
 cnf(public, axiom, att(inside)). cnf(public, axiom, att(outside)). cnf(public, axiom, att(one)). cnf(public, axiom, att(two)).
@@ -148,15 +152,26 @@ cnf(leak, axiom, att(HEAD(ke, gen0))).
 cnf(goal, negated_conjecture, ~acts(K, inside)).
 #endif
 
-/* The next epoch (-DEPOCH=KE2 -DHOLDS_NOTHING), by a ratchet with r, which the owner sends encrypted under a session of epoch 1. */
-#define PRIVACY H(H(H(ke, lroot, p(owner, gen0)), lsess, p(n(o), cookie(n(o)))), lenc, one)
+/* The next epoch (-DEPOCH=KE2 -DHOLDS_NOTHING), by a ratchet with r, which the owner sends under a pad of a session of epoch 1, after another request. */
+#define KSO SESSION(H(H(ke, lroot, p(owner, gen0)), lhead, p(header, all)), n(o))
+#ifdef PAD_IS_TAG
+#define PAD REQUEST(KSO, one, harmless(o))
+#else
+#define PAD H(KSO, lpad, one)
+#endif
+#if defined(GOAL_pad) || defined(GOAL_ratchet_capability) || defined(GOAL_ratchet_past) || defined(GOAL_ratchet_recorded)
+cnf(before, axiom, att(REQUEST(KSO, one, harmless(o)))).
+cnf(sent, axiom, att(xor(PAD, r))).
+#endif
+#ifdef GOAL_pad /* r stays secret, whatever leaked but keys of epoch 1 */
+cnf(leak, axiom, att(HEAD(ke, gen0))).
+cnf(goal, negated_conjecture, ~att(r)).
+#endif
 #ifdef GOAL_ratchet_capability /* a capability of epoch 1 has leaked */
-cnf(sent, axiom, att(enc(PRIVACY, r))).
 cnf(leak, axiom, att(HEAD(ke, gen0))).
 cnf(goal, negated_conjecture, ~acts(K, inside)).
 #endif
 #ifdef GOAL_ratchet_past /* the key of epoch 2 has leaked: epoch 1 stays closed */
-cnf(sent, axiom, att(enc(PRIVACY, r))).
 cnf(leak, axiom, att(KE2)).
 cnf(goal, negated_conjecture, ~att(ke)).
 cnf(goal, negated_conjecture, ~att(HEAD(ke, gen0))).
@@ -165,11 +180,97 @@ cnf(goal, negated_conjecture, ~att(HEAD(ke, gen0))).
 cnf(leak, axiom, att(ke)).
 cnf(goal, negated_conjecture, ~acts(K, inside)).
 #endif
-#ifdef GOAL_ratchet_recorded /* the key of epoch 1 has leaked to who recorded the wire: he decrypts r */
-cnf(sent, axiom, att(enc(PRIVACY, r))).
+#ifdef GOAL_ratchet_recorded /* the key of epoch 1 has leaked to who recorded the wire: he takes the pad off r */
 cnf(leak, axiom, att(ke)).
 cnf(public, axiom, att(owner)).
 cnf(goal, negated_conjecture, ~acts(K, inside)).
+#endif
+
+/* Third party (-DHOLDS_NOTHING): the owner's capability with a frame that a guard's service locks. ck is the key of the capability of that service. */
+#ifdef VID_UNMASKED
+#define VID ck
+#elif defined(MASK_IS_KEY)
+#define VID xor(K1, ck)
+#else
+#define VID xor(H(K1, lvid, nf), ck)
+#endif
+#define LOCK lock(nf, VID)
+#define KL CHILD(K1, LOCK)
+#ifdef DISCHARGE_IS_FRAME
+#define DISCHARGE(f) H(ck, lframe, f)
+#else
+#define DISCHARGE(f) H(ck, ldis, f)
+#endif
+#ifdef UNBOUND_DISCHARGE
+#define BINDING(d, ks) H(d, lbind, lbind)
+#else
+#define BINDING(d, ks) H(d, lbind, ks)
+#endif
+#ifdef LOCKED
+cnf(wire, axiom, att(LOCK)). /* who opens sends his frames */
+cnf(lock_parts, axiom, ~att(lock(X, Y)) | att(X)).
+cnf(lock_parts, axiom, ~att(lock(X, Y)) | att(Y)).
+cnf(public, axiom, att(granted)). cnf(public, axiom, att(mine)).
+cnf(admits, axiom, admits(granted, inside)). cnf(admits, axiom, admits(granted, harmless(S))).
+#define UNLOCKS(k, frames_admit) \
+    cnf(unlocks, axiom, ~att(N) | ~att(Q) | ~att(Y) | ~att(R) | ~att(F) | ~att(REQUEST(SESSION(k, N), Q, R)) | ~att(BINDING(DISCHARGE(F), SESSION(k, N))) | \
+        ~admits(wide, R) | ~admits(F, R) | frames_admit | unlocks(N, R)).
+UNLOCKS(KL, ~admits(all, R))
+UNLOCKS(CHILD(KL, Y), ~admits(Y, R))
+/* An honest holder with a discharge, in session S. */
+cnf(honest, axiom, ~att(cookie(n(S))) | att(REQUEST(SESSION(KL, n(S)), one, harmless(S)))).
+cnf(honest, axiom, ~att(cookie(n(S))) | att(BINDING(DISCHARGE(granted), SESSION(KL, n(S))))).
+#endif
+#ifdef GOAL_lock_holder /* who holds the locked capability, and has seen discharges in use, does nothing in a session of his own */
+cnf(leak, axiom, att(KL)).
+cnf(goal, negated_conjecture, ~unlocks(mine, inside)).
+cnf(goal, negated_conjecture, ~acts(K, inside)).
+#endif
+#ifdef GOAL_lock_guard /* the guard alone does nothing */
+cnf(leak, axiom, att(ck)).
+cnf(goal, negated_conjecture, ~unlocks(N, inside)).
+cnf(goal, negated_conjecture, ~acts(K, inside)).
+#endif
+#ifdef GOAL_lock_apart /* a capability narrowed from the guard's is no discharge */
+cnf(leak, axiom, att(KL)).
+cnf(leak, axiom, att(H(ck, lframe, granted))).
+cnf(goal, negated_conjecture, ~unlocks(mine, inside)).
+#endif
+#ifdef GOAL_can_unlock
+cnf(leak, axiom, att(KL)).
+cnf(leak, axiom, att(DISCHARGE(granted))).
+cnf(goal, negated_conjecture, ~unlocks(mine, inside)).
+#endif
+
+/* Two capabilities that prove a request together (-DHOLDS_NOTHING): the owner's, and one of another branch. */
+#define KB H(H(EPOCH, lroot, p(second, gen0)), lhead, p(header, wide))
+#ifdef JOIN_FIRST_ONLY
+#define JOIN(a, b) a
+#elif defined(JOIN_LAST_ONLY)
+#define JOIN(a, b) b
+#else
+#define JOIN(a, b) H(a, ljoin, b)
+#endif
+#define KJ(nonce) JOIN(SESSION(K1, nonce), SESSION(KB, nonce))
+#ifdef JOINED
+cnf(public, axiom, att(second)).
+cnf(joint, axiom, ~att(N) | ~att(Q) | ~att(R) | ~att(REQUEST(KJ(N), Q, R)) | ~admits(wide, R) | joint(R)).
+/* An honest holder of both: together, and each alone in the same session. */
+cnf(honest, axiom, ~att(cookie(n(S))) | att(REQUEST(KJ(n(S)), one, harmless(S)))).
+cnf(honest, axiom, ~att(cookie(n(S))) | att(REQUEST(SESSION(KB, n(S)), one, harmless(S)))).
+#endif
+#ifdef GOAL_join_first /* who holds the first only */
+cnf(leak, axiom, att(K1)).
+cnf(goal, negated_conjecture, ~joint(inside)).
+#endif
+#ifdef GOAL_join_second /* who holds the second only */
+cnf(leak, axiom, att(KB)).
+cnf(goal, negated_conjecture, ~joint(inside)).
+#endif
+#ifdef GOAL_can_join
+cnf(leak, axiom, att(K1)).
+cnf(leak, axiom, att(KB)).
+cnf(goal, negated_conjecture, ~joint(inside)).
 #endif
 
 /* Probes: what must be possible, else the rest says nothing. */

@@ -30,6 +30,21 @@ ratchet_past       $next                                      holds
 ratchet_apart      $next                                      holds
 ratchet_apart      RATCHET_WITHOUT_R,$next                    attack
 ratchet_recorded   $next                                      attack
+pad                $next                                      holds
+pad                PAD_IS_TAG,$next                           attack
+lock_holder        LOCKED,HOLDS_NOTHING                       holds
+lock_holder        VID_UNMASKED,LOCKED,HOLDS_NOTHING          attack
+lock_holder        UNBOUND_DISCHARGE,LOCKED,HOLDS_NOTHING     attack
+lock_guard         LOCKED,HOLDS_NOTHING                       holds
+lock_guard         MASK_IS_KEY,LOCKED,HOLDS_NOTHING           attack
+lock_apart         LOCKED,HOLDS_NOTHING                       holds
+lock_apart         DISCHARGE_IS_FRAME,LOCKED,HOLDS_NOTHING    attack
+join_first         JOINED,HOLDS_NOTHING                       holds
+join_first         JOIN_FIRST_ONLY,JOINED,HOLDS_NOTHING       attack
+join_second        JOINED,HOLDS_NOTHING                       holds
+join_second        JOIN_LAST_ONLY,JOINED,HOLDS_NOTHING        attack
+can_unlock         LOCKED,HOLDS_NOTHING                       attack
+can_join           JOINED,HOLDS_NOTHING                       attack
 can_ask            -                                          attack
 can_act_inside     -                                          attack
 "
@@ -47,7 +62,7 @@ one() {
 	esac
 	verdict=FAIL
 	[ "$got" != "$expected" ] || verdict=ok
-	mutant=$(echo "$defines" | tr , '\n' | grep -vE '^(-|HOLDS_NOTHING|GEN=.*|EPOCH=.*)$' || true)
+	mutant=$(echo "$defines" | tr , '\n' | grep -vE '^(-|HOLDS_NOTHING|LOCKED|JOINED|GEN=.*|EPOCH=.*)$' || true)
 	case $goal in can_*) [ "$got" != attack ] || got='is reached' ;; esac
 	printf '%-4s horn %-18s %-20s %s\n' "$verdict" "$goal" "${mutant:-as specified}" "$got" >"$out.line"
 	[ "$verdict" = ok ] || printf '     expected %s; see %s.log\n' "$expected" "$out" >>"$out.line"

@@ -10,10 +10,22 @@
 #endif
 
 static uint8_t area[MOST];
+static volatile uint8_t sink;
 
-static const uint8_t *any_bytes(uint16_t n) { return area + MOST - n; }
+static uint8_t *any_bytes(uint16_t n) { return area + MOST - n; }
 
 static void any(void *p, size_t n) { Frama_C_make_unknown(p, n); }
+
+static uint8_t any_u8(uint8_t from, uint8_t to) { return Frama_C_unsigned_char_interval(from, to); }
+
+static uint32_t any_u32(void) { return Frama_C_unsigned_int_interval(0, 0xFFFFFFFFU); }
+
+/* Every byte of it can be read. */
+static void readable(const uint8_t *p, uint16_t n)
+{
+    if (n > 0)
+        sink = p[Frama_C_unsigned_short_interval(0, (uint16_t)(n - 1))];
+}
 
 /* Told at the end of every driver: Eva got there. */
 #define END() Frama_C_show_each_end()

@@ -1,76 +1,154 @@
-/* A frame of 0..48 bytes, judged against any request; and the form of any carried form of 0..255 bytes. A walk over several frames is the same step
- * again, from where the form said that the next one starts. */
-#include "any.h"
+/* Frames, judged: any constraints, one after the other, each with a value of any length a frame has room for, for any request. Then, for every length of
+ * payload and name, what reads those. */
+#include "walk.h"
 #include "../../core/bytes.c"
-
-/* frame.c itself, but for this: frame() stops after its first constraint, and asserts that the next one would start within the frame. So every step of
- * its loop is the first one of a shorter frame: what is left of it is all that a step looks at. */
-#include "../../core/frame-step.c"
+#include "../../core/frame.c"
 
 static uint8_t payload[64], name[31];
 static edg_device dev;
+static edg_slot slot;
 
 uint32_t edg_clock_at(const edg_device *d, uint32_t now)
 {
+    (void)d, (void)now;
+    return any_u32();
+}
+
+int edg_count_get(const edg_device *d, uint8_t cell)
+{
     (void)d;
-    (void)now;
-    return Frama_C_unsigned_int_interval(0, 0xFFFFFFFFU);
+    //@ assert cell: cell < EDG_CELLS;
+    return Frama_C_interval(-2, 255);
 }
 
-/* payload_len and name_len are given, so that a read behind either shows. */
-static void judge(uint8_t len, uint8_t payload_len, uint8_t name_len)
+int8_t edg_count_raise(const edg_device *d, uint8_t cell)
 {
-    edg_request r;
-    uint8_t type = 0;
-
-    any(&r, sizeof r);
-    r.m.payload = payload + sizeof payload - payload_len;
-    r.m.payload_len = payload_len;
-    r.name = name + sizeof name - name_len;
-    r.name_len = name_len;
-    (void)frame(&dev, &r, any_bytes(len), len, Frama_C_unsigned_int_interval(0, 0xFFFFFFFFU), &type);
+    (void)d;
+    //@ assert cell: cell < EDG_CELLS;
+    return Frama_C_nondet(EDG_OK, EDG_ERR_STORAGE);
 }
 
-/* A carried form of one frame, through the functions that the guard calls. */
-static void carried(uint8_t n)
+uint8_t edg_bucket_tokens(const edg_device *d, edg_bucket *b, uint8_t burst, uint16_t period)
+{
+    (void)d;
+    //@ assert no_division_by_0: period > 0 && burst > 0;
+    return (uint8_t)(b->tokens & any_u8(0, 255));
+}
+
+void edg_bucket_use(edg_device *d, edg_bucket *b) { b->order = d->buckets[0].order; }
+
+int8_t edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t self, uint8_t branch, const uint8_t *nonce)
+{
+    (void)self, (void)branch;
+    readable(first, 5);
+    readable(body, n);
+    if (nonce != NULL)
+        readable(nonce, 4);
+    return (int8_t)Frama_C_nondet(0, 1);
+}
+
+/* eva/program.c has a run's parts. */
+uint8_t edg_program_run(const uint8_t *body, uint8_t n, edg_program_input *in)
+{
+    readable(body, n);
+    readable(in->name, in->name_len);
+    readable(in->payload, in->payload_len);
+    return any_u8(EDG_PROGRAM_FAILS, EDG_PROGRAM_BROKEN);
+}
+
+static void ask(edg_request *r, uint8_t payload_len, uint8_t name_len)
+{
+    any(r, sizeof *r);
+    r->m.payload = payload + sizeof payload - payload_len;
+    r->m.payload_len = payload_len;
+    r->name = name + sizeof name - name_len;
+    r->name_len = name_len;
+}
+
+/* Every constraint has the type and the length of value given, but for grants, which have that length. */
+static void walk(uint8_t type, uint8_t n, uint8_t width)
+{
+    edg_request r;
+    judged j;
+
+    any(area, sizeof area);
+    value_type = type;
+    value_len = n;
+    value_width = width;
+    ask(&r, sizeof payload, sizeof name);
+    any(&j, sizeof j);
+    j.dev = &dev;
+    j.r = &r;
+    j.s = &slot;
+    j.body = any_bytes(0);
+    j.body_len = 0;
+    edg_item_first(&j.item, j.body, 0);
+    j.item.part = any_u8(0, EDG_MAX_PARTS - 1);
+    j.item.frame = any_u8(1, EDG_MAX_FRAMES);
+    (void)frame(&j, &r.type);
+}
+
+static void all_frames(void)
 {
     edg_request r;
 
-    if (edg_carried_formed(any_bytes(n), n)) {
-        //@ assert long_enough: n > EDG_HEADER;
-    }
-    if (n > EDG_HEADER && n - EDG_HEADER - 1 <= EDG_MAX_FRAME) {
-        any(&r, sizeof r);
-        r.m.payload = payload;
-        r.m.payload_len = sizeof payload;
-        r.name = name;
-        r.name_len = sizeof name;
-        area[MOST - n + EDG_HEADER] = (uint8_t)(n - EDG_HEADER - 1);
-        (void)edg_frames_hold(&dev, &r, any_bytes(n), n, Frama_C_unsigned_int_interval(0, 0xFFFFFFFFU));
+    value_type = EDG_T_COUNT;
+    value_len = 2;
+    ask(&r, sizeof payload, sizeof name);
+    (void)edg_frames_hold(&dev, &r, &slot, any_bytes(0), 0);
+}
+
+static void payloads(uint8_t payload_len)
+{
+    edg_request r;
+    uint8_t code;
+
+    ask(&r, payload_len, 0);
+    /*@ loop unroll 3; */
+    for (code = 0; code < 3; code++) {
+        uint8_t n = (uint8_t)(2 + (2 << code));
+
         any(area, sizeof area);
+        area[MOST - n + 1] = (uint8_t)(4 * any_u8(0, 63) + code);
+        (void)bound(&r, any_bytes(n), n);
     }
+}
+
+static void names(uint8_t name_len)
+{
+    edg_request r;
+    uint8_t n;
+
+    ask(&r, 0, name_len);
+    /*@ loop unroll 32; */
+    for (n = 0; n <= MAX_NAME; n++)
+        (void)named(&r, any_u8(EDG_T_GRANT, EDG_T_GRANT_PREFIX), any_bytes(n), n);
 }
 
 void driver(void)
 {
-    uint8_t len, other;
-    uint16_t n;
+    uint8_t n, type;
 
     any(area, sizeof area);
     any(payload, sizeof payload);
     any(name, sizeof name);
     any(&dev, sizeof dev);
-    /*@ loop unroll 49; */
-    for (len = 0; len <= EDG_MAX_FRAME; len++)
-        judge(len, sizeof payload, sizeof name);
+    any(&slot, sizeof slot);
     /*@ loop unroll 65; */
-    for (other = 0; other <= sizeof payload; other++)
-        judge(EDG_MAX_FRAME, other, sizeof name);
+    for (n = 0; n <= sizeof payload; n++)
+        payloads(n);
     /*@ loop unroll 32; */
-    for (other = 0; other <= sizeof name; other++)
-        judge(EDG_MAX_FRAME, sizeof payload, other);
-    /*@ loop unroll 256; */
-    for (n = 0; n <= 255; n++)
-        carried((uint8_t)n);
+    for (n = 0; n <= sizeof name; n++)
+        names(n);
+    /*@ loop unroll 48; */
+    for (n = 0; n < EDG_MAX_FRAME; n++) {
+        /*@ loop unroll 15; */
+        for (type = T_BOUND; type <= T_ALSO + 1; type++)
+            walk(type, n, 0);
+    }
+    walk(T_BOUND, 6, 1);
+    walk(T_BOUND, 10, 2);
+    walk(T_BOUND, 10, 3);
+    all_frames();
     END();
 }

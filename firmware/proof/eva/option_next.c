@@ -7,11 +7,11 @@ static void step(uint16_t left)
 {
     edg_option o;
     const uint8_t *before = any_bytes(left), *end = before + left;
-    int found;
+    int8_t found;
 
     edg_option_first(&o, before, left);
     any(&o.number, sizeof o.number);
-    found = edg_option_next(&o);
+    found = edg_option_next_itself(&o);
     //@ assert at_end: o.at <= end;
     if (found > 0) {
         //@ assert forward: o.at > before;

@@ -15,12 +15,14 @@ void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len)
     o->number = 0;
 }
 
-int edg_option_next(edg_option *o)
+static uint16_t all_len = MOST; /* of every option; MOST: any */
+
+int8_t edg_option_next(edg_option *o)
 {
     o->number = Frama_C_unsigned_short_interval(0, 65535);
-    o->len = Frama_C_unsigned_short_interval(0, MOST);
-    o->value = area;
-    return Frama_C_interval(EDG_ERR_MALFORMED, 1);
+    o->len = all_len != MOST ? all_len : Frama_C_unsigned_short_interval(0, MOST);
+    o->value = any_bytes(all_len);
+    return (int8_t)Frama_C_interval(EDG_ERR_MALFORMED, 1);
 }
 
 static uint8_t alone; /* one option is looked at, whose number and length are known */
@@ -36,7 +38,8 @@ uint32_t edg_option_uint(const edg_option *o)
 void edg_mac_put(edg_device *d, const void *data, uint16_t n) { (void)d, (void)data, (void)n; }
 void edg_mac_put8(edg_device *d, uint8_t v) { (void)d, (void)v; }
 void edg_mac_put16(edg_device *d, uint16_t v) { (void)d, (void)v; }
-int edg_carried_formed(const uint8_t *carried, uint8_t n) { return n > EDG_HEADER && carried[n - 1] < 255 ? Frama_C_nondet(0, 1) : 0; }
+void edg_mac_put32(edg_device *d, uint32_t v) { (void)d, (void)v; }
+int8_t edg_carried_formed(const uint8_t *carried, uint8_t n) { return n > EDG_HEADER && carried[n - 1] < 255 ? (int8_t)Frama_C_nondet(0, 1) : 0; }
 
 static void option(uint16_t len, uint16_t first, uint16_t last)
 {
@@ -51,7 +54,7 @@ static void option(uint16_t len, uint16_t first, uint16_t last)
     o.len = len;
     o.value = any_bytes(len);
     alone = 1;
-    if (check_option(&r, &o, (uint8_t)Frama_C_nondet(0, 1)) == 0)
+    if (check_option(&r, &o, any_u8(PLAIN, INNER)) == 0)
         note_option(&r, &o, &p);
     alone = 0;
 }
@@ -70,14 +73,14 @@ static void walk(void)
 {
     edg_request r;
     path p;
-    uint8_t len = 0;
 
     any(&r, sizeof r);
     r.m.options = area;
     r.m.options_len = MOST;
     p.n = 0;
     p.queries = 0;
-    (void)read_options(&r, &p, &len);
+    (void)read_options(&r, &p, any_u8(PLAIN, INNER));
+    (void)read_outer(&r);
     edg_mac_message(&dev, 1, area, MOST, area, 0, EDG_O_REQUEST, 8);
 }
 
@@ -91,13 +94,14 @@ static void proof(uint8_t len)
     (void)read_proof(&r, len);
 }
 
-static void one_query(uint8_t len)
+static void queries(uint16_t len)
 {
     edg_request r;
-    const uint8_t *value = any_bytes(len);
 
     any(&r, sizeof r);
-    (void)query(&r, value, value + len);
+    all_len = len;
+    (void)read_queries(&r);
+    all_len = MOST;
 }
 
 static void one_path(uint8_t first, uint8_t second)
@@ -130,9 +134,9 @@ void driver(void)
     /*@ loop unroll 239; */
     for (len = 17; len <= 255; len++)
         proof((uint8_t)len);
-    /*@ loop unroll 29; */
-    for (len = 3; len <= 31; len++)
-        one_query((uint8_t)len);
+    /*@ loop unroll 32; */
+    for (len = 0; len <= 31; len++)
+        queries(len);
     /*@ loop unroll 32; */
     for (len = 0; len <= 31; len++) {
         one_path((uint8_t)len, 31);
