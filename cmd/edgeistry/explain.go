@@ -135,10 +135,7 @@ func (c *cli) explainRequest(cmd *cobra.Command, args []string, f *explainFlags)
 		if !line.Holds {
 			line.Why = capability.ExplainTogether(caps, discharges, v, req)
 			if denied == nil {
-				out.Allowed, out.Message = false, "denied by the device: "+line.Why
-				if f.peer != "" {
-					out.Message = "denied by the node: " + line.Why
-				}
+				out.Allowed, out.Message = false, "denied: "+line.Why // nobody was asked
 				denied = &api.Error{Kind: api.Denied, Message: out.Message, Denial: &api.Denial{
 					By: "explain", Reason: uint8(v.Reason), Text: v.Reason.String(), Frame: v.Frame, Constraint: v.Constraint.String(),
 				}}
