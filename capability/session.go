@@ -89,6 +89,7 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 		tick = s.clock.zero
 		value = appendOpen(nil, s.mirror|s.private, s.nonce, s.cookie, p.sequence, units, s.carried)
 	}
+	s.next++ // 0 after the last; also where this fails below: nothing is encrypted twice under one sequence
 	padEpoch(m, s.tagger.ks, p.sequence)
 	if p.private {
 		if err := s.hide(m, p.sequence); err != nil {
@@ -105,7 +106,6 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 	copy(value[len(value)-cut:], sum[:])
 	copy(p.tag[:cut], sum[:])
 	s.opening = true
-	s.next++ // 0 after the last
 	return p, nil
 }
 

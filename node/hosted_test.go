@@ -10,6 +10,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -246,6 +247,38 @@ func TestRevokedMeanwhile(t *testing.T) {
 	}
 	if r, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("z")}); err != nil || r.Sequence != 2 {
 		t.Errorf("the next entry: %+v, %v, want number 2", r, err)
+	}
+}
+
+// TestHostedDenied denies a capability of the node's own service: alone and as the second of two it gets no further, others go on.
+func TestHostedDenied(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	key := h.OwnService()
+	anna, carl := minted(t, key, 2, capability.Read), minted(t, key, 3, capability.Read)
+	read := func(what, with string, proof api.Proof, want capability.Reason) {
+		t.Helper()
+		res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "GET", Path: "/l/events", Capability: with, Proof: proof})
+		if err != nil || res.Reason != uint8(want) {
+			t.Errorf("%s: %+v, %v, want reason %d", what, res, err, want)
+		}
+	}
+	both := api.Proof{Also: []string{anna}}
+	read("before", anna, api.Proof{}, capability.ReasonNone)
+	read("both before", carl, both, capability.ReasonNone)
+	denied, err := capability.Parse(anna)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.proxy.Deny(key.ID, []denylist.Fingerprint{denylist.Of(denied)})
+	for range 2 {
+		read("denied", anna, api.Proof{}, capability.ReasonDenyListed)
+		read("denied second", carl, both, capability.ReasonDenyListed)
+		read("denied and private", carl, api.Proof{Also: []string{anna}, Private: true}, capability.ReasonDenyListed)
+		read("another", carl, api.Proof{}, capability.ReasonNone)
 	}
 }
 

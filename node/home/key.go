@@ -162,7 +162,7 @@ func (k *ServiceKey) Private() (crypto.PrivKey, error) { return privateKey(k.see
 func (k *ServiceKey) String() string { return "service key of " + k.ID.String() }
 
 // Format keeps every verb of fmt from printing the keys.
-func (k *ServiceKey) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.String()) }
+func (k ServiceKey) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.String()) }
 
 // Owner gives the owner's capability.
 func (k *ServiceKey) Owner() *capability.Capability {
