@@ -73,7 +73,7 @@ prepare() {
 # levels DRIVER: how many states Eva keeps apart, and where
 levels() {
 	case $1 in
-	parse) echo '-eva-slevel-function parse:30,private:30,edg_private_open:30,edg_coap_parse:30,edg_coap_body:30,edg_option_next:10 -eva-split-return-function edg_coap_parse:full,edg_coap_body:full' ;;
+	parse) echo '-eva-interprocedural-splits -eva-slevel-function parse:30,private:30,edg_private_open:30,edg_coap_parse:30,edg_coap_body:30,edg_option_next:10 -eva-split-return-function edg_coap_parse:full,edg_coap_body:full' ;;
 	frame) echo '-eva-slevel-function frame:6,bound:60,number:20,limit:60,edg_item_next:20 -eva-split-return-function edg_item_next:full' ;;
 	request) echo '-eva-slevel-function decimal:200,query:200,edg_option_rules:60,check_option:30,note_option:30,read_proof:60,place:20,option:30 -eva-split-return-function decimal:full -eva-auto-loop-unroll 32' ;;
 	link) echo '-eva-slevel-function net_udp_payload:30,sum:800,net_is_near:50 -eva-auto-loop-unroll 760' ;;

@@ -10,8 +10,11 @@ static edg_slot slot;
 int8_t edg_option_next(edg_option *o)
 {
     uint16_t left = (uint16_t)(o->end - o->at);
+    uint8_t at_end = left == 0;
 
-    if (left == 0)
+    /* Is there a payload, the caller will ask. */
+    //@ split at_end;
+    if (at_end)
         return 0;
     if (Frama_C_nondet(0, 1))
         return (int8_t)Frama_C_nondet(0, EDG_ERR_MALFORMED);
