@@ -12,7 +12,7 @@ CROSS       := linux/amd64 linux/arm64 linux/arm/7 darwin/arm64 windows/amd64
 # Debian packages. demo: what the main job needs beyond Go. boards: the 32-bit boards and their emulators. test: what the checks need on top.
 PKGS_DEMO   := gcc libc6-dev make gcc-avr avr-libc libsimavr-dev libelf-dev
 PKGS_BOARDS := gcc-xtensa-lx106 picolibc-xtensa-lx106-elf qemu-system-misc gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm
-PKGS_TEST   := $(PKGS_DEMO) $(PKGS_BOARDS) libcoap3-bin
+PKGS_TEST   := $(PKGS_DEMO) $(PKGS_BOARDS) libcoap3-bin spin frama-c-base eprover clang libclang-rt-14-dev
 PKGS_LINT   := $(PKGS_DEMO) $(PKGS_BOARDS) clang
 PKGS_BENCH  := $(PKGS_DEMO) $(PKGS_BOARDS) dpkg-dev
 PKGS_FUZZ   := $(PKGS_LINT) libclang-rt-14-dev lld
@@ -23,7 +23,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
+.PHONY: help demo test test-go test-race test-c test-fuzz e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ demo: deps-demo build firmware ## the main job: a mesh, an 8-bit chip, a shared 
 	$(GO) build -o $(OUT)/demo ./e2e/demo
 	$(OUT)/demo $(if $(KEEP),--keep)
 
-test: deps-test build firmware boards test-c test-race e2e ## every test: C under sanitizers, Go under the race detector, the demo end to end
+test: deps-test build firmware boards test-c proof test-fuzz test-race e2e ## every test: C under sanitizers, proofs, a minute of fuzzing, Go under the race detector, the demo end to end
 
 test-go: ## the Go tests without the race detector (quick, while working)
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
@@ -42,6 +42,9 @@ test-race: deps-go
 
 test-c: deps-test
 	$(MAKE) --no-print-directory -C firmware test sim-test
+
+test-fuzz: deps-test
+	$(MAKE) --no-print-directory -C firmware fuzz FUZZTIME=55s
 
 proof: deps-proof ## models of the protocol and of the device, the C parsers under Frama-C; each with mutants (docs/design/proof.md)
 	@$(MAKE) --no-print-directory -C firmware proof

@@ -41,8 +41,8 @@ int8_t edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n)
     m->payload_len = (uint16_t)(o.end - o.at);
     if (m->payload_len == 1)
         return EDG_ERR_MALFORMED; /* a marker with nothing behind it */
-    if (m->payload_len > 0) {
-        m->payload++;
+    if (o.at != o.end) {
+        m->payload = o.at + 1;
         m->payload_len--;
     }
     return EDG_OK;

@@ -73,7 +73,7 @@ prepare() {
 # levels DRIVER: how many states Eva keeps apart, and where
 levels() {
 	case $1 in
-	parse) echo '-eva-slevel-function parse:30,private:30,edg_private_open:30,edg_coap_parse:30,edg_coap_body:30,edg_option_next:10 -eva-split-return-function edg_coap_parse:full,edg_coap_body:full' ;;
+	parse) echo '-eva-slevel-function parse:30,private:30,edg_private_open:30,edg_coap_parse:30,edg_coap_body:4 -eva-split-return-function edg_coap_parse:full,edg_coap_body:full' ;;
 	frame) echo '-eva-slevel-function frame:6,bound:60,number:20,limit:60,edg_item_next:20 -eva-split-return-function edg_item_next:full' ;;
 	request) echo '-eva-slevel-function decimal:200,query:200,edg_option_rules:60,check_option:30,note_option:30,read_proof:60,place:20,option:30 -eva-split-return-function decimal:full -eva-auto-loop-unroll 32' ;;
 	link) echo '-eva-slevel-function net_udp_payload:30,sum:800,net_is_near:50 -eva-auto-loop-unroll 760' ;;
@@ -93,15 +93,15 @@ one() {
 	cp -R "$here/eva" "$dir/proof/"
 	cp -R "$here/../core" "$dir/"
 	cp -R "$here/../port/net" "$dir/port/"
-	verdict=FAIL got='Eva did not get to the end' most=1280
+	verdict=FAIL got='Eva did not get to the end' most=1280 stop=
 	if ! (prepare "$dir" "$mutant") >"$dir/eva.log" 2>&1; then
 		got='found nothing to edit'
 	else
-		[ "$mutant" = - ] || most=300 # the longest message: mutants need none so long
+		[ "$mutant" = - ] || most=300 stop='-eva-stop-at-nth-alarm 1' # the longest message: mutants need none so long
 		[ "$driver" != link ] || most=1514
 		# x86_32: pointers and int have the size that suits a read too many best to be seen; lengths are of fixed size everywhere.
-		# shellcheck disable=SC2046
-		(cd "$dir/proof/eva" && frama-c -eva -main driver -machdep x86_32 -eva-ilevel 64 $(levels "$driver") \
+		# shellcheck disable=SC2046,SC2086
+		(cd "$dir/proof/eva" && frama-c -eva -main driver -machdep x86_32 -eva-ilevel 64 $stop $(levels "$driver") \
 			-cpp-extra-args="-I$dir/core -DEDG_PROGRAM=1 -DEDG_PRIVACY=1 -DMOST=$most" "$driver.c" >"$dir/eva.log" 2>&1) || true
 		if grep -q '^\[eva:alarm\]' "$dir/eva.log"; then
 			got=alarm

@@ -56,15 +56,15 @@ static void parse(uint16_t n, uint8_t token_len)
     const uint8_t *in = any_bytes(n);
     edg_coap m;
 
-    if (n > 0) /* version, type, and a token length: given, or (9) any that is illegal */
-        area[MOST - n] = (uint8_t)(16 * Frama_C_unsigned_char_interval(0, 15) + (token_len < 9 ? token_len : Frama_C_unsigned_char_interval(9, 15)));
+    if (n > 0) /* version, type, and the token length */
+        area[MOST - n] = (uint8_t)(16 * any_u8(0, 15) + token_len);
     if (edg_coap_parse(&m, in, n) == EDG_OK && m.code != 0) {
         //@ assert token: m.token + m.token_len <= in + n;
         //@ assert options: m.options >= in && m.options <= in + n;
         //@ assert payload: m.payload >= in && m.payload <= in + n;
     }
     if (n > 0)
-        area[MOST - n] = Frama_C_unsigned_char_interval(0, 255);
+        area[MOST - n] = any_u8(0, 255);
 }
 
 static void private(uint16_t n)
@@ -94,8 +94,8 @@ void driver(void)
         private(n);
     /*@ loop unroll 1281; */
     for (n = 0; n <= MOST; n++)
-        /*@ loop unroll 10; */
-        for (token_len = 0; token_len < 10; token_len++)
+        /*@ loop unroll 16; */
+        for (token_len = 0; token_len < 16; token_len++)
             if (n <= 32 || token_len == 0)
                 parse(n, token_len);
     END();

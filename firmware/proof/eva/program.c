@@ -85,9 +85,6 @@ void driver(void)
         for (blocks = 1; blocks <= EDG_PROGRAM_BLOCKS; blocks++)
             if (n <= 4 || n == 46)
                 check(n, blocks);
-    /*@ loop unroll 3; */
-    for (n = 0; n <= 2; n++)
-        (void)edg_program_check(any_bytes(n), n);
     /*@ loop unroll 65; */
     for (n = 0; n <= EDG_MAX_PAYLOAD; n++)
         run_parts((uint8_t)(n < 31 ? n : 31), n);
