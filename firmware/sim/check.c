@@ -30,14 +30,14 @@ int check_begin(struct sim_board *b, const char *elf, uint8_t ke[32], bool enabl
 
 static void print_cost(void *ctx, const char *what, const struct sim_exchange *x)
 {
-    char cycles[16];
+    char cycles[16], verdict[16];
 
     unsigned eeprom = (unsigned)(x->eeprom_writes * SIM_EEPROM_WRITE_CYCLES / (SIM_HZ / 1000u));
 
-    if (x->hmacs == 1 && x->blocks == 4) {
+    if (x->hmacs == 1 && x->blocks == 2) {
         *(struct sim_exchange *)ctx = *x;
     }
-    printf("%-36s %10s  %6.1f ms  %4u ms  %3u  %4u  %6u  %5u / %u\n", what, sim_grouped(cycles, x->cycles), x->cycles / 16e3, eeprom, x->hmacs, x->blocks,
+    printf("%-36s %10s %10s  %6.1f ms  %4u ms  %3u  %4u  %6u  %5u / %u\n", what, sim_grouped(cycles, x->cycles), sim_grouped(verdict, x->verdict), x->cycles / 16e3, eeprom, x->hmacs, x->blocks,
            x->stack_used, x->in_bytes, x->out_bytes);
 }
 
@@ -59,7 +59,7 @@ static int cost(const char *elf, bool enable_json)
     uint8_t ke[32];
 
     if (!enable_json) {
-        puts("request                                  cycles    at 16 MHz   EEPROM  HMACs blocks stack  line bytes in / out");
+        puts("request                                  cycles    verdict  at 16 MHz   EEPROM  HMACs blocks stack  line bytes in / out");
     }
     if (sim_board_open(&b, elf) != 0) {
         return 1;
@@ -80,7 +80,7 @@ static int cost(const char *elf, bool enable_json)
     return check_failures > 0;
 }
 
-static int size(const char *elf)
+static int size(const char *image, const char *elf)
 {
     static struct sim_board b;
     uint8_t ke[32];
@@ -90,10 +90,11 @@ static int size(const char *elf)
     }
     sim_board_run(&b, FULL_LOG);
     life_run(ke, NULL, NULL);
+    life_proofs(ke, NULL, NULL);
     sim_board_run(&b, 25ull * SIM_HZ);
     sim_chip_press(b.chip, 6ull * SIM_HZ);
     sim_board_run(&b, 12ull * SIM_HZ);
-    printf("board=atmega328p image=base flash=%u static=%u stack=%u\n", sim_chip_flash_bytes(b.chip), sim_chip_static_bytes(b.chip),
+    printf("board=atmega328p image=%s flash=%u static=%u stack=%u\n", image, sim_chip_flash_bytes(b.chip), sim_chip_static_bytes(b.chip),
            sim_chip_worst_stack(b.chip));
     sim_board_close(&b);
     return check_failures > 0 || b.troubles > 0;
@@ -101,8 +102,8 @@ static int size(const char *elf)
 
 int main(int argc, char **argv)
 {
-    if (argc == 3 && strcmp(argv[1], "size") == 0) {
-        return size(argv[2]);
+    if (argc == 4 && strcmp(argv[1], "size") == 0) {
+        return size(argv[2], argv[3]);
     }
     if (argc == 3 && strcmp(argv[1], "cost") == 0) {
         return cost(argv[2], false);
@@ -113,7 +114,7 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "test") == 0) {
         return check_run(argv[2], argv[3]);
     }
-    fputs("usage: edg-sim-check size FIRMWARE.elf\n"
+    fputs("usage: edg-sim-check size IMAGE FIRMWARE.elf\n"
           "       edg-sim-check cost FIRMWARE.elf [--json]\n"
           "       edg-sim-check test FIRMWARE.elf EDG-SIM\n",
           stderr);
