@@ -53,31 +53,28 @@ func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *Message {
 		}
 		a.Request = inner
 	}
-	target, r := a.Request.target(s.name)
-	if r != ReasonNone {
+	if r := a.Target.read(a.Request, s.name); r != ReasonNone {
 		return a.answer(Refusal(r), now.Tick)
 	}
-	s.name = target.Name
-	target.Query = query
-	a.Target = target
-	if target.Operation&actingOperations != 0 && now.Tick-tick > holdTicks(p.hold) {
+	s.name = a.Name
+	a.Query = query
+	if a.Operation&actingOperations != 0 && now.Tick-tick > holdTicks(p.hold) {
 		return a.answer(Refusal(ReasonStale), now.Tick)
 	}
 	parts := s.parts
 	if p.carried != nil {
-		parts = p.parts[:p.nparts]
+		parts = p.parts
 	}
-	a.situation = Situation{
-		Target: target, Payload: a.Request.Payload, Hold: p.hold, Boot: g.cfg.Boot, Now: now, Peer: ask.peer,
-		Program: g.cfg.Program, meters: &s.meters,
-	}
+	is := &a.situation
+	is.Target, is.Payload, is.Hold, is.Boot, is.Now = a.Target, a.Request.Payload, p.hold, g.cfg.Boot, now
+	is.Peer, is.Program, is.meters = ask.peer, g.cfg.Program, &s.meters
 	if d := a.judge(parts); d.Reason != ReasonNone {
 		return a.answer(d.message(), now.Tick)
 	}
 	if !s.meters.take() {
 		return a.answer(Refusal(ReasonStorage), now.Tick)
 	}
-	if target.Operation == Observe {
+	if a.Operation == Observe {
 		a.parts = s.parts
 		if p.carried != nil {
 			_, a.parts = ownParts(p.carried)
@@ -168,6 +165,13 @@ func (a *Admission) sign(resp *Message, form uint8, tick, notification uint32) b
 	cut := responseTagSize(value)
 	copy(value[len(value)-cut:], sum[:])
 	return true
+}
+
+// Live says whether the request's session is still open: a change of generation or epoch ends it, and so it does what was admitted before.
+func (a *Admission) Live() bool {
+	a.guard.mu.Lock()
+	defer a.guard.mu.Unlock()
+	return a.guard.slots[a.Slot].id == a.session
 }
 
 // Notify makes the next notification of an observation out of resp: it adds option 65000 and returns its number, from

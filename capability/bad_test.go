@@ -333,6 +333,24 @@ func TestPrivateExchange(t *testing.T) {
 	}
 }
 
+// Who answers a private request twice gives two answers under one nonce: the second is the bare reason 9.
+func TestPrivateAnswerOnce(t *testing.T) {
+	m := newMeeting(t, func(cfg *GuardConfig) { cfg.EnablePrivacy = true })
+	s := m.session(Owner(testService(), testKey(), 1))
+	s.EnablePrivacy()
+	req := callMessage("valve", 1)
+	if _, err := s.Protect(req, 0, m.now); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := m.g.Check(req, m.verifierNow())
+	if first := a.Answer(&Message{Code: CodeChanged, Payload: []byte("one")}, m.verifierNow()); first.Code != CodeChanged {
+		t.Errorf("the first answer: %x", first.Payload)
+	}
+	if second := a.Answer(&Message{Code: CodeChanged, Payload: []byte("another")}, m.verifierNow()); !refusedWith(second, ReasonResultGone) {
+		t.Errorf("the second answer: %x, want the bare reason 9", second.Payload)
+	}
+}
+
 func TestHelloWithTooMuch(t *testing.T) {
 	owner := Owner(testService(), testKey(), 1)
 	long := branchCapability(t, 3, 0, 1, FrameSpec{Limits: []Limit{{Type: TypeProgram, Program: make([]byte, 46)}}}, FrameSpec{Limits: []Limit{{Type: TypeProgram, Program: make([]byte, 46)}}},

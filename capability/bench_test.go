@@ -74,7 +74,7 @@ func BenchmarkSessionRequest(b *testing.B) {
 			b.StartTimer()
 		}
 		a = Admission{}
-		if resp := m.g.check(&a, PeerKey{}, reqs[at%len(reqs)], now); resp != nil {
+		if resp := m.g.check(&a, asked{now: now}, reqs[at%len(reqs)]); resp != nil {
 			b.Fatalf("refused: %x", resp.Payload)
 		}
 		at++

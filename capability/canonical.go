@@ -109,8 +109,8 @@ func appendOption(dst []byte, number uint16, value []byte) ([]byte, error) {
 	if len(value) > 0xffff {
 		return nil, fmt.Errorf("option %d of %d bytes", number, len(value))
 	}
-	dst = binary.BigEndian.AppendUint16(dst, number)
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(value)))
+	n := len(value)
+	dst = append(dst, byte(number>>8), byte(number), byte(n>>8), byte(n))
 	return append(dst, value...), nil
 }
 

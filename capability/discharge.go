@@ -82,7 +82,7 @@ func (d *Discharge) String() string {
 }
 
 // Format keeps the secret out of every verb.
-func (d *Discharge) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.String()) }
+func (d Discharge) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.String()) }
 
 // ParseDischarge reads what Text gives, and nothing else.
 func ParseDischarge(text string) (*Discharge, error) {

@@ -126,8 +126,8 @@ func (j *judgement) limit(t ConstraintType, v []byte) (formed bool, r Reason) {
 		return false, ReasonDenied
 	}
 	j.seen |= 1 << t
-	l, err := decodeLimit(t, v)
-	if err != nil {
+	var l Limit
+	if err := l.decode(t, v); err != nil {
 		return false, ReasonDenied
 	}
 	holds := true

@@ -90,17 +90,18 @@ func verifyAlone(kb *midstate, carried []byte, req *Message) bool {
 		return false
 	}
 	var p proof
-	if p.parse(value, false, MaxCarried) != ReasonNone {
+	if p.parse(value, false) != ReasonNone {
 		return false
 	}
-	n, err := decodeParts(carried, &p.parts)
+	var parts [MaxParts]part
+	n, err := decodeParts(carried, &parts)
 	if err != nil {
 		return false
 	}
 	m := macs.Get().(*mac)
 	defer m.release()
 	header := carried[:HeaderSize]
-	frames := p.parts[0].frames[:p.parts[0].nframes]
+	frames := parts[0].frames[:parts[0].nframes]
 	m.input = append(append(m.input[:0], labelHead, HeaderSize), header...)
 	m.input = append(append(m.input, byte(len(frames[0]))), frames[0]...)
 	key := m.sumInput(kb)
@@ -115,12 +116,12 @@ func verifyAlone(kb *midstate, carried []byte, req *Message) bool {
 	if sum := derive(key[:], m.input); !hmac.Equal(sum[:tagSize], p.tag) {
 		return false
 	}
-	target, r := req.target("valve") // a verifier knows what it offers
-	if r != ReasonNone {
+	var target Target
+	if target.read(req, "valve") != ReasonNone { // a verifier knows what it offers
 		return false
 	}
 	s := Situation{Target: target, Payload: req.Payload, Hold: p.hold}
-	return s.judge(p.parts[:n]).Reason == ReasonNone
+	return s.judge(parts[:n]).Reason == ReasonNone
 }
 
 // A request in a session at the guard, its answer apart: 2 compressions. The window is set back, so that the same request is new each time.
@@ -139,7 +140,7 @@ func BenchmarkFigureSessionRequest(b *testing.B) {
 	for b.Loop() {
 		m.g.slots[s.slot].window = before
 		a = Admission{}
-		if resp := m.g.check(&a, PeerKey{}, req, now); resp != nil {
+		if resp := m.g.check(&a, asked{now: now}, req); resp != nil {
 			b.Fatalf("refused: %x", resp.Payload)
 		}
 	}

@@ -186,8 +186,8 @@ func (s *FrameSpec) add(t ConstraintType, v []byte) error {
 		s.Grants = append(s.Grants, Grant{Operations: ops, Name: string(name), Prefix: t == TypeGrantPrefix})
 		return nil
 	}
-	l, err := decodeLimit(t, v)
-	if err != nil {
+	var l Limit
+	if err := l.decode(t, v); err != nil {
 		return err
 	}
 	if len(s.Grants) == 0 {
@@ -213,31 +213,31 @@ func parseGrant(v []byte) (Operations, []byte, error) {
 	return Operations(v[0]), v[1:], nil
 }
 
-// decodeLimit reads a limit; what it gives may share v's memory.
-func decodeLimit(t ConstraintType, v []byte) (l Limit, err error) {
+// decode reads a limit into l, which is zero; it may share v's memory.
+func (l *Limit) decode(t ConstraintType, v []byte) (err error) {
 	l.Type = t
 	switch t {
 	case TypeInvalid:
-		return l, errConstraint
+		return errConstraint
 	case TypeBound:
 		l.Bound, err = parseBound(v)
 	case TypeSequence:
 		l.Sequence, err = parseSequence(v)
 	case TypeExpiry, TypeNotBefore:
 		if len(v) != 4 {
-			return l, errConstraint
+			return errConstraint
 		}
 		l.Unix = binary.BigEndian.Uint32(v)
 	case TypeLease:
 		if len(v) != 8 {
-			return l, errConstraint
+			return errConstraint
 		}
 		l.Lease = Lease{binary.BigEndian.Uint32(v), binary.BigEndian.Uint32(v[4:])}
 	case TypeHold:
 		l.Hold, err = parseByte(v)
 	case TypeSalt:
 		if len(v) != 4 {
-			return l, errConstraint
+			return errConstraint
 		}
 		l.Salt = [4]byte(v)
 	case TypeCount:
@@ -246,7 +246,7 @@ func decodeLimit(t ConstraintType, v []byte) (l Limit, err error) {
 		l.Rate, err = parseRate(v)
 	case TypeAudience:
 		if len(v) != len(l.Audience) {
-			return l, errConstraint
+			return errConstraint
 		}
 		l.Audience = PeerKey(v)
 	case TypeDepth:
@@ -255,7 +255,7 @@ func decodeLimit(t ConstraintType, v []byte) (l Limit, err error) {
 		l.ThirdParty, err = parseThirdParty(v)
 	case TypeProgram:
 		if len(v) < shortestProgram || len(v) > longestProgram {
-			return l, errConstraint
+			return errConstraint
 		}
 		l.Program = v
 	case TypeAlso:
@@ -263,7 +263,7 @@ func decodeLimit(t ConstraintType, v []byte) (l Limit, err error) {
 	default:
 		l.Raw = v
 	}
-	return l, err
+	return err
 }
 
 func parseByte(v []byte) (uint8, error) {

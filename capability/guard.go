@@ -132,8 +132,17 @@ func (g *Guard) Check(req *Message, now Now) (*Admission, *Message) {
 
 // CheckFrom is Check for a verifier that knows which libp2p peer asks: only there AUDIENCE can hold.
 func (g *Guard) CheckFrom(peer PeerKey, req *Message, now Now) (*Admission, *Message) {
+	return g.admission(asked{peer: peer, now: now}, req)
+}
+
+// CheckForemost is CheckFrom past the deny list: for a verifier's own requests that end a capability, perhaps under that very one.
+func (g *Guard) CheckForemost(peer PeerKey, req *Message, now Now) (*Admission, *Message) {
+	return g.admission(asked{peer: peer, now: now, foremost: true}, req)
+}
+
+func (g *Guard) admission(ask asked, req *Message) (*Admission, *Message) {
 	a := &Admission{}
-	if answer := g.check(a, peer, req, now); answer != nil {
+	if answer := g.check(a, ask, req); answer != nil {
 		return nil, answer
 	}
 	return a, nil
@@ -145,10 +154,12 @@ type asked struct {
 	query Query // of a request that is not private
 	peer  PeerKey
 	now   Now
+
+	foremost bool // no deny list stops it
 }
 
 // check gives the answer to send, or nil: then a is the admission.
-func (g *Guard) check(a *Admission, peer PeerKey, req *Message, now Now) *Message {
+func (g *Guard) check(a *Admission, ask asked, req *Message) *Message {
 	value, r := scan(req)
 	if r != ReasonNone {
 		return Refusal(r)
@@ -157,13 +168,31 @@ func (g *Guard) check(a *Admission, peer PeerKey, req *Message, now Now) *Messag
 		return Refusal(ReasonNeedCapability)
 	}
 	var p proof
-	if r := p.parse(value, g.cfg.Mirror, g.cfg.MaxCarried); r != ReasonNone {
+	if r := p.parse(value, g.cfg.Mirror); r != ReasonNone {
 		return Refusal(r)
 	}
+	ask.proof = &p
+	if p.carried == nil {
+		return g.checkProof(a, &ask, req)
+	}
+	return g.checkCarried(a, &ask, req)
+}
+
+// checkCarried goes on with a request that brings a carried form.
+func (g *Guard) checkCarried(a *Admission, ask *asked, req *Message) *Message {
+	var room [MaxParts]part
+	if r := ask.proof.decode(&room, g.cfg.MaxCarried); r != ReasonNone {
+		return Refusal(r)
+	}
+	return g.checkProof(a, ask, req)
+}
+
+// checkProof goes on from step 3 of "Reading a request" of docs/spec/capability.md.
+func (g *Guard) checkProof(a *Admission, ask *asked, req *Message) *Message {
 	a.Request = req
-	ask := asked{proof: &p, peer: peer, now: now}
-	if p.private {
-		if r := g.checkOuter(req); r != ReasonNone {
+	var r Reason
+	if ask.proof.private {
+		if r = g.checkOuter(req); r != ReasonNone {
 			return Refusal(r)
 		}
 	} else if ask.query, r = g.query(req); r != ReasonNone {
@@ -174,10 +203,10 @@ func (g *Guard) check(a *Admission, peer PeerKey, req *Message, now Now) *Messag
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if p.form == formOpen {
-		return g.open(a, &ask)
+	if ask.proof.form == formOpen {
+		return g.open(a, ask)
 	}
-	return g.resume(a, &ask)
+	return g.resume(a, ask)
 }
 
 func (g *Guard) query(req *Message) (Query, Reason) {
@@ -238,12 +267,12 @@ func scan(m *Message) (value []byte, r Reason) {
 // open follows "Opening" of docs/spec/capability.md, step by step.
 func (g *Guard) open(a *Admission, ask *asked) *Message {
 	p, now := ask.proof, ask.now
-	parts := p.parts[:p.nparts]
+	parts := p.parts
 	var roots [MaxParts]BranchKey
 	if r := g.roots(parts, &roots); r != ReasonNone {
 		return Refusal(r)
 	}
-	if fingerprints, denied := g.denyListed(parts); denied {
+	if fingerprints, denied := g.denyListed(parts); denied && !ask.foremost {
 		return Refusal(ReasonDenyListed)
 	} else if fingerprints != nil {
 		a.fingerprints = fingerprints
@@ -347,7 +376,7 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 		return Refusal(ReasonTag)
 	}
 	s.used = now.Tick
-	if slices.ContainsFunc(s.fingerprints, g.cfg.Denied) {
+	if !ask.foremost && slices.ContainsFunc(s.fingerprints, g.cfg.Denied) {
 		*s = slot{}
 		return Refusal(ReasonDenyListed)
 	}

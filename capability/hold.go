@@ -13,11 +13,11 @@ const (
 	MaxHold = 56 * time.Minute
 )
 
-// encodeHold rounds down to the next hold; 0 and less give DefaultHold.
-func encodeHold(d time.Duration) uint8 {
+// EncodeHold rounds down to the next hold; 0 and less give DefaultHold.
+func EncodeHold(d time.Duration) uint8 {
 	switch {
 	case d <= 0:
-		return encodeHold(DefaultHold)
+		return EncodeHold(DefaultHold)
 	case d < time.Minute:
 		return uint8(min(d/TickDuration, holdMinutes-1))
 	}

@@ -45,7 +45,8 @@ func (a *Admission) Generation() (branch, generation uint8, r Reason) {
 
 // padEpoch hides r in the payload of POST /e, epoch u16 | r XOR pad, from whoever is on the way.
 func padEpoch(m *Message, ks [keySize]byte, sequence uint32) {
-	if target, r := m.target(""); r != ReasonNone || target.Management != ManageEpoch || len(m.Payload) != epochSize {
+	var target Target
+	if r := target.read(m, ""); r != ReasonNone || target.Management != ManageEpoch || len(m.Payload) != epochSize {
 		return
 	}
 	pad := padKey(ks, sequence)

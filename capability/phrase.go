@@ -2,7 +2,9 @@ package capability
 
 import (
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,7 +17,7 @@ import (
 //
 // It begins with what is allowed: read, follow, call or append, then names, joined by "and" or commas. A range of numbers
 // behind the names bounds the argument of a call, or the entries of a read. Limits follow: until TIME, from TIME (both as
-// ParseUntil has them; a day that something is from means its beginning) or for SPAN.
+// ParseUntil has them; a day that something is from means its beginning), for SPAN, or N times.
 func ParsePhrase(text string, now time.Time) (Wish, error) {
 	p := phrase{words: strings.Fields(strings.ReplaceAll(text, ",", " , ")), now: now}
 	for !p.done() {
@@ -23,7 +25,7 @@ func ParsePhrase(text string, now time.Time) (Wish, error) {
 			return Wish{}, fmt.Errorf("wish %.80q: %w (like: read temperature until friday)", text, err)
 		}
 	}
-	if len(p.wish.Read)+len(p.wish.Tail)+len(p.wish.Call)+len(p.wish.Append) == 0 && p.wish.Until.IsZero() && p.wish.From.IsZero() {
+	if len(p.wish.Read)+len(p.wish.Tail)+len(p.wish.Call)+len(p.wish.Append) == 0 && p.wish.Until.IsZero() && p.wish.From.IsZero() && p.wish.Count == 0 {
 		return Wish{}, fmt.Errorf("wish %.80q asks for nothing (like: read temperature until friday)", text)
 	}
 	return p.wish, nil
@@ -46,7 +48,17 @@ func (p *phrase) done() bool { return len(p.words) == 0 }
 // keyword says whether the next word begins something new.
 func (p *phrase) keyword() bool {
 	w := strings.ToLower(p.words[0])
-	return slices.Contains(phraseVerbs, w) || slices.Contains(phraseLimits, w)
+	_, times := p.times()
+	return times || slices.Contains(phraseVerbs, w) || slices.Contains(phraseLimits, w)
+}
+
+// times says whether "5 times" comes next.
+func (p *phrase) times() (n int, ok bool) {
+	if len(p.words) < 2 || strings.ToLower(p.words[1]) != "times" {
+		return 0, false
+	}
+	n, err := strconv.Atoi(p.words[0])
+	return n, err == nil
 }
 
 func (p *phrase) next() string {
@@ -66,6 +78,9 @@ func (p *phrase) clause() error {
 	p.skipJoints()
 	if p.done() {
 		return nil
+	}
+	if n, ok := p.times(); ok {
+		return p.count(n)
 	}
 	word := p.next()
 	switch strings.ToLower(word) {
@@ -89,6 +104,19 @@ func (p *phrase) clause() error {
 		return p.until(text)
 	}
 	return fmt.Errorf("%q is none of %s", word, strings.Join(append(slices.Clone(phraseVerbs), phraseLimits...), ", "))
+}
+
+func (p *phrase) count(n int) error {
+	p.next()
+	p.next()
+	if p.wish.Count != 0 {
+		return fmt.Errorf("two counts: one wish has one")
+	}
+	if n < 1 || n > math.MaxUint8 {
+		return fmt.Errorf("%d times: a count is 1 to %d", n, math.MaxUint8)
+	}
+	p.wish.Count = n
+	return nil
 }
 
 // grant reads names up to the next keyword, and a range in between for bounds, which may be nil.

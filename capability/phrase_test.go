@@ -19,6 +19,8 @@ func TestParsePhrase(t *testing.T) {
 		{"read temperature 1..100", Wish{Read: []string{"temperature"}, Entries: "1..100"}},
 		{"Call lock.front u16:0..300 and append notes", Wish{Call: []string{"lock.front"}, Arg: "u16:0..300", Append: []string{"notes"}}},
 		{"until tomorrow", Wish{Until: day(28)}},
+		{"call valve 0..30 5 times until friday", Wish{Call: []string{"valve"}, Arg: "0..30", Count: 5, Until: day(27)}},
+		{"3 times", Wish{Count: 3}},
 	} {
 		if got, err := ParsePhrase(tt.text, now); err != nil || !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("ParsePhrase(%q) = %+v, %v, want %+v", tt.text, got, err, tt.want)
@@ -27,6 +29,7 @@ func TestParsePhrase(t *testing.T) {
 	for _, text := range []string{
 		"", "and", "temperature", "read", "read until friday", "read temperature until", "read temperature until someday", "call valve 0..30 and pump 0..40",
 		"append notes 1..2", "read temperature for friday", "read temperature until friday until monday", "read temperature from friday from monday", "until yesterday",
+		"call valve 0 times", "call valve 256 times", "call valve 2 times, 3 times", "call valve many times until",
 	} {
 		if got, err := ParsePhrase(text, now); err == nil {
 			t.Errorf("ParsePhrase(%q) = %+v, want an error", text, got)

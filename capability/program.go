@@ -24,7 +24,7 @@ type ProgramInput struct {
 	Name        string
 	Payload     []byte
 	First, Last uint32 // entries that a read names; 0: none
-	Hold        uint8  // in 100 ms
+	Hold        uint8  // as HoldDuration reads it
 	Now         Now
 }
 

@@ -65,14 +65,13 @@ type proof struct {
 	tick     uint16
 	hold     uint8
 	carried  []byte // nil in SESSION
-	parts    [MaxParts]part
-	nparts   int
+	parts    []part // of carried, once decode has read them
 	tag      []byte
 }
 
-// parse reads an option 65001 into p, which is zero. mirror says whether this verifier is a mirror; a longer carried form than
-// maxCarried is well-formed but too large.
-func (p *proof) parse(v []byte, mirror bool, maxCarried int) Reason {
+// parse reads an option 65001 into p, which is zero; mirror says whether this verifier is a mirror. What it brings of a carried form is left to
+// decode: most requests bring none, and are spared the room for it.
+func (p *proof) parse(v []byte, mirror bool) Reason {
 	if len(v) < sessionSize || len(v) > 255 || (v[0]&mirrorBit != 0) != mirror {
 		return ReasonMalformed
 	}
@@ -111,13 +110,19 @@ func (p *proof) parse(v []byte, mirror bool, maxCarried int) Reason {
 		return ReasonMalformed
 	}
 	p.carried = body[1:]
-	var err error
-	if p.nparts, err = decodeParts(p.carried, &p.parts); err != nil {
+	return ReasonNone
+}
+
+// decode reads the carried form into room. One longer than maxCarried is well-formed but too large.
+func (p *proof) decode(room *[MaxParts]part, maxCarried int) Reason {
+	n, err := decodeParts(p.carried, room)
+	if err != nil {
 		return ReasonMalformed
 	}
 	if len(p.carried) > maxCarried {
 		return ReasonTooLarge
 	}
+	p.parts = room[:n]
 	return ReasonNone
 }
 
@@ -226,7 +231,11 @@ func IsOpen(m *Message) bool {
 func CarriedForm(m *Message) ([]byte, bool) {
 	v, _ := m.Get(OptionRequest)
 	var p proof
-	if len(v) == 0 || p.parse(v, v[0]&mirrorBit != 0, MaxCarried) != ReasonNone || p.carried == nil {
+	if len(v) == 0 || p.parse(v, v[0]&mirrorBit != 0) != ReasonNone || p.carried == nil {
+		return nil, false
+	}
+	var room [MaxParts]part
+	if p.decode(&room, MaxCarried) != ReasonNone {
 		return nil, false
 	}
 	return p.carried, true

@@ -65,7 +65,7 @@ func (p *Pending) Opens() bool { return p.open }
 // another request, which may run again. Of POST /e the payload is epoch u16 | r (32); Protect puts r under its pad, so protect a
 // clone to be able to make it anew.
 func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pending, error) {
-	units := encodeHold(hold)
+	units := EncodeHold(hold)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next == 0 {
@@ -89,6 +89,7 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 		tick = s.clock.zero
 		value = appendOpen(nil, s.mirror|s.private, s.nonce, s.cookie, p.sequence, units, s.carried)
 	}
+	s.next++ // 0 after the last; also where this fails below: nothing is encrypted twice under one sequence
 	padEpoch(m, s.tagger.ks, p.sequence)
 	if p.private {
 		if err := s.hide(m, p.sequence); err != nil {
@@ -105,7 +106,6 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 	copy(value[len(value)-cut:], sum[:])
 	copy(p.tag[:cut], sum[:])
 	s.opening = true
-	s.next++ // 0 after the last
 	return p, nil
 }
 

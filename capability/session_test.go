@@ -191,6 +191,20 @@ func TestSessionUsesEachSequenceOnce(t *testing.T) {
 	}
 }
 
+// What was encrypted and then could not be sent has used up its sequence: nothing is encrypted twice under one.
+func TestSequenceOfWhatFailed(t *testing.T) {
+	m := newMeeting(t, func(cfg *GuardConfig) { cfg.EnablePrivacy = true })
+	s := m.session(Owner(testService(), testKey(), 1))
+	m.ask(s, callMessage("valve", 1))
+	s.EnablePrivacy()
+	if _, err := s.Protect(callMessage("valve", make([]byte, 1<<16)...), 0, m.now); err == nil {
+		t.Fatal("a payload beyond 65,535 bytes is protected")
+	}
+	if p, err := s.Protect(callMessage("valve", 1), 0, m.now); err != nil || p.Sequence() != 3 {
+		t.Errorf("after the failure: sequence %d, %v, want 3", p.Sequence(), err)
+	}
+}
+
 func TestOpenRefusesCookie(t *testing.T) {
 	h, err := NewHello(newRandom(1), wide(t, 1))
 	if err != nil {

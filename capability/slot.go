@@ -94,7 +94,7 @@ func (s *slot) fill(id uint64, p *proof, mark [ringMark]byte, t *tagger, now uin
 		inUse: true, id: id, branch: first.Branch, nonce: first.Nonce, mark: mark,
 		tagger: t, window: newWindow(p.sequence), opened: now, used: now,
 	}
-	for i := range p.parts[:p.nparts] {
+	for i := range p.parts {
 		s.all |= 1 << p.parts[i].header.Branch
 	}
 	s.accept(p.tag)

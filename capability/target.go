@@ -42,13 +42,15 @@ func (m *Message) Target() (Target, Reason) {
 	if err != nil {
 		return Target{}, ReasonBadOption
 	}
-	t, r := m.target("")
-	t.Query = q
-	return t, r
+	t := Target{Query: q}
+	if r := t.read(m, ""); r != ReasonNone {
+		return Target{}, r
+	}
+	return t, ReasonNone
 }
 
-// target is Target without the query. known is a name that the request may have: it is not made a second time.
-func (m *Message) target(known string) (Target, Reason) {
+// read fills in what the request wants, but for the query. known is a name that the request may have: it is not made a second time.
+func (t *Target) read(m *Message, known string) Reason {
 	var segments [2][]byte
 	n := 0
 	for i := range m.Options {
@@ -56,7 +58,7 @@ func (m *Message) target(known string) (Target, Reason) {
 			continue
 		}
 		if n == len(segments) {
-			return Target{}, ReasonNotFound
+			return ReasonNotFound
 		}
 		segments[n] = m.Options[i].Value
 		n++
@@ -64,54 +66,54 @@ func (m *Message) target(known string) (Target, Reason) {
 	if n == 1 {
 		switch string(segments[0]) {
 		case "t":
-			return m.post(Time, "")
+			return t.post(m, Time, "")
 		case "g":
-			return m.manage(ManageGeneration)
+			return t.manage(m, ManageGeneration)
 		case "e":
-			return m.manage(ManageEpoch)
+			return t.manage(m, ManageEpoch)
 		case "n":
-			return m.manage(ManageCell)
+			return t.manage(m, ManageCell)
 		}
-		return Target{}, ReasonNotFound
+		return ReasonNotFound
 	}
 	if n != 2 {
-		return Target{}, ReasonNotFound
+		return ReasonNotFound
 	}
 	name := known
 	if known == "" || known != string(segments[1]) {
 		name = string(segments[1])
 		if edgeistry.CheckName(name) != nil {
-			return Target{}, ReasonNotFound
+			return ReasonNotFound
 		}
 	}
 	switch string(segments[0]) {
 	case "l":
 		if m.Code != CodeGET {
-			return m.post(Append, name)
+			return t.post(m, Append, name)
 		}
 		if _, ok := m.Get(OptionObserve); ok {
-			return Target{Operation: Observe, Name: name}, ReasonNone
+			t.Operation, t.Name = Observe, name
+			return ReasonNone
 		}
-		return Target{Operation: Read, Name: name}, ReasonNone
+		t.Operation, t.Name = Read, name
+		return ReasonNone
 	case "f":
-		return m.post(Call, name)
+		return t.post(m, Call, name)
 	}
-	return Target{}, ReasonNotFound
+	return ReasonNotFound
 }
 
-func (m *Message) post(op Operations, name string) (Target, Reason) {
+func (t *Target) post(m *Message, op Operations, name string) Reason {
 	if m.Code != CodePOST {
-		return Target{}, ReasonMethod
+		return ReasonMethod
 	}
-	return Target{Operation: op, Name: name}, ReasonNone
+	t.Operation, t.Name = op, name
+	return ReasonNone
 }
 
-func (m *Message) manage(what Management) (Target, Reason) {
-	t, r := m.post(Manage, "")
-	if r == ReasonNone {
-		t.Management = what
-	}
-	return t, r
+func (t *Target) manage(m *Message, what Management) Reason {
+	t.Management = what
+	return t.post(m, Manage, "")
 }
 
 var errQuery = errors.New("query is not allowed here")

@@ -128,7 +128,7 @@ func (c *Capability) String() string {
 }
 
 // Format keeps the secret out of every verb.
-func (c *Capability) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
+func (c Capability) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // Parse reads what Text gives, and nothing else.
 func Parse(text string) (*Capability, error) {

@@ -168,11 +168,16 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	secrets := map[string][]byte{
 		"Ke": ke[:], "Kb": nil, "k": c.key[:], "seed": setup.Seed[:],
 	}
+	word, err := c.Discharge(FrameSpec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets["d"] = word.key[:]
 	kb := ke.Branch(1, 0, 0)
 	secrets["Kb"] = kb[:]
 	var printed strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%q", "%d"} {
-		for _, value := range []any{ke, &ke, kb, &kb, c, setup, &setup} {
+		for _, value := range []any{ke, &ke, kb, &kb, c, *c, word, *word, []*Discharge{word}, setup, &setup} {
 			fmt.Fprintf(&printed, verb+"\n", value)
 		}
 	}

@@ -217,12 +217,12 @@ func TestHolds(t *testing.T) {
 		{56 * time.Minute, 255},
 		{24 * time.Hour, 255},
 	} {
-		if got := encodeHold(c.d); got != c.want {
-			t.Errorf("encodeHold(%v) = %d, want %d", c.d, got, c.want)
+		if got := EncodeHold(c.d); got != c.want {
+			t.Errorf("EncodeHold(%v) = %d, want %d", c.d, got, c.want)
 		}
 	}
 	for h := range 256 {
-		if got := encodeHold(HoldDuration(uint8(h))); got != uint8(h) && h > 0 {
+		if got := EncodeHold(HoldDuration(uint8(h))); got != uint8(h) && h > 0 {
 			t.Errorf("hold %d stands for %v, and that is hold %d", h, HoldDuration(uint8(h)), got)
 		}
 		if h > 0 && HoldDuration(uint8(h)) <= HoldDuration(uint8(h-1)) {

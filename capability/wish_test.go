@@ -188,9 +188,11 @@ func TestExplain(t *testing.T) {
 func TestCost(t *testing.T) {
 	owner := Owner(testService(), testKey(), 1).Cost()
 	// 48 + 13 bytes of OPEN, 17 of SESSION, 4 of option header, 4 of token.
-	want := Cost{OpenBytes: 69, RequestBytes: 25, OpenHMACs: 6, RequestHMACs: 2}
-	owner.OpenCycles, want.OpenCycles = 0, 0
-	owner.RequestCycles = 0
+	want := Cost{
+		OpenBytes: 69, RequestBytes: 25, PrivateBytes: 6, OpenHMACs: 6, RequestHMACs: 2, PrivateHMACs: 2,
+		OpenCompressions: 21, RequestCompressions: 4, PrivateCompressions: 4,
+	}
+	owner.OpenCycles, owner.RequestCycles, owner.PrivateCycles = 0, 0, 0
 	if owner != want {
 		t.Errorf("Cost() = %+v, want %+v", owner, want)
 	}

@@ -45,7 +45,7 @@ func (w Wish) times() ([]Limit, error) {
 		if w.Hold < TickDuration || w.Hold > MaxHold {
 			return nil, fmt.Errorf("hold %v is not within %v..%s", w.Hold, TickDuration, spanText(MaxHold))
 		}
-		limits = append(limits, Limit{Type: TypeHold, Hold: encodeHold(w.Hold)})
+		limits = append(limits, Limit{Type: TypeHold, Hold: EncodeHold(w.Hold)})
 	}
 	return limits, nil
 }

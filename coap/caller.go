@@ -22,7 +22,7 @@ type CallerConfig struct {
 	Now         func() time.Time // default time.Now
 }
 
-// Caller makes protected requests and keeps their sessions: one for each service, capability and mirror. It opens a
+// Caller makes protected requests and keeps their sessions: one for each service and everything that proves a request there. It opens a
 // session with the first request, and again when the device has lost it. It is safe for concurrent use.
 type Caller struct {
 	cfg CallerConfig
@@ -33,9 +33,25 @@ type Caller struct {
 }
 
 type sessionKey struct {
-	service    edgeistry.ServiceID
-	capability [sha256.Size]byte // of its text, so that no secret is kept in a key
-	mirror     bool
+	service edgeistry.ServiceID
+	proof   [sha256.Size]byte // of the texts of all that proves it, so that no secret is kept in a key
+	mirror  bool
+	private bool
+}
+
+// key gives the place of the session for a request.
+func key(with *capability.Capability, req *Request) sessionKey {
+	h := sha256.New()
+	fmt.Fprintln(h, with.Text())
+	for _, c := range req.Also {
+		fmt.Fprintln(h, c.Text())
+	}
+	for _, d := range req.Discharges {
+		fmt.Fprintln(h, d.Text())
+	}
+	k := sessionKey{service: with.Service, mirror: req.Mirror, private: req.Private}
+	h.Sum(k.proof[:0])
+	return k
 }
 
 // held is a place for one session. Whoever holds opening is the one who opens it.
@@ -88,6 +104,10 @@ type Request struct {
 	Hold    time.Duration // how long the request may act after it was made; 0: DefaultHold
 	Mirror  bool          // ask the mirror at a home node instead of the device
 	Trace   bool          // ask for the time each leg took
+
+	Also       []*capability.Capability // prove the request too, and all their frames must hold as well
+	Discharges []*capability.Discharge  // the words of guards that frames demand
+	Private    bool                     // hide names and payloads from everybody on the way
 }
 
 // Result is an answer and what is known about it.
@@ -115,7 +135,7 @@ func (c *Caller) Call(ctx context.Context, via Doer, with *capability.Capability
 	if req.Hold <= 0 {
 		req.Hold = DefaultHold
 	}
-	h := c.hold(sessionKey{with.Service, sha256.Sum256([]byte(with.Text())), req.Mirror})
+	h := c.hold(key(with, &req))
 	if req.Message.Code == capability.CodeGET {
 		return c.ask(ctx, h, via, with, req)
 	}
@@ -144,6 +164,9 @@ func (c *Caller) ask(ctx context.Context, h *held, via Doer, with *capability.Ca
 		if done != nil {
 			done(session)
 		}
+		if result != nil && over(result) {
+			h.drop(session)
+		}
 		retry, renew := again.next(err, done != nil)
 		if errors.Is(err, capability.ErrExhausted) {
 			retry, renew = first(&again.session), true
@@ -167,12 +190,18 @@ func (c *Caller) act(ctx context.Context, h *held, via Doer, with *capability.Ca
 	for {
 		session := h.proven(c.cfg.Now())
 		if session == nil {
-			proof, err := c.ask(ctx, h, via, with, Request{Message: harmless(), Hold: req.Hold, Mirror: req.Mirror})
+			question := req
+			question.Message, question.Trace = Harmless(), false
+			proof, err := c.ask(ctx, h, via, with, question)
 			if proof == nil || !proof.Verdict.Tagged {
 				return proof, err
 			}
 			opened, opening = opened || proof.Opened, opening+proof.Opening+proof.Took
-			if session = h.proven(c.cfg.Now()); session == nil {
+			session = h.proven(c.cfg.Now())
+			if session == nil && over(proof) {
+				return proof, err
+			}
+			if session == nil {
 				return proof, fmt.Errorf("%w: its session ended at once", ErrUnproven)
 			}
 		}
@@ -180,6 +209,9 @@ func (c *Caller) act(ctx context.Context, h *held, via Doer, with *capability.Ca
 		if result != nil {
 			result.Opened, result.Opening = opened, opening
 			h.note(result, c.cfg.Now())
+			if over(result) {
+				h.drop(session)
+			}
 		}
 		var denied *Denied
 		switch {
@@ -198,10 +230,10 @@ func (c *Caller) act(ctx context.Context, h *held, via Doer, with *capability.Ca
 	}
 }
 
-// harmless asks for the head of a log that no service has: whatever the capability allows, the answer is proved and nothing changes.
-func harmless() *capability.Message {
+// Harmless asks for what no service has: the answer is proved and nothing changes. No frame is asked, so no count is raised and no
+// token of a rate is taken.
+func Harmless() *capability.Message {
 	m := &capability.Message{Code: capability.CodeGET}
-	m.Add(capability.OptionURIPath, []byte("l"))
 	m.Add(capability.OptionURIPath, []byte("-"))
 	return m
 }
@@ -280,7 +312,7 @@ func (c *Caller) session(ctx context.Context, h *held, via Doer, with *capabilit
 		return s, nil, 0, nil
 	}
 	began := c.cfg.Now()
-	s, err = c.hello(ctx, via, with, req.Mirror)
+	s, err = c.hello(ctx, via, with, req)
 	if err != nil {
 		<-h.opening
 		return nil, nil, 0, err
@@ -293,12 +325,12 @@ func (c *Caller) session(ctx context.Context, h *held, via Doer, with *capabilit
 	}, c.cfg.Now().Sub(began), nil
 }
 
-func (c *Caller) hello(ctx context.Context, via Doer, with *capability.Capability, mirror bool) (*capability.Session, error) {
+func (c *Caller) hello(ctx context.Context, via Doer, with *capability.Capability, req Request) (*capability.Session, error) {
 	hello, err := capability.NewHello(c.cfg.Random, with)
 	if err != nil {
 		return nil, fmt.Errorf("say hello: %w", err)
 	}
-	hello.Mirror = mirror
+	hello.Mirror, hello.Also, hello.Discharges = req.Mirror, req.Also, req.Discharges
 	m := hello.Message()
 	m.Set(capability.OptionURIHost, []byte(with.Service.String()))
 	resp, err := via.Do(ctx, m)
@@ -311,6 +343,9 @@ func (c *Caller) hello(ctx context.Context, via Doer, with *capability.Capabilit
 	session, err := hello.Open(resp.Payload, c.cfg.Now())
 	if err != nil {
 		return nil, fmt.Errorf("say hello: %w", err)
+	}
+	if req.Private {
+		session.EnablePrivacy()
 	}
 	return session, nil
 }
@@ -398,6 +433,15 @@ func (h *held) note(r *Result, now time.Time) {
 		defer h.mu.Unlock()
 		h.proved = now
 	}
+}
+
+// over says whether a session is of no more use after a proved refusal: one with a wrong discharge has ended, and one that opened
+// before its cell was reserved never counts.
+func over(r *Result) bool {
+	v := r.Verdict
+	_, _, discharge := capability.FramePlace(v.Frame)
+	return v.Tagged && (v.Reason == capability.ReasonDenied && v.Constraint == capability.TypeThirdParty && discharge ||
+		v.Reason == capability.ReasonNotEvaluable && v.Constraint == capability.TypeCount)
 }
 
 // doubt lets the next request that acts ask first whether the session is alive.

@@ -18,7 +18,7 @@ const CodeValid uint8 = 0x43
 // Message sizes in bytes: a whole CoAP message, header included.
 const (
 	MaxDatagram = 1152    // one UDP datagram (RFC 7252 section 4.6)
-	MaxSerial   = 256     // one message on a serial line
+	MaxSerial   = 200     // one message on a serial line: what the ATmega328P takes
 	MaxStream   = 1 << 17 // one message on a mesh stream
 	MaxOptions  = 32
 	MaxToken    = 8

@@ -33,7 +33,15 @@ func Refusal(j Judgement) *capability.Message {
 type List struct {
 	mu      sync.Mutex
 	entries map[Fingerprint]struct{}
-	seen    map[session][]Fingerprint // of the capability that opened it last; at most 512, two for each slot number
+	seen    map[session]opener // at most 512, two for each slot number
+}
+
+// opener is the capability that opened a session last, as far as this node saw.
+type opener struct {
+	of []Fingerprint
+	// before says that it did so before the list last gained an entry. What is denied by now may have taken the slot from it since, through
+	// another home node, or with an answer that was lost; later it could not, where every home node has the list.
+	before bool
 }
 
 // session names a session as requests do.
@@ -42,14 +50,26 @@ type session struct {
 	mirror bool // of the mirror verifier, not of the service
 }
 
-// Set replaces the entries. It has effect on open sessions, too.
+// Set replaces the entries. It has effect on open sessions, too: where it adds one, all must be opened anew.
 func (l *List) Set(entries []Fingerprint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	gained := slices.ContainsFunc(entries, func(e Fingerprint) bool { return !l.has(e) })
 	l.entries = make(map[Fingerprint]struct{}, len(entries))
 	for _, e := range entries {
 		l.entries[e] = struct{}{}
 	}
+	for s, o := range l.seen {
+		o.before = o.before || gained
+		l.seen[s] = o
+	}
+}
+
+// Has says whether a fingerprint is on the list.
+func (l *List) Has(f Fingerprint) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.has(f)
 }
 
 // Judge says whether a request may pass.
@@ -69,12 +89,12 @@ func (l *List) Judge(req *capability.Message) Judgement {
 	if !ok {
 		return Pass
 	}
-	of, ok := l.seen[session{slot, capability.IsMirror(req)}]
+	o, ok := l.seen[session{slot, capability.IsMirror(req)}]
 	switch {
-	case !ok:
-		return Unseen
-	case slices.ContainsFunc(of, l.has):
+	case slices.ContainsFunc(o.of, l.has):
 		return Denied
+	case !ok, o.before:
+		return Unseen
 	}
 	return Pass
 }
@@ -103,7 +123,7 @@ func (l *List) Learn(req, resp *capability.Message) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.seen == nil {
-		l.seen = make(map[session][]Fingerprint)
+		l.seen = make(map[session]opener)
 	}
-	l.seen[session{slot, capability.IsMirror(req)}] = shown(carried)
+	l.seen[session{slot, capability.IsMirror(req)}] = opener{of: shown(carried)}
 }

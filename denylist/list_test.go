@@ -109,8 +109,14 @@ func TestJudge(t *testing.T) {
 		if j := open.read("temperature"); j != denylist.Denied {
 			t.Errorf("in the session of what was narrowed from a denied one: %d, want Denied", j)
 		}
-		if j := other.read("temperature"); j != denylist.Pass {
-			t.Errorf("in the session of a sibling: %d, want Pass", j)
+		if j := other.read("temperature"); j != denylist.Unseen {
+			t.Errorf("in the session of a sibling that was opened before: %d, want Unseen", j)
+		}
+		other = start(t, l, g, carl, mirror)
+		for range 2 {
+			if j := other.read("temperature"); j != denylist.Pass {
+				t.Errorf("in a session of a sibling: %d, want Pass", j)
+			}
 		}
 		for _, c := range []*capability.Capability{anna, bob} {
 			if j := start(t, l, g, c, mirror).read("temperature"); j != denylist.Denied {
@@ -146,12 +152,44 @@ func TestSlotUsedAgain(t *testing.T) {
 	c := start(t, l, newGuard(t, false), carl, false) // a device that has started anew: its first slot again
 	c.read("b")
 	l.Set([]denylist.Fingerprint{denylist.Of(anna)})
-	if j := c.read("b"); j != denylist.Pass {
-		t.Errorf("in a slot that was a denied capability's before: %d, want Pass", j)
+	c = start(t, l, c.guard, carl, false)
+	for range 2 {
+		if j := c.read("b"); j != denylist.Pass {
+			t.Errorf("in a slot that was a denied capability's before: %d, want Pass", j)
+		}
 	}
 	l.Set([]denylist.Fingerprint{denylist.Of(carl)})
 	if j := c.read("b"); j != denylist.Denied {
 		t.Errorf("in a slot that is a denied capability's now: %d, want Denied", j)
+	}
+}
+
+// TestSlotTakenUnseen lets a capability take a slot in a way that this node does not see: through another home node, or by an OPEN whose answer
+// never came. Once it is denied here nobody takes its session for that of whoever had the slot before.
+func TestSlotTakenUnseen(t *testing.T) {
+	owner := capability.Owner(service, key, 1)
+	anna, carl := narrow(t, owner, "a"), narrow(t, owner, "b")
+	here, there := new(denylist.List), new(denylist.List)
+	start(t, here, newGuard(t, false), carl, false).read("b")
+	c := start(t, there, newGuard(t, false), anna, false) // a device that has started anew: its first slot again
+	c.read("a")
+	c.list = here
+	if j := c.read("a"); j != denylist.Pass {
+		t.Errorf("before anything is denied: %d, want Pass", j)
+	}
+	here.Set([]denylist.Fingerprint{denylist.Of(anna)})
+	if j := c.read("a"); j == denylist.Pass {
+		t.Error("a denied capability acts in a slot in which this node saw another one")
+	}
+	c = start(t, here, c.guard, carl, false)
+	c.read("b")
+	here.Set([]denylist.Fingerprint{denylist.Of(anna)})
+	if j := c.read("b"); j != denylist.Pass {
+		t.Errorf("after the same list again: %d, want Pass", j)
+	}
+	here.Set(nil)
+	if j := c.read("b"); j != denylist.Pass {
+		t.Errorf("after an entry was taken out: %d, want Pass", j)
 	}
 }
 

@@ -14,10 +14,48 @@ import (
 	"github.com/edgeistry/edgeistry/node/home"
 )
 
-// chosen is a capability and what the keychain calls it.
+// chosen is a capability and what the keychain calls it, with what else proves a request.
 type chosen struct {
 	*capability.Capability
-	name string
+	name       string
+	also       []*capability.Capability
+	discharges []*capability.Discharge
+	private    bool
+}
+
+// request gives what the caller sends to prove m by all of it.
+func (w *chosen) request(m *capability.Message, mirror bool) coap.Request {
+	return coap.Request{Message: m, Mirror: mirror, Also: w.also, Discharges: w.discharges, Private: w.private}
+}
+
+// prove finds everything that is to prove a request.
+func (n *Node) prove(given string, with api.Proof, id edgeistry.ServiceID, mirror bool) (chosen, error) {
+	out, err := n.choose(given, id, mirror)
+	if err != nil {
+		return out, err
+	}
+	if len(with.Also) >= capability.MaxParts {
+		return out, api.Errorf(api.Usage, "%d capabilities: at most %d prove a request together", 1+len(with.Also), capability.MaxParts)
+	}
+	for _, text := range with.Also {
+		if text == "" {
+			return out, api.Errorf(api.Usage, "also has an empty text: name each capability")
+		}
+		c, err := n.choose(text, id, mirror)
+		if err != nil {
+			return out, err
+		}
+		out.also = append(out.also, c.Capability)
+	}
+	for _, text := range with.Discharges {
+		d, err := capability.ParseDischarge(text)
+		if err != nil {
+			return out, api.Errorf(api.Usage, "the discharge cannot be read: %v", err)
+		}
+		out.discharges = append(out.discharges, d)
+	}
+	out.private = with.Private
+	return out, nil
 }
 
 // choose finds the capability for a request: given as text, by its keychain name, or the best match in the keychain: the owner's
@@ -28,7 +66,7 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 		if err != nil {
 			return chosen{}, api.Errorf(api.Usage, "the capability cannot be read: %v", err)
 		}
-		return n.fitting(chosen{c, "(given)"}, id, mirror)
+		return n.fitting(chosen{Capability: c, name: "(given)"}, id, mirror)
 	}
 	if given != "" {
 		c, err := n.home.Capability(given)
@@ -38,14 +76,14 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 			}
 			return chosen{}, api.Errorf(api.Usage, "%v", err)
 		}
-		return n.fitting(chosen{c, given}, id, mirror)
+		return n.fitting(chosen{Capability: c, name: given}, id, mirror)
 	}
 	entries, bad := n.home.Capabilities()
 	var best chosen
 	var over []string
 	for _, e := range entries {
-		c := e.Capability
-		if c.Service != id || (c.Header.Branch == capability.BranchMirror) != mirror {
+		c := half(e.Capability, mirror)
+		if c == nil || c.Service != id {
 			continue
 		}
 		if why := n.home.Ended(c); why != "" {
@@ -53,7 +91,7 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 			continue
 		}
 		if best.Capability == nil || wider(c, best.Capability) {
-			best = chosen{c, e.Name}
+			best = chosen{Capability: c, name: e.Name}
 		}
 	}
 	if best.Capability == nil {
@@ -73,6 +111,17 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 	return best, nil
 }
 
+// half gives what of a capability is for the mirror, or for the service itself; nil: nothing.
+func half(c *capability.Capability, mirror bool) *capability.Capability {
+	switch {
+	case (c.Header.Branch == capability.BranchMirror) == mirror:
+		return c
+	case mirror:
+		return c.Mirror()
+	}
+	return nil
+}
+
 // wider guesses which of two capabilities for a service allows more: the owner's branch first, then the one that was narrowed fewer times.
 func wider(a, b *capability.Capability) bool {
 	if owner := a.Header.Branch == capability.BranchOwner; owner != (b.Header.Branch == capability.BranchOwner) {
@@ -86,8 +135,10 @@ func (n *Node) fitting(c chosen, id edgeistry.ServiceID, mirror bool) (chosen, e
 	if c.Service != id {
 		return chosen{}, api.Errorf(api.Usage, "the capability is for %s, not for %s", n.nameOf(c.Service), n.nameOf(id))
 	}
-	if mirror && c.Header.Branch != capability.BranchMirror {
-		return chosen{}, &api.Error{Kind: api.Usage, Message: "the capability is not of the mirror branch, so a home node cannot check it", Action: "edgeistry cap mint --mirror"}
+	if mirror {
+		if c.Capability = half(c.Capability, true); c.Capability == nil {
+			return chosen{}, &api.Error{Kind: api.Usage, Message: "the capability is not of the mirror branch and has no mirror half, so a home node cannot check it", Action: "edgeistry cap mint, which makes pairs, or edgeistry cap mint --mirror"}
+		}
 	}
 	return c, nil
 }
@@ -139,14 +190,14 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 	if r.Plain {
 		return n.callPlain(ctx, id, m, r.Trace)
 	}
-	with, err := n.choose(r.Capability, id, r.Mirror)
+	with, err := n.prove(r.Capability, r.Proof, id, r.Mirror)
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	res, err := n.caller.Call(ctx, n.via(), with.Capability, coap.Request{
-		Message: m, Hold: time.Duration(r.HoldMS) * time.Millisecond, Mirror: r.Mirror, Trace: r.Trace,
-	})
+	asked := with.request(m, r.Mirror)
+	asked.Hold, asked.Trace = time.Duration(r.HoldMS)*time.Millisecond, r.Trace
+	res, err := n.caller.Call(ctx, n.via(), with.Capability, asked)
 	if res == nil && err != nil {
 		return n.callFailed(id, err, time.Since(began))
 	}
@@ -159,7 +210,7 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 			return nil, fmt.Errorf("the service has the new generation, this home could not keep it: %w", err)
 		}
 	}
-	out := n.callResult(id, with, res, err)
+	out := n.callResult(id, with, m, res, err)
 	out.TotalUS = time.Since(began).Microseconds()
 	return out, nil
 }
@@ -182,6 +233,11 @@ func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
 	if err := n.home.SaveServiceKey(key); err != nil {
 		return err
 	}
+	if branch == capability.BranchMirror { // the owner's capability has a half of it
+		if err := n.home.RenewOwner(key); err != nil {
+			return err
+		}
+	}
 	if d := n.device(id); d != nil {
 		return d.raised(key, branch)
 	}
@@ -197,19 +253,19 @@ func (n *Node) renewOwned(id edgeistry.ServiceID) error {
 	return err
 }
 
-// bumpOwn keeps a new generation of the node's own service.
-func (n *Node) bumpOwn(branch, generation uint8) error {
+// bumpOwn keeps a new generation of the node's own service. A write that failed may have got so far, too.
+func (n *Node) bumpOwn(branch, generation uint8) (kept bool, err error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
 	key := n.home.OwnService()
 	key.Generations[branch] = generation
-	if err := n.home.SaveServiceKey(key); err != nil {
-		return err
+	if err = n.home.SaveServiceKey(key); err == nil {
+		err = n.home.RenewOwner(key)
 	}
-	return n.home.RenewOwner(key)
+	return n.home.OwnService().Generations[branch] == generation, err
 }
 
-// advanceOwn keeps the next epoch of the node's own service.
+// advanceOwn keeps the next epoch of the node's own service, and gives its key if it is kept, even where something failed.
 func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
@@ -218,10 +274,14 @@ func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
 		return nil, fmt.Errorf("epoch %d does not follow epoch %d", epoch, key.Epoch)
 	}
 	next := key.Next(r)
-	if err := n.home.SaveServiceKey(next); err != nil {
-		return nil, err
+	err := n.home.SaveServiceKey(next)
+	if err == nil {
+		err = n.home.RenewOwner(next)
 	}
-	return next, n.home.RenewOwner(next)
+	if kept := n.home.OwnService(); kept.Epoch == epoch {
+		return kept, err
+	}
+	return nil, err
 }
 
 // callPlain sends a request that carries no proof, for what a service tells everybody.
@@ -245,7 +305,7 @@ func (n *Node) callPlain(ctx context.Context, id edgeistry.ServiceID, m *capabil
 		}
 	}
 	if !resp.Success() {
-		n.refused(out, resp, nil, nil)
+		n.refused(out, resp)
 	}
 	return out, nil
 }
@@ -267,8 +327,8 @@ func (n *Node) callFailed(id edgeistry.ServiceID, err error, took time.Duration)
 	return nil, asAPIError(fmt.Errorf("%s: %w", n.nameOf(id), err))
 }
 
-// callResult gives the API's form of an answer.
-func (n *Node) callResult(id edgeistry.ServiceID, with chosen, res *coap.Result, err error) *api.CallResult {
+// callResult gives the API's form of the answer to req, which may have gone out hidden.
+func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *capability.Message, res *coap.Result, err error) *api.CallResult {
 	out := &api.CallResult{
 		Service: id.String(), Code: capability.CodeText(res.Response.Code), Payload: res.Response.Payload, Format: formatOf(res.Response),
 		Tagged: res.Verdict.Tagged, Capability: with.name, Session: "reused", Sequence: sequenceOf(res.Request),
@@ -296,7 +356,7 @@ func (n *Node) callResult(id edgeistry.ServiceID, with chosen, res *coap.Result,
 	case errors.As(err, &denied):
 		out.Reason, out.Payload = uint8(denied.Reason), nil
 		out.RetryAfter = int(denied.RetryAfter / time.Second)
-		n.describe(out, denied, with.Capability, res.Request)
+		n.describe(out, denied, &with, req)
 	case err != nil: // a success without proof counts for nothing
 		out.Code, out.Payload = capability.CodeText(capability.CodeBadGateway), nil
 		out.Message = "the answer carries no valid proof, so it does not count (" + out.By + ")"
@@ -305,7 +365,7 @@ func (n *Node) callResult(id edgeistry.ServiceID, with chosen, res *coap.Result,
 }
 
 // refused fills in a refusal that carries no proof.
-func (n *Node) refused(out *api.CallResult, resp *capability.Message, with *capability.Capability, req *capability.Message) {
+func (n *Node) refused(out *api.CallResult, resp *capability.Message) {
 	d := &coap.Denied{Code: resp.Code}
 	if len(resp.Payload) > 0 && resp.Payload[0] < 0x20 {
 		d.Reason = capability.Reason(resp.Payload[0])
@@ -314,7 +374,7 @@ func (n *Node) refused(out *api.CallResult, resp *capability.Message, with *capa
 		d.Message = capability.CodeText(resp.Code) + " " + printable(resp.Payload)
 	}
 	out.Reason, out.Payload = uint8(d.Reason), nil
-	n.describe(out, d, with, req)
+	n.describe(out, d, nil, nil)
 }
 
 // isNodeService says whether a service is known to be hosted by a node.

@@ -11,38 +11,13 @@ import (
 	"github.com/edgeistry/edgeistry/node/home"
 )
 
-func TestField(t *testing.T) {
-	payload := []byte{0x01, 0xFE, 0xFF, 0x80}
-	for _, tt := range []struct {
-		name string
-		b    capability.Bound
-		want int64
-		ok   bool
-	}{
-		{"u8", capability.Bound{Width: 1}, 1, true},
-		{"u8 at 1", capability.Bound{Offset: 1, Width: 1}, 0xFE, true},
-		{"i8 at 1", capability.Bound{Offset: 1, Width: 1, Signed: true}, -2, true},
-		{"u16", capability.Bound{Width: 2}, 0x01FE, true},
-		{"u16 little", capability.Bound{Width: 2, LittleEndian: true}, 0xFE01, true},
-		{"i16 little at 1", capability.Bound{Offset: 1, Width: 2, Signed: true, LittleEndian: true}, -2, true},
-		{"u32", capability.Bound{Width: 4}, 0x01FEFF80, true},
-		{"i32 little", capability.Bound{Width: 4, Signed: true, LittleEndian: true}, 0x80FFFE01 - 1<<32, true},
-		{"beyond", capability.Bound{Offset: 3, Width: 2}, 0, false},
-	} {
-		got, ok := field(tt.b, payload)
-		if got != tt.want || ok != tt.ok {
-			t.Errorf("field(%s) = %d, %t, want %d, %t", tt.name, got, ok, tt.want, tt.ok)
-		}
-	}
-}
-
 // TestProofFields reads sequence and boot counter back from requests that package capability protected.
 func TestProofFields(t *testing.T) {
 	key, err := home.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := newGuard(key, 77, false)
+	guard, err := newGuard(key, verifier{boot: 77})
 	if err != nil {
 		t.Fatal(err)
 	}

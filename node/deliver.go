@@ -254,11 +254,7 @@ func (r *revoker) post(ctx context.Context, key *home.ServiceKey, c home.Change)
 		return err
 	}
 	// Whoever proves a session under the next key has it.
-	m := &capability.Message{Code: capability.CodeGET}
-	if err := m.SetPath("/l/-"); err != nil {
-		return err
-	}
-	_, last := r.node.manager.Call(ctx, r.node.via(), key.Next(c.Secret).Owner(), coap.Request{Message: m})
+	_, last := r.node.manager.Call(ctx, r.node.via(), key.Next(c.Secret).Owner(), coap.Request{Message: coap.Harmless()})
 	var denied *coap.Denied
 	if last == nil || (errors.As(last, &denied) && denied.ByDevice) {
 		return nil

@@ -93,13 +93,13 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*
 			return nil, err
 		}
 	}
-	guard, err := newGuard(key, n.boot, true)
+	guard, err := newGuard(key, verifier{boot: n.boot, mirror: true, program: n.policies.Run, denied: n.proxy.Denied(d.Service)})
 	if err != nil {
 		return nil, err
 	}
 	out.mirror = &hosted{
 		id: d.Service, store: n.store, clock: n.clock, log: n.log, self: n.peerKey(), mirror: guard,
-		manifest: func() edgeistry.Manifest { return d.Manifest },
+		manifest: func() edgeistry.Manifest { return d.Manifest }, asOf: out.asOf,
 	}
 	if err := n.proxy.AddDevice(d.Service, d.Manifest, link); err != nil {
 		return nil, err
@@ -386,6 +386,7 @@ func (d *device) read(ctx context.Context, l *follower, failures *int) time.Dura
 		return maxFollowInterval
 	case err == nil:
 		*failures = 0
+		l.current.Store(time.Now().Unix())
 		if stored > 0 {
 			d.node.log.Debug("log copied", "service", d.Service, "log", l.name, "entries", stored)
 		}
@@ -415,6 +416,22 @@ func (d *device) rest(ctx context.Context, until time.Duration, due []time.Time)
 		clear(due)
 	}
 	return true
+}
+
+// asOf gives when the copy of a log was last known to be up to date: in this start of the node, or when its newest entry came.
+func (d *device) asOf(log string) time.Time {
+	for _, l := range d.logs {
+		if l.name != log {
+			continue
+		}
+		if at := l.current.Load(); at != 0 {
+			return time.Unix(at, 0)
+		}
+		if newest, err := l.log.Last(d.node.ctx, 1); err == nil && len(newest) == 1 {
+			return newest[0].Stored
+		}
+	}
+	return time.Time{}
 }
 
 func (d *device) period(log string) uint32 {

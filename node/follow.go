@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeistry/edgeistry"
@@ -32,6 +33,8 @@ type follower struct {
 	ask     func(ctx context.Context, m *capability.Message) (*coap.Result, error)
 	count   uint8 // entries to ask for at once; 0: as many as fit
 	wait    uint8 // seconds to let the other node wait for news; 0: the service answers at once
+
+	current atomic.Int64 // when it was last brought up to date, in unix seconds; 0: not in this start of the node
 }
 
 // catchUp reads until there is nothing more, and says how many entries were stored.

@@ -16,6 +16,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/proxy"
 )
 
 // Answers of hosted services are bounded: a range holds what fits.
@@ -23,6 +24,7 @@ const (
 	maxDatagramRange = 1000     // bytes of entries in an answer to the CoAP port
 	maxStreamRange   = 60 << 10 // bytes of entries in an answer to a stream
 	guardSlots       = 128      // sessions of one hosted service
+	guardBuckets     = 255      // rates that it knows at a time: 8 kB
 )
 
 // clock gives the time of the services that this node hosts: ticks since it started, and unix time.
@@ -44,24 +46,39 @@ type hosted struct {
 	direct   *capability.Guard  // nil: the device answers for itself
 	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
-	bump     func(branch, generation uint8) error // keeps a new generation; nil: not here
-	// advance keeps the next epoch, and gives its key; set with bump.
+	// bump keeps a new generation, and says whether it is kept even where it fails; nil: not here.
+	bump func(branch, generation uint8) (kept bool, err error)
+	asOf func(log string) time.Time // when a copy was last known to be up to date; nil: these are no copies
+	// advance keeps the next epoch, and gives its key if it is kept, even where it fails; set with bump.
 	advance func(epoch uint16, r [32]byte) (*home.ServiceKey, error)
 
-	mu sync.RWMutex // held to judge a request, and to change a generation or the epoch
+	mu sync.RWMutex // held to judge a request, to append, and to change a generation or the epoch
 }
 
-// newGuards makes the verifiers of a service. Sessions end with the process: boot is new at each start.
-func newGuard(key *home.ServiceKey, boot uint32, mirror bool) (*capability.Guard, error) {
+// verifier is what a guard of a hosted service is made of beside the key.
+type verifier struct {
+	boot    uint32 // new at each start: sessions end with the process
+	mirror  bool
+	program capability.ProgramRunner
+	denied  func([16]byte) bool
+	counts  capability.Counters // nil: COUNT denies, as at mirrors
+}
+
+func newGuard(key *home.ServiceKey, v verifier) (*capability.Guard, error) {
 	cfg := capability.GuardConfig{
-		Hint:        key.ID.Hint(),
-		Epoch:       key.Epoch,
-		Boot:        boot,
-		Generations: key.Generations,
-		Slots:       guardSlots,
-		Mirror:      mirror,
-		EnableWait:  true,
-		BranchKey:   branchKeys(key, mirror),
+		Hint:          key.ID.Hint(),
+		Epoch:         key.Epoch,
+		Boot:          v.boot,
+		Generations:   key.Generations,
+		Slots:         guardSlots,
+		Buckets:       guardBuckets,
+		Mirror:        v.mirror,
+		EnableWait:    true,
+		EnablePrivacy: true,
+		Program:       v.program,
+		Counters:      v.counts,
+		Denied:        v.denied,
+		BranchKey:     branchKeys(key, v.mirror),
 	}
 	if _, err := rand.Read(cfg.CookieKey[:]); err != nil {
 		return nil, err
@@ -91,12 +108,12 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capabilit
 	if guard == nil {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	admission, stamp, answer := s.check(guard, from, req)
+	admission, answer := s.check(ctx, guard, from, req)
 	if admission == nil {
 		return answer
 	}
 	resp, reason := s.act(ctx, from, admission)
-	if admission.Query.Wait > 0 && stampOf(guard, admission.Branch) != stamp {
+	if reason == capability.ReasonNoSession || admission.Query.Wait > 0 && !admission.Live() {
 		return capability.Refusal(capability.ReasonNoSession) // it ended while the request waited
 	}
 	if reason != capability.ReasonNone {
@@ -122,29 +139,21 @@ func (s *hosted) setEpochLocked(key *home.ServiceKey) error {
 			return err
 		}
 		if err := g.SetEpoch(key.Epoch, cookieKey, branchKeys(key, g == s.mirror)); err != nil {
-			return err
+			s.log.Warn("cells of counts are not free for the new epoch", "service", s.id, "error", err) // and of no use in it
 		}
 	}
 	return nil
 }
 
-// stamp is what a request was judged by.
-type stamp struct {
-	epoch      uint16
-	generation uint8 // of its branch
-}
-
-func stampOf(g *capability.Guard, branch uint8) stamp { return stamp{g.Epoch(), g.Generation(branch)} }
-
-// check judges a request, and gives what it was judged by.
-func (s *hosted) check(guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, stamp, *capability.Message) {
+// check judges a request.
+func (s *hosted) check(ctx context.Context, guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, *capability.Message) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	admission, answer := guard.CheckFrom(s.peer(from), req, s.clock.now())
-	if admission == nil {
-		return nil, stamp{}, answer
+	ask := guard.CheckFrom
+	if proxy.IsForemost(ctx) {
+		ask = guard.CheckForemost
 	}
-	return admission, stampOf(guard, admission.Branch), nil
+	return ask(s.peer(from), req, s.clock.now())
 }
 
 // peer tells which libp2p peer asks; nobody knows where a datagram comes from.
@@ -227,18 +236,41 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 	}
 }
 
-// manage moves a branch to a higher generation, which ends every capability and session of that branch.
+// manage does what the owner asks for.
 func (s *hosted) manage(a *capability.Admission) (*capability.Message, capability.Reason) {
-	switch {
-	case s.bump == nil:
-		return nil, capability.ReasonMethod
-	case a.Management == capability.ManageEpoch:
-		return s.nextEpoch(a)
-	case a.Management != capability.ManageGeneration:
+	if s.bump == nil {
 		return nil, capability.ReasonMethod
 	}
+	switch a.Management {
+	case capability.ManageGeneration:
+		return s.nextGeneration(a)
+	case capability.ManageEpoch:
+		return s.nextEpoch(a)
+	case capability.ManageCell:
+		return s.reserve(a)
+	}
+	return nil, capability.ReasonMethod
+}
+
+// reserve gives a cell to the count of a chain.
+func (s *hosted) reserve(a *capability.Admission) (*capability.Message, capability.Reason) {
+	cell, id, reason := a.Cell()
+	if reason == capability.ReasonNone {
+		reason = s.direct.Reserve(cell, id)
+	}
+	if reason != capability.ReasonNone {
+		return nil, reason
+	}
+	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
+}
+
+// nextGeneration moves a branch to a higher generation, which ends every capability and session of that branch.
+func (s *hosted) nextGeneration(a *capability.Admission) (*capability.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !a.Live() {
+		return nil, capability.ReasonNoSession
+	}
 	branch, generation, reason := a.Generation()
 	if reason != capability.ReasonNone {
 		return nil, reason
@@ -246,11 +278,14 @@ func (s *hosted) manage(a *capability.Admission) (*capability.Message, capabilit
 	if generation == s.direct.Generation(branch) {
 		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 	}
-	if err := s.bump(branch, generation); err != nil {
+	kept, err := s.bump(branch, generation)
+	if kept { // the next start finds it, whatever the answer
+		s.setGenerationLocked(branch, generation)
+	}
+	if err != nil {
 		s.log.Error("generation is not kept", "service", s.id, "error", err)
 		return nil, capability.ReasonStorage
 	}
-	s.setGenerationLocked(branch, generation)
 	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 }
 
@@ -258,13 +293,16 @@ func (s *hosted) manage(a *capability.Admission) (*capability.Message, capabilit
 func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !a.Live() {
+		return nil, capability.ReasonNoSession
+	}
 	epoch, r, reason := a.Epoch()
 	if reason != capability.ReasonNone {
 		return nil, reason
 	}
 	key, err := s.advance(epoch, r)
-	if err == nil {
-		err = s.setEpochLocked(key)
+	if key != nil { // the next start finds it, whatever the answer
+		err = errors.Join(err, s.setEpochLocked(key))
 	}
 	if err != nil {
 		s.log.Error("epoch is not kept", "service", s.id, "error", err)
@@ -273,10 +311,15 @@ func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capabi
 	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
 }
 
-// append adds an entry. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
+// append adds an entry, unless the session has ended meanwhile: what was confirmed to be over acts no more. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
 func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
 	if s.direct == nil {
 		return nil, capability.ReasonMethod
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if !a.Live() {
+		return nil, capability.ReasonNoSession
 	}
 	name := a.Name
 	id := logstore.LogID{Service: s.id, Name: name}
@@ -322,7 +365,13 @@ func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admis
 	}
 	q := a.Query
 	if !q.HasFrom && !q.HasAfter && a.Operation == capability.Read {
-		return &capability.Message{Code: capability.CodeContent, Payload: coap.EncodeHead(l.Head())}, capability.ReasonNone
+		m := &capability.Message{Code: capability.CodeContent, Payload: coap.EncodeHead(l.Head())}
+		if s.asOf != nil {
+			if at := s.asOf(a.Name); !at.IsZero() {
+				m.AddUint(capability.OptionETag, uint32(at.Unix()))
+			}
+		}
+		return m, capability.ReasonNone
 	}
 	limit := maxStreamRange
 	if from.Datagram {

@@ -1,12 +1,16 @@
 package node
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -43,7 +47,8 @@ func TestHostedRefuses(t *testing.T) {
 		{method: "POST", path: "/g", payload: []byte{3, 1}, want: "2.04"},
 		{method: "POST", path: "/g", payload: []byte{3, 1}, want: "2.04"},
 		{method: "POST", path: "/g", payload: []byte{3, 0}, want: "4.00", reason: capability.ReasonArgument},
-		{method: "POST", path: "/n", payload: make([]byte, 9), want: "4.05", reason: capability.ReasonMethod},
+		{method: "POST", path: "/n", payload: make([]byte, 9), want: "2.04"},
+		{method: "POST", path: "/n", payload: make([]byte, 8), want: "4.00", reason: capability.ReasonArgument},
 	} {
 		t.Run(fmt.Sprint(tt.method, tt.path, tt.query), func(t *testing.T) {
 			res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: tt.method, Path: tt.path, Query: tt.query, Payload: tt.payload, Plain: tt.plain})
@@ -169,7 +174,8 @@ func TestAppendMakesNoLog(t *testing.T) {
 	}
 }
 
-// TestWaitEndsWithGeneration revokes a capability while a read under it waits: what is appended then is not for it.
+// TestWaitEndsWithGeneration revokes a capability while a read under it waits: what is appended then is not for it. Where several prove the
+// read, this holds for each.
 func TestWaitEndsWithGeneration(t *testing.T) {
 	h := testHome(t, nil)
 	_, c := startNode(t, h)
@@ -179,25 +185,153 @@ func TestWaitEndsWithGeneration(t *testing.T) {
 		}
 	}
 	add()
-	with := minted(t, h.OwnService(), 2, capability.Read)
-	read := make(chan *api.CallResult, 1)
-	go func() {
-		res, err := c.Call(t.Context(), api.CallRequest{
-			Service: "node", Method: "GET", Path: "/l/events", Query: []string{"a=1.1", "w=20"}, Capability: with,
-		})
-		if err != nil {
-			t.Error(err)
+	for sequence, proof := range []api.Proof{{}, {Also: []string{minted(t, h.OwnService(), 3, capability.Read)}}} {
+		with := minted(t, h.OwnService(), 2+2*byte(sequence), capability.Read)
+		read := make(chan *api.CallResult, 1)
+		go func() {
+			res, err := c.Call(t.Context(), api.CallRequest{
+				Service: "node", Method: "GET", Path: "/l/events", Query: []string{fmt.Sprintf("a=1.%d", sequence+1), "w=20"}, Capability: with, Proof: proof,
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			read <- res
+		}()
+		time.Sleep(200 * time.Millisecond) // until the read waits; if it does not yet it is refused anyhow
+		res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "POST", Path: "/g", Payload: []byte{2 + byte(sequence), 1}})
+		if err != nil || !res.OK() {
+			t.Fatalf("raise the generation: %+v, %v", res, err)
 		}
-		read <- res
-	}()
-	time.Sleep(200 * time.Millisecond) // until the read waits; if it does not yet it is refused anyhow
-	res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "POST", Path: "/g", Payload: []byte{2, 1}})
-	if err != nil || !res.OK() {
-		t.Fatalf("raise the generation: %+v, %v", res, err)
+		add()
+		if res := <-read; res != nil && res.Reason != uint8(capability.ReasonGeneration) {
+			t.Errorf("the read that waited: %+v, want reason 13", res)
+		}
 	}
-	add()
-	if res := <-read; res != nil && res.Reason != uint8(capability.ReasonGeneration) {
-		t.Errorf("the read that waited: %+v, want reason 13", res)
+}
+
+// TestRevokedMeanwhile ends a branch after a request was admitted and before it acts: once that is confirmed nothing acts any more.
+func TestRevokedMeanwhile(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	s := n.own
+	with, err := capability.Parse(minted(t, h.OwnService(), 2, capability.Append))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello, err := capability.NewHello(rand.Reader, with)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := coap.Source{Peer: "local", Local: true}
+	session, err := hello.Open(s.ServeCoAP(t.Context(), from, hello.Message()).Payload, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := &capability.Message{Code: capability.CodePOST, Payload: []byte("y")}
+	if err := req.SetPath("/l/events"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.Protect(req, 0, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	admission, answer := s.check(t.Context(), s.direct, from, req)
+	if admission == nil {
+		t.Fatalf("refused: %x", answer.Payload)
+	}
+	s.setGeneration(2, 1)
+	if _, reason := s.act(t.Context(), from, admission); reason != capability.ReasonNoSession {
+		t.Errorf("reason %d, want 7", reason)
+	}
+	if r, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("z")}); err != nil || r.Sequence != 2 {
+		t.Errorf("the next entry: %+v, %v, want number 2", r, err)
+	}
+}
+
+// TestHostedDenied denies a capability of the node's own service: alone and as the second of two it gets no further, others go on.
+func TestHostedDenied(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	key := h.OwnService()
+	anna, carl := minted(t, key, 2, capability.Read), minted(t, key, 3, capability.Read)
+	read := func(what, with string, proof api.Proof, want capability.Reason) {
+		t.Helper()
+		res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "GET", Path: "/l/events", Capability: with, Proof: proof})
+		if err != nil || res.Reason != uint8(want) {
+			t.Errorf("%s: %+v, %v, want reason %d", what, res, err, want)
+		}
+	}
+	both := api.Proof{Also: []string{anna}}
+	read("before", anna, api.Proof{}, capability.ReasonNone)
+	read("both before", carl, both, capability.ReasonNone)
+	denied, err := capability.Parse(anna)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.proxy.Deny(key.ID, []denylist.Fingerprint{denylist.Of(denied)})
+	for range 2 {
+		read("denied", anna, api.Proof{}, capability.ReasonDenyListed)
+		read("denied second", carl, both, capability.ReasonDenyListed)
+		read("denied and private", carl, api.Proof{Also: []string{anna}, Private: true}, capability.ReasonDenyListed)
+		read("another", carl, api.Proof{}, capability.ReasonNone)
+	}
+}
+
+// TestManageHalfway keeps a generation, and an epoch, and then fails: the answer says so, and the sessions of before have ended all the same.
+func TestManageHalfway(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("no space left")
+	bump, advance := n.own.bump, n.own.advance
+	n.own.bump = func(branch, generation uint8) (bool, error) {
+		kept, err := bump(branch, generation)
+		return kept, errors.Join(err, full)
+	}
+	n.own.advance = func(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
+		key, err := advance(epoch, r)
+		return key, errors.Join(err, full)
+	}
+	key := h.OwnService()
+	for _, tt := range []struct {
+		path    string
+		payload []byte
+		branch  uint8
+		want    capability.Reason
+	}{
+		{"/g", []byte{2, 1}, 2, capability.ReasonGeneration},
+		{"/e", append([]byte{0, 2}, make([]byte, 32)...), 3, capability.ReasonEpoch},
+	} {
+		with := minted(t, key, tt.branch, capability.Read)
+		read := func() *api.CallResult {
+			res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "GET", Path: "/l/events", Capability: with})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return res
+		}
+		if res := read(); !res.OK() {
+			t.Fatalf("before: %+v", res)
+		}
+		m := &capability.Message{Code: capability.CodePOST, Payload: tt.payload}
+		if err := m.SetPath(tt.path); err != nil {
+			t.Fatal(err)
+		}
+		_, err := coap.NewCaller(coap.CallerConfig{}).Call(t.Context(), n.proxy.Local(), key.Owner(), coap.Request{Message: m})
+		var denied *coap.Denied
+		if !errors.As(err, &denied) || denied.Reason != capability.ReasonStorage || !denied.ByDevice {
+			t.Errorf("POST %s: %v, want a tagged reason 26", tt.path, err)
+		}
+		if res := read(); res.Reason != uint8(tt.want) {
+			t.Errorf("after POST %s: %+v, want reason %d", tt.path, res, tt.want)
+		}
 	}
 }
 

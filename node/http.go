@@ -129,6 +129,7 @@ func (s *httpServer) handler() http.Handler {
 	mux.HandleFunc("POST /v1/revocations", body(maxSmallBody, n.Revoke))
 	mux.HandleFunc("POST /v1/revocations/allow", body(maxSmallBody, n.Allow))
 	mux.HandleFunc("POST /v1/call", body(maxSmallBody, n.Call))
+	mux.HandleFunc("POST /v1/reserve", body(maxSmallBody, n.Reserve))
 	mux.HandleFunc("POST /v1/ping", body(maxSmallBody, n.Ping))
 	mux.HandleFunc("POST /v1/logs/append", body(maxSmallBody, n.Append))
 	mux.HandleFunc("POST /v1/logs/read", body(maxSmallBody, n.Read))

@@ -29,7 +29,7 @@ func (n *Node) Append(ctx context.Context, r api.AppendRequest) (*api.Receipt, e
 	if err != nil {
 		return nil, err
 	}
-	if id != n.home.OwnService().ID || r.Capability != "" {
+	if id != n.home.OwnService().ID || r.Capability != "" || r.Private {
 		return n.appendThere(ctx, id, r)
 	}
 	l, err := n.logOf(ctx, id, r.Log)
@@ -47,7 +47,7 @@ func (n *Node) appendThere(ctx context.Context, id edgeistry.ServiceID, r api.Ap
 	if r.Producer != "" || r.Expect != nil {
 		return nil, api.Errorf(api.Usage, "producer and expect work on logs of the node's own service only")
 	}
-	res, err := n.Call(ctx, api.CallRequest{Service: id.String(), Method: "POST", Path: "/l/" + r.Log, Payload: r.Payload, Capability: r.Capability})
+	res, err := n.Call(ctx, api.CallRequest{Service: id.String(), Method: "POST", Path: "/l/" + r.Log, Payload: r.Payload, Capability: r.Capability, Proof: r.Proof})
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +69,9 @@ type source struct {
 	with   chosen
 	mirror bool
 	by     string
+
+	away string    // why the service did not answer, the last time it was asked
+	asOf time.Time // when the copy was last known to be up to date; zero: not known
 }
 
 // sourceOf decides how a log is read: from the store if it is the node's own, or a copy of another node's; the logs of a device that
@@ -87,10 +90,13 @@ func (n *Node) sourceOf(ctx context.Context, r api.ReadRequest, follow bool) (*s
 	if r.Last > 0 && (r.From > 0 || r.Count > 0) {
 		return nil, api.Errorf(api.Usage, "last excludes from and count")
 	}
+	if r.Direct && (r.Mirror || r.Check) {
+		return nil, api.Errorf(api.Usage, "direct excludes mirror and check")
+	}
 	s := &source{node: n, id: id, name: r.Log, mirror: r.Mirror}
 	logID := logstore.LogID{Service: id, Name: r.Log}
 	own := id == n.home.OwnService().ID
-	if r.Capability == "" && (own || ((r.Mirror || follow) && n.offers(id, r.Log)) || n.pulled(logID)) {
+	if r.Capability == "" && !r.Direct && !r.Private && (own || ((r.Mirror || follow) && n.offers(id, r.Log)) || n.pulled(logID)) {
 		if own && !n.store.Has(logID) && !n.awaited(logID) {
 			return nil, api.Errorf(api.NotFound, "the node has no log %q yet; an append makes it", r.Log)
 		}
@@ -98,7 +104,7 @@ func (n *Node) sourceOf(ctx context.Context, r api.ReadRequest, follow bool) (*s
 		s.local, err = n.logOf(ctx, id, r.Log)
 		return s, err
 	}
-	if s.with, err = n.choose(r.Capability, id, r.Mirror); err != nil {
+	if s.with, err = n.prove(r.Capability, r.Proof, id, r.Mirror); err != nil {
 		return nil, err
 	}
 	s.mirror = s.mirror || s.with.Header.Branch == capability.BranchMirror
@@ -129,25 +135,6 @@ func (n *Node) awaited(id logstore.LogID) bool {
 	return false
 }
 
-// Read reads a log.
-func (n *Node) Read(ctx context.Context, r api.ReadRequest) (*api.ReadResult, error) {
-	s, err := n.sourceOf(ctx, r, false)
-	if err != nil {
-		return nil, err
-	}
-	head, err := s.head(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := &api.ReadResult{Service: s.id.String(), Log: s.name, Head: api.HeadOf(head), By: s.by}
-	entries, err := s.read(ctx, r, head)
-	if err != nil {
-		return nil, err
-	}
-	out.Entries = notNil(entries)
-	return out, nil
-}
-
 func (s *source) head(ctx context.Context) (edgeistry.Head, error) {
 	if s.local != nil {
 		return s.local.Head(), nil
@@ -168,10 +155,14 @@ func (s *source) ask(ctx context.Context, q capability.Query) ([]byte, error) {
 	m.SetQuery(q)
 	n := s.node
 	began := time.Now()
-	res, err := n.caller.Call(ctx, n.via(), s.with.Capability, coap.Request{Message: m, Mirror: s.mirror})
+	res, err := n.caller.Call(ctx, n.via(), s.with.Capability, s.with.request(m, s.mirror))
 	if err == nil {
+		if etag, ok := res.Response.GetUint(capability.OptionETag); ok && s.mirror {
+			s.asOf = time.Unix(int64(etag), 0)
+		}
 		return res.Response.Payload, nil
 	}
+	s.away = awayText(err)
 	if res == nil {
 		out, err := n.callFailed(s.id, err, time.Since(began))
 		if err != nil {
@@ -179,7 +170,7 @@ func (s *source) ask(ctx context.Context, q capability.Query) ([]byte, error) {
 		}
 		return nil, out.Err()
 	}
-	return nil, n.callResult(s.id, s.with, res, err).Err()
+	return nil, n.callResult(s.id, s.with, m, res, err).Err()
 }
 
 // read gives the entries that a request names.

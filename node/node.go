@@ -63,7 +63,8 @@ type Node struct {
 	mesh      *mesh
 	own       *hosted
 	functions *function.Runtime
-	port      *proxy.Port // nil: no CoAP port
+	policies  *function.Policies // run the programs of capabilities
+	port      *proxy.Port        // nil: no CoAP port
 	http      *httpServer
 	publisher *publisher
 
@@ -214,12 +215,22 @@ func (n *Node) openProxy(context.Context) error {
 
 // openServices hosts the node's own service and those of its devices, and only then lets the mesh in.
 func (n *Node) openServices(ctx context.Context) error {
+	var err error
+	if n.policies, err = function.NewPolicies(ctx); err != nil {
+		return err
+	}
 	key := n.home.OwnService()
-	direct, err := newGuard(key, n.boot, false)
+	counts, err := openCells(n.ctx, n.store, key.ID)
 	if err != nil {
 		return err
 	}
-	mirror, err := newGuard(key, n.boot, true)
+	v := verifier{boot: n.boot, program: n.policies.Run, denied: n.proxy.Denied(key.ID), counts: counts}
+	direct, err := newGuard(key, v)
+	if err != nil {
+		return err
+	}
+	v.mirror, v.counts = true, nil
+	mirror, err := newGuard(key, v)
 	if err != nil {
 		return err
 	}
@@ -343,6 +354,7 @@ func (n *Node) closeAll() error {
 	n.wg.Wait()
 	closeIf(n.functions != nil, func() error { return n.functions.Close() })
 	closeIf(n.proxy != nil, func() error { return n.proxy.Close() })
+	closeIf(n.policies != nil, func() error { return n.policies.Close() })
 	if c := n.relayed.Load(); c != nil {
 		errs = append(errs, c.Close())
 	}

@@ -69,7 +69,7 @@ func (n *Node) given(text string) (chosen, error) {
 		entries, _ := n.home.Capabilities()
 		for _, e := range entries {
 			if e.Capability.Text() == text {
-				return chosen{c, e.Name}, nil
+				return chosen{Capability: c, name: e.Name}, nil
 			}
 		}
 		return chosen{Capability: c}, nil
@@ -81,7 +81,7 @@ func (n *Node) given(text string) (chosen, error) {
 	if err != nil {
 		return chosen{}, api.Errorf(api.Usage, "%v", err)
 	}
-	return chosen{c, text}, nil
+	return chosen{Capability: c, name: text}, nil
 }
 
 // planRevocation decides what a revocation does. The caller holds keys.
@@ -127,11 +127,13 @@ func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) 
 // epoch the service ends, or has ended, already. The owner's branch has everything that was narrowed from the owner's capability, so its
 // generation is raised only if that is wanted.
 func (v *revoking) planGenerations(ofOwner bool) error {
+	if v.Header.Branch == capability.BranchOwner && !ofOwner {
+		return nil
+	}
 	for _, c := range v.halves() {
 		branch, generation := c.Header.Branch, c.Header.Generation
 		switch {
 		case c.Header.Epoch != v.key.Epoch, generation < v.key.Generations[branch]:
-		case branch == capability.BranchOwner && !ofOwner:
 		case generation == math.MaxUint8:
 			return &api.Error{
 				Kind: api.Failed, Message: fmt.Sprintf("generation 255 of branch %d is the last: bump the epoch", branch),

@@ -62,8 +62,12 @@ func TestDeny(t *testing.T) {
 	}
 	_, err = coap.NewCaller(coap.CallerConfig{}).Call(bounded(t), p.Local(), anna, coap.Request{Message: move(t)})
 	wantDenied(t, "opening", err)
+	var gone *coap.Denied // the owner's session has to be opened anew: a question does so by itself
+	if _, err := caller.Call(bounded(t), p.Local(), owner, coap.Request{Message: coap.Harmless()}); !errors.As(err, &gone) || !gone.ByDevice {
+		t.Errorf("a question of the owner: %v, want the device's answer", err)
+	}
 	if _, err := caller.Call(bounded(t), p.Local(), owner, coap.Request{Message: move(t)}); err != nil {
-		t.Errorf("the owner's session: %v", err)
+		t.Errorf("the owner after that: %v", err)
 	}
 	if _, err := coap.NewCaller(coap.CallerConfig{}).Call(proxy.Foremost(bounded(t)), p.Local(), anna, coap.Request{Message: move(t)}); err != nil {
 		t.Errorf("a request that goes before all: %v", err)

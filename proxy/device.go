@@ -40,7 +40,7 @@ func (d *device) describe() Device {
 // exchange waits for the device's turn and asks it. denied, if not nil, judges the request when its turn has come, too: a request
 // that waited while its capability was revoked goes no further.
 func (d *device) exchange(ctx context.Context, peer string, denied *denylist.List, req *capability.Message, t *trace) (*capability.Message, error) {
-	if d.first != nil && !isForemost(ctx) {
+	if d.first != nil && !IsForemost(ctx) {
 		if err := d.first(ctx, d.id); err != nil {
 			return nil, err
 		}

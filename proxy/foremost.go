@@ -15,11 +15,12 @@ func Foremost(ctx context.Context) context.Context {
 	return context.WithValue(ctx, foremostKey{}, true)
 }
 
-func isForemost(ctx context.Context) bool { return ctx.Value(foremostKey{}) != nil }
+// IsForemost tells such requests, for a service in this process that consults the deny list itself.
+func IsForemost(ctx context.Context) bool { return ctx.Value(foremostKey{}) != nil }
 
 // judge gives the refusal of a request that a deny list stops; nil: it may pass.
 func judge(ctx context.Context, denied *denylist.List, req *capability.Message) *capability.Message {
-	if denied == nil || isForemost(ctx) {
+	if denied == nil || IsForemost(ctx) {
 		return nil
 	}
 	if j := denied.Judge(req); j != denylist.Pass {

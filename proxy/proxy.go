@@ -183,6 +183,15 @@ func (p *Proxy) Deny(id edgeistry.ServiceID, entries []denylist.Fingerprint) {
 	p.deniedLocked(id).Set(entries)
 }
 
+// Denied gives the lookup in the deny list of a service, as it is at each call, for capability.GuardConfig. The service's own verifier knows whose a
+// session is from the moment that it opens; the proxy learns it from the answer, which may wait.
+func (p *Proxy) Denied(id edgeistry.ServiceID) func([16]byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.deniedLocked(id)
+	return func(f [16]byte) bool { return l.Has(f) }
+}
+
 // deniedLocked gives the deny list of a service, which outlives the service's devices and handlers. The caller holds mu.
 func (p *Proxy) deniedLocked(id edgeistry.ServiceID) *denylist.List {
 	l := p.denied[id]

@@ -68,20 +68,56 @@ type exchange struct {
 	Verdict uint64 `json:"verdict"`
 }
 
-// addChip takes the whole device's figures: the session opened with two frames that a slot keeps, and the first request in it.
-func (c counted) addChip(path string) error {
+// calls names the exchanges of firmware/sim by which capability.Cost is checked.
+var calls = map[string]string{
+	"call: open, 1 frame":          "call_open1",
+	"call: open, 2 frames":         "call_open2",
+	"call: open, 4 frames":         "call_open4",
+	"call: open, counted":          "call_open_counted",
+	"call: open, a discharge":      "call_open_discharge",
+	"call: session, 2 frames kept": "call_kept",
+	"call: session, 4 frames sent": "call_sent",
+	"call: session, counted":       "call_counted",
+	"call: session, a discharge":   "call_discharge",
+	"call: open, private":          "call_open_private",
+	"call: session, private":       "call_private",
+}
+
+// readExchanges reads what `edg-sim-check cost --json` says.
+func readExchanges(path string) ([]exchange, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	var all []exchange
 	for d := json.NewDecoder(f); d.More(); {
 		var e exchange
 		if err := d.Decode(&e); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		all = append(all, e)
+	}
+	return all, nil
+}
+
+// addCalls takes the calls that are not there yet: those of the full image are the private ones.
+func (c counted) addCalls(path string) error {
+	all, err := readExchanges(path)
+	for _, e := range all {
+		name := "avr." + calls[e.What] + ".cycles"
+		if _, known := c[name]; calls[e.What] != "" && !known {
+			c[name] = e.Cycles
+		}
+	}
+	return err
+}
+
+// addChip takes the whole device's figures: the session opened with two frames that a slot keeps, and the first request in it.
+func (c counted) addChip(path string) error {
+	all, err := readExchanges(path)
+	if err != nil {
+		return err
 	}
 	hello := slices.IndexFunc(all, func(e exchange) bool { return e.What == "hello" })
 	open := slices.IndexFunc(all, func(e exchange) bool { return e.What == "open, 2 short frames" })
@@ -101,6 +137,8 @@ func readOurs(dir string) (counted, error) {
 	err := errors.Join(
 		c.addSpans(dir, "avr", "capability", "cycles"),
 		c.addChip(filepath.Join(dir, "avr-cost.json")),
+		c.addCalls(filepath.Join(dir, "avr-cost.json")),
+		c.addCalls(filepath.Join(dir, "avr-cost-full.json")),
 		c.addSpans(dir, "lx106", "capability", "instructions"),
 		c.addSpans(dir, "lx106", "session", "instructions"),
 		c.addSpans(dir, "m3", "capability", "instructions"),

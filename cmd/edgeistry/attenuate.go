@@ -17,14 +17,19 @@ func (c *cli) capAttenuateCommand() *cobra.Command {
 		Aliases: []string{"narrow"},
 		Short:   "Narrow a capability, to pass it on (no node, no network)",
 		Long: `Attenuate adds one frame to a capability. A request must satisfy every frame, so the result can do what both the old
-capability and the new frame allow, and never more. It needs nothing but the capability: no node, no network, no key.
+capability and the new frame allow, and never more. It needs nothing but the capability: no node, no network, no key. Of a pair
+both halves are narrowed; the mirror half is left out where nothing that it reads is left, or a limit means nothing there.
 
 ` + wishHelp + `
 
 ` + tokenHelp + `
 
+` + limitsHelp + `
+
 ` + leaseHelp,
 		Example: `  edgeistry cap attenuate greenhouse/owner read temperature until friday --save greenhouse/anna
+  edgeistry cap attenuate greenhouse/owner call valve --times 5 --cell 0 --rate 1/10m --save greenhouse/plumber
+  edgeistry cap attenuate lock/owner call door --guard office/doorman --save lock/visitor
   edgeistry cap attenuate greenhouse/owner read temperature and call valve 0..30 for 2h --qr
   edgeistry cap attenuate greenhouse/owner --read temperature --call valve --arg 0..30 --until friday --save greenhouse/anna
   edgeistry cap show greenhouse/anna | edgeistry cap attenuate - --until 2h
@@ -40,23 +45,45 @@ capability and the new frame allow, and never more. It needs nothing but the cap
 			if err != nil {
 				return err
 			}
-			spec, err := wish.Spec()
+			child, err := c.narrow(parent, wish, &w)
 			if err != nil {
-				return usagef("%w", err)
-			}
-			if len(spec.Limits)+len(spec.Grants) == 0 {
-				return usagef("nothing to narrow: say what stays allowed or until when").
-					Try("--read, --call, --append, --until or --lease")
-			}
-			child, err := parent.Attenuate(rand.Reader, spec)
-			if err != nil {
-				return usagef("%w", err)
+				return err
 			}
 			return c.deliver(child, &w)
 		},
 	}
 	w.register(cmd)
 	return cmd
+}
+
+// narrow adds the frame of a wish and, behind it, that of --guard: the two have no room in one.
+func (c *cli) narrow(parent *capability.Capability, wish capability.Wish, w *wishFlags) (*capability.Capability, error) {
+	spec, err := wish.Spec()
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	empty := len(spec.Limits)+len(spec.Grants) == 0
+	if empty && w.guard == "" {
+		return nil, usagef("nothing to narrow: say what stays allowed or until when").
+			Try("--read, --call, --append, --until, --times, --rate, --guard or --lease")
+	}
+	child := parent
+	if !empty {
+		if child, err = parent.Attenuate(rand.Reader, spec); err != nil {
+			return nil, usagef("%w", err).Try("two frames: attenuate it once more with the rest")
+		}
+	}
+	if w.guard == "" {
+		return child, nil
+	}
+	limit, err := c.demandGuard(w, child)
+	if err != nil {
+		return nil, err
+	}
+	if child, err = child.Attenuate(rand.Reader, capability.FrameSpec{Limits: []capability.Limit{limit}}); err != nil {
+		return nil, usagef("%w", err)
+	}
+	return child, nil
 }
 
 // minted is what mint and attenuate print.

@@ -16,9 +16,10 @@ import (
 // callFlags are the values of call.
 type callFlags struct {
 	payloadFlags
-	as, cap string
-	hold    time.Duration
-	trace   bool
+	proof proofFlags
+	as    string
+	hold  time.Duration
+	trace bool
 }
 
 func (c *cli) callCommand() *cobra.Command {
@@ -34,42 +35,18 @@ line it prints says who answered ("from the device" is proved by a tag that only
 ` + capFlagHelp,
 		Example: `  edgeistry call greenhouse/valve 20
   edgeistry call greenhouse/valve 20 --trace
-  edgeistry call k51.../valve --hex 14 --cap ecap1_AQ...`,
+  edgeistry call k51.../valve --hex 14 --cap ecap1_AQ...
+  edgeistry call lock/door --cap lock/visitor --discharge @word.txt --private`,
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: c.completeServices,
 		RunE:              func(cmd *cobra.Command, args []string) error { return c.call(cmd, args, f) },
 	}
-	f.register(cmd)
+	f.payloadFlags.register(cmd)
 	cmd.Flags().StringVar(&f.as, "as", "", "encode ARGUMENT as this `KIND`, whatever the manifest says: u8, u16, u32, i8, i16, i32 (u16le: little-endian)")
-	registerCap(cmd, &f.cap)
-	cmd.Flags().DurationVar(&f.hold, "hold", 10*time.Second, "how long the request may be under way before the service refuses it, at most 25.5s")
+	f.proof.register(cmd)
+	cmd.Flags().DurationVar(&f.hold, "hold", 10*time.Second, "how long the request may be under way before the service refuses it, at most 56m")
 	cmd.Flags().BoolVar(&f.trace, "trace", false, "draw where the time went")
 	return cmd
-}
-
-const capFlagHelp = `Without --cap the node takes the capability of its keychain that fits best. --cap takes a keychain name, a token's text, or - for
-standard input, which keeps the text out of the process list and the shell's history.`
-
-func registerCap(cmd *cobra.Command, target *string) {
-	cmd.Flags().StringVar(target, "cap", "", "`CAPABILITY`: keychain name, token text, or - for standard input")
-}
-
-// capText gives what the node is sent for --cap: a name as it is, a token checked before it leaves.
-func (c *cli) capText(text string) (string, error) {
-	if text == "" {
-		return "", nil
-	}
-	if text != "-" && !looksLikeToken(text) {
-		if err := home.CheckCapabilityName(text); err != nil {
-			return "", usagef("--cap: %w", err)
-		}
-		return text, nil
-	}
-	p, err := c.token(text)
-	if err != nil {
-		return "", err
-	}
-	return p.Text(), nil
 }
 
 func (c *cli) call(cmd *cobra.Command, args []string, f callFlags) error {
@@ -78,8 +55,8 @@ func (c *cli) call(cmd *cobra.Command, args []string, f callFlags) error {
 		return err
 	}
 	isSet := cmd.Flags().Changed
-	if f.hold < 100*time.Millisecond || f.hold > 25500*time.Millisecond {
-		return usagef("--hold %s is not within 100ms and 25.5s", f.hold)
+	if err := checkHold(f.hold); err != nil {
+		return err
 	}
 	sources := f.chosen(isSet)
 	if len(args) == 2 {
@@ -88,8 +65,8 @@ func (c *cli) call(cmd *cobra.Command, args []string, f callFlags) error {
 	if sources > 1 {
 		return usagef("give one of ARGUMENT, --hex, --text, --file")
 	}
-	if f.cap == "-" && f.file == "-" {
-		return usagef("--cap - and --file - both want standard input")
+	if err := f.proof.readsInput(f.file); err != nil {
+		return err
 	}
 	if f.as != "" && len(args) < 2 {
 		return usagef("--as says how ARGUMENT is encoded, and there is none")
@@ -107,7 +84,7 @@ func (c *cli) call(cmd *cobra.Command, args []string, f callFlags) error {
 			return usagef("argument %w", err)
 		}
 	}
-	token, err := c.capText(f.cap)
+	token, more, err := c.proof(&f.proof)
 	if err != nil {
 		return err
 	}
@@ -118,7 +95,7 @@ func (c *cli) call(cmd *cobra.Command, args []string, f callFlags) error {
 			}
 		}
 		result, err := client.Call(ctx, api.CallRequest{
-			Service: at.service, Method: "POST", Path: "/f/" + at.name, Payload: payload, Capability: token,
+			Service: at.service, Method: "POST", Path: "/f/" + at.name, Payload: payload, Capability: token, Proof: more,
 			HoldMS: int(f.hold.Milliseconds()), Trace: true, TimeoutMS: c.timeoutMS(),
 		})
 		if err != nil {

@@ -10,7 +10,8 @@ func (c *cli) capCommand() *cobra.Command {
 no network and without asking anyone; nobody can widen it. Treat the text of a token like a password.`,
 		`  edgeistry cap attenuate greenhouse/owner --read temperature --call valve --arg 0..30 --until friday --save greenhouse/anna
   edgeistry cap show greenhouse/anna --qr`,
-		c.capMintCommand(), c.capAttenuateCommand(), c.capInspectCommand(), c.capShowCommand(),
+		c.capMintCommand(), c.capAttenuateCommand(), c.capInspectCommand(), c.capExplainCommand(), c.capShowCommand(),
+		c.capDischargeCommand(), c.capReserveCommand(),
 		c.capListCommand(), c.capImportCommand(), c.capRemoveCommand(),
 		c.capRevokeCommand(), c.capRevocationsCommand())
 }
@@ -19,8 +20,8 @@ func (c *cli) capInspectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect CAP",
 		Short: "Say what a capability allows and what it costs (needs no key, no node)",
-		Long: `Inspect prints what every frame allows, and what using the capability costs in bytes and in time on an ATmega328P. It never
-prints the secret.
+		Long: `Inspect prints what every frame allows, who could have added it, and what using the capability costs in bytes and in time on an
+ATmega328P: the first request opens a session, later ones find it kept. It never prints the secret.
 
 ` + tokenHelp,
 		Example: `  edgeistry cap inspect greenhouse/anna
@@ -39,7 +40,10 @@ prints the secret.
 			}
 			h, _ := c.openHome() // only for the local name of the service; a home is not needed
 			in := inspect(name, p, h, c.now())
-			return c.show(in, func() { c.showInspection(in) })
+			return c.show(in, func() {
+				c.showInspection(in)
+				c.showFrames(in)
+			})
 		},
 	}
 }

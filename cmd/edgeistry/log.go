@@ -23,7 +23,8 @@ service. What is acknowledged is on disk.`,
 
 func (c *cli) logAppendCommand() *cobra.Command {
 	var payload payloadFlags
-	var as, token, producer string
+	var proof proofFlags
+	var as, producer string
 	var producerSeq uint64
 	var expect int64
 	cmd := &cobra.Command{
@@ -57,13 +58,13 @@ log's newest entry has that sequence.
 				}
 				req.Expect = &sequence
 			}
-			if token == "-" && payload.file == "-" {
-				return usagef("--cap - and --file - both want standard input")
+			if err := proof.readsInput(payload.file); err != nil {
+				return err
 			}
 			if req.Payload, err = entryBytes(args[1:], payload, as, isSet, c); err != nil {
 				return err
 			}
-			if req.Capability, err = c.capText(token); err != nil {
+			if req.Capability, req.Proof, err = c.proof(&proof); err != nil {
 				return err
 			}
 			return c.ask(cmd.Context(), "appending to "+at.String(), func(ctx context.Context, _ *home.Home, client *api.Client) error {
@@ -79,7 +80,7 @@ log's newest entry has that sequence.
 	}
 	payload.register(cmd)
 	cmd.Flags().StringVar(&as, "as", "", "encode TEXT as a number of this `KIND`: u8, u16, u32, i8, i16, i32 (u16le: little-endian)")
-	registerCap(cmd, &token)
+	proof.register(cmd)
 	cmd.Flags().StringVar(&producer, "producer", "", "`NAME` of who appends, for retries that never duplicate")
 	cmd.Flags().Uint64Var(&producerSeq, "producer-seq", 0, "the producer's own `COUNT` of this entry")
 	cmd.Flags().Int64Var(&expect, "expect", 0, "append only if the newest entry has this `SEQUENCE`")
@@ -116,15 +117,16 @@ func entryBytes(text []string, payload payloadFlags, as string, isSet func(strin
 type readFlags struct {
 	from, incarnation int64
 	count, last       int
-	cap               string
+	proof             proofFlags
 	mirror            bool
+	direct, check     bool // of read
 }
 
 func (f *readFlags) register(cmd *cobra.Command) {
 	cmd.Flags().Int64Var(&f.from, "from", 0, "first entry, by `SEQUENCE`")
 	cmd.Flags().Int64Var(&f.incarnation, "incarnation", 0, "of this `INCARNATION` (a device's boot count; default: the newest)")
 	cmd.Flags().BoolVar(&f.mirror, "mirror", false, "ask the home node for what it keeps, not the service itself")
-	registerCap(cmd, &f.cap)
+	f.proof.register(cmd)
 }
 
 // request checks the flags and makes the request.
@@ -140,7 +142,10 @@ func (c *cli) readRequest(at target, f readFlags) (api.ReadRequest, error) {
 	if req.Incarnation > 0 && req.From == 0 && f.last == 0 {
 		return req, usagef("--incarnation needs --from or --last")
 	}
-	req.Capability, err = c.capText(f.cap)
+	if err := f.proof.readsInput(""); err != nil {
+		return req, err
+	}
+	req.Capability, req.Proof, err = c.proof(&f.proof)
 	return req, err
 }
 
@@ -154,6 +159,10 @@ func (c *cli) logReadCommand() *cobra.Command {
 		Short: "Read entries of a log",
 		Long: `Read prints the newest entries, or those of --from and --count. An entry of 1, 2 or 4 bytes is shown as bytes and as a number.
 Entries that were lost before anyone kept them show as a gap.
+
+Where the device is away (asleep, or its line is down) and the capability has a mirror half, the copy at its home node is read instead, and the
+last line says so. --direct never does that; --mirror asks the copy at once. A home node can hold entries back and can make them up;
+with --check the device proves what the copy gave, by the hash that its own next entry stands on.
 
 ` + capFlagHelp,
 		Example: `  edgeistry log read greenhouse/temperature --last 3
@@ -176,6 +185,8 @@ Entries that were lost before anyone kept them show as a gap.
 				return usagef("--count %d is not within 1..%d", f.count, maxRead)
 			case isSet("count") && !isSet("from"):
 				return usagef("--count needs --from (or give --last)")
+			case f.direct && (f.mirror || f.check):
+				return usagef("--direct excludes --mirror and --check")
 			case isSet("from") && f.from < 1:
 				return usagef("--from %d: entries count from 1", f.from)
 			}
@@ -183,6 +194,7 @@ Entries that were lost before anyone kept them show as a gap.
 			if err != nil {
 				return err
 			}
+			req.Direct, req.Check = f.direct, f.check
 			return c.ask(cmd.Context(), "reading "+at.String(), func(ctx context.Context, _ *home.Home, client *api.Client) error {
 				result, err := client.Read(ctx, req)
 				if err != nil {
@@ -194,6 +206,8 @@ Entries that were lost before anyone kept them show as a gap.
 		},
 	}
 	f.register(cmd)
+	cmd.Flags().BoolVar(&f.direct, "direct", false, "ask the device and nobody else")
+	cmd.Flags().BoolVar(&f.check, "check", false, "ask the home node's copy, and have the device prove it by its hash")
 	cmd.Flags().IntVar(&f.last, "last", 0, "this `NUMBER` of the newest entries (default 10)")
 	cmd.Flags().IntVar(&f.count, "count", 0, "this `NUMBER` of entries from --from")
 	return cmd
@@ -208,7 +222,25 @@ func (c *cli) showEntries(at target, r *api.ReadResult) {
 	if len(r.Entries) == 0 {
 		c.note("no such entries in %s", at)
 	}
-	c.note("head %s, %s", place(r.Head.Incarnation, r.Head.Sequence), from(r.By))
+	c.note("head %s, %s", place(r.Head.Incarnation, r.Head.Sequence), c.fromCopy(r))
+}
+
+// fromCopy says where entries came from: "from the copy at 12D3KooW..., 3 min old; the device is away (...)".
+func (c *cli) fromCopy(r *api.ReadResult) string {
+	if r.Copy == nil {
+		return from(r.By)
+	}
+	text := "from the copy at " + r.Copy.Home
+	if !r.Copy.AsOf.IsZero() {
+		text += ", " + span(max(c.now().Sub(r.Copy.AsOf), 0)) + " old"
+	}
+	if r.Copy.Checked {
+		text += "; the device has proved it"
+	}
+	if r.Copy.Away != "" {
+		text += "; the device is away (" + r.Copy.Away + ")"
+	}
+	return text
 }
 
 // printEntry prints one entry, and the gap before it if entries are missing there.

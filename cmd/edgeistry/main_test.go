@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"os"
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"signal":      signalByLock,
 			"setenv-json": setenvJSON,
 			"flip":        flip,
+			"unhex":       unhex,
 		},
 	})
 }
@@ -91,6 +93,16 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(path, []byte(text), 0o600))
+}
+
+// unhex FROM TO writes the bytes that a text has in hexadecimal.
+func unhex(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: unhex FROM TO")
+	}
+	raw, err := hex.DecodeString(strings.Join(strings.Fields(ts.ReadFile(args[0])), ""))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), raw, 0o600))
 }
 
 // signal TERM LOCKFILE sends a signal to the process that holds a home.

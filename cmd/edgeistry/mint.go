@@ -14,7 +14,7 @@ import (
 func (c *cli) capMintCommand() *cobra.Command {
 	var w wishFlags
 	var branch int
-	var mirror bool
+	var mirror, noMirror bool
 	cmd := &cobra.Command{
 		Use:   "mint SERVICE [WISH ...]",
 		Short: "Make a new capability from the owner's key (no node, no network)",
@@ -25,8 +25,11 @@ func (c *cli) capMintCommand() *cobra.Command {
 
 Without --read, --call and --append the capability allows everything except what the other flags limit.
 
---mirror makes one for the mirror branch instead: home nodes check it and answer from the entries they keep, also while the
-device sleeps. It can only read.
+A capability that reads is made as a pair: one half for the device, the other (same nonce, same frames, branch 15) for its home nodes,
+which answer from the entries they keep while the device sleeps or is away. --no-mirror leaves that half out, and 34 bytes of the
+token with it. --mirror makes one for the home nodes alone. It can only read.
+
+` + limitsHelp + `
 
 ` + leaseHelp,
 		Example: `  edgeistry cap mint greenhouse follow temperature until 2026-12-31 --branch 3 --save greenhouse/lab
@@ -55,6 +58,12 @@ device sleeps. It can only read.
 			if _, err := rand.Read(header.Nonce[:]); err != nil {
 				return failedf("mint: %w", err)
 			}
+			if mirror && noMirror {
+				return usagef("--mirror and --no-mirror exclude each other")
+			}
+			if w.guard != "" {
+				return usagef("--guard: mint makes no such frame").Try("edgeistry cap attenuate --guard, with what mint gave")
+			}
 			spec, err := wish.Spec()
 			if err != nil {
 				return usagef("%w", err)
@@ -63,7 +72,14 @@ device sleeps. It can only read.
 			if err != nil {
 				return usagef("%w", err).Try("fewer or shorter permissions in one capability")
 			}
-			p, err := capability.Mint(key.ID, key.EpochKey.Branch(key.Epoch, number, header.Generation), header, first)
+			root := key.EpochKey.Branch(key.Epoch, number, header.Generation)
+			var p *capability.Capability
+			if mirror || noMirror {
+				p, err = capability.Mint(key.ID, root, header, first)
+			} else {
+				generation := key.Generations[capability.BranchMirror]
+				p, err = capability.MintPair(key.ID, root, header, key.EpochKey.Branch(key.Epoch, capability.BranchMirror, generation), generation, first)
+			}
 			if err != nil {
 				return failedf("%w", err)
 			}
@@ -72,7 +88,8 @@ device sleeps. It can only read.
 	}
 	w.register(cmd)
 	cmd.Flags().IntVar(&branch, "branch", 1, "`BRANCH` 1..14: what is revoked together")
-	cmd.Flags().BoolVar(&mirror, "mirror", false, "for the mirror branch: read what home nodes keep")
+	cmd.Flags().BoolVar(&mirror, "mirror", false, "for the mirror branch alone: read what home nodes keep")
+	cmd.Flags().BoolVar(&noMirror, "no-mirror", false, "without the half that home nodes answer to")
 	return cmd
 }
 

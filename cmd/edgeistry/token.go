@@ -38,28 +38,42 @@ type inspection struct {
 	Generation uint8    `json:"generation"`
 	Nonce      string   `json:"nonce"`
 	Frames     []string `json:"frames"`
-	Expires    string   `json:"expires,omitempty"` // RFC 3339, the earliest of all frames
+	AddedBy    []string `json:"added_by"`              // of each frame: who could have added it
+	MirrorHalf bool     `json:"mirror_half,omitempty"` // home nodes answer to it, too
+	Expires    string   `json:"expires,omitempty"`     // RFC 3339, the earliest of all frames
 	Expired    bool     `json:"expired"`
 	Ended      string   `json:"ended,omitempty"` // why it was revoked, if this home owns the service
 	Cost       cost     `json:"cost"`
 }
 
 type cost struct {
-	OpenBytes     int     `json:"open_bytes"`
-	RequestBytes  int     `json:"request_bytes"`
-	OpenHMACs     int     `json:"open_hmacs"`
-	RequestHMACs  int     `json:"request_hmacs"`
-	OpenCycles    int     `json:"open_avr_cycles"`
-	RequestCycles int     `json:"request_avr_cycles"`
-	OpenMS        float64 `json:"open_avr_ms"`
-	RequestMS     float64 `json:"request_avr_ms"`
+	OpenBytes           int     `json:"open_bytes"`
+	RequestBytes        int     `json:"request_bytes"`
+	OpenHMACs           int     `json:"open_hmacs"`
+	RequestHMACs        int     `json:"request_hmacs"`
+	OpenCompressions    int     `json:"open_compressions"`
+	RequestCompressions int     `json:"request_compressions"`
+	OpenCycles          int     `json:"open_avr_cycles"`
+	RequestCycles       int     `json:"request_avr_cycles"`
+	OpenMS              float64 `json:"open_avr_ms"`
+	RequestMS           float64 `json:"request_avr_ms"`
+
+	// What privacy adds to each; the bytes once more to the answer.
+	PrivateBytes        int     `json:"private_bytes"`
+	PrivateHMACs        int     `json:"private_hmacs"`
+	PrivateCompressions int     `json:"private_compressions"`
+	PrivateCycles       int     `json:"private_avr_cycles"`
+	PrivateMS           float64 `json:"private_avr_ms"`
 }
 
 func inspect(name string, p *capability.Capability, h *home.Home, now time.Time) inspection {
 	in := inspection{
 		Name: name, Service: p.Service.String(), Epoch: p.Header.Epoch, Branch: p.Header.Branch,
 		Mirror: p.Header.Branch == capability.BranchMirror, Generation: p.Header.Generation,
-		Nonce: fmt.Sprintf("%x", p.Header.Nonce), Frames: p.Describe(),
+		Nonce: fmt.Sprintf("%x", p.Header.Nonce), Frames: p.Describe(), MirrorHalf: p.Mirror() != nil,
+	}
+	for i := range p.Frames {
+		in.AddedBy = append(in.AddedBy, addedBy(p.Header.Branch, i))
 	}
 	if h != nil {
 		in.Local, in.Ended = h.NameOf(p.Service), h.Ended(p)
@@ -71,10 +85,27 @@ func inspect(name string, p *capability.Capability, h *home.Home, now time.Time)
 	in.Cost = cost{
 		OpenBytes: spent.OpenBytes, RequestBytes: spent.RequestBytes, OpenHMACs: spent.OpenHMACs, RequestHMACs: spent.RequestHMACs,
 		OpenCycles: spent.OpenCycles, RequestCycles: spent.RequestCycles,
+		OpenCompressions: spent.OpenCompressions, RequestCompressions: spent.RequestCompressions,
 		OpenMS:    capability.AVRTime(spent.OpenCycles).Seconds() * 1000,
 		RequestMS: capability.AVRTime(spent.RequestCycles).Seconds() * 1000,
+
+		PrivateBytes: spent.PrivateBytes, PrivateHMACs: spent.PrivateHMACs, PrivateCompressions: spent.PrivateCompressions,
+		PrivateCycles: spent.PrivateCycles, PrivateMS: capability.AVRTime(spent.PrivateCycles).Seconds() * 1000,
 	}
 	return in
+}
+
+// addedBy says who could have added a frame, counted from 0: the chain of HMACs proves no more than that.
+func addedBy(branch uint8, frame int) string {
+	switch {
+	case frame > 0:
+		return "any holder of the capability before it"
+	case branch == capability.BranchOwner:
+		return "the owner, who has the key of branch 0"
+	case branch == capability.BranchMirror:
+		return "whoever minted it: the owner or a home node, who have the key of branch 15"
+	}
+	return fmt.Sprintf("whoever minted it: the owner, who has the key of branch %d", branch)
 }
 
 // earliestEnd gives the first EXPIRY among all frames; ok is false if none has one.
@@ -117,6 +148,11 @@ func (c *cli) showInspection(in inspection) {
 		branch += " (mirror: home nodes check it, devices refuse it)"
 	case in.Branch == capability.BranchOwner:
 		branch += " (the owner's)"
+	case in.MirrorHalf:
+		branch += "; its mirror half with branch 15"
+	}
+	if in.MirrorHalf {
+		lines = append(lines, [2]string{"mirror", "home nodes answer to it too, from the entries they keep, while the device is away"})
 	}
 	lines = append(lines,
 		[2]string{"revocable", branch},

@@ -20,11 +20,27 @@ type wishFlags struct {
 	until, from          string
 	lease, hold          time.Duration
 	boot, tick           int64
+	times, cell, depth   int
+	rate, audience       string
+	also, guard, program string
 	save                 string
 	qr                   qrFlags
 }
 
+// register makes the flags of mint and attenuate.
 func (w *wishFlags) register(cmd *cobra.Command) {
+	w.registerWish(cmd)
+	flags := cmd.Flags()
+	flags.IntVar(&w.times, "times", 0, "allow this `NUMBER` of requests, 1..255, counted in --cell; then \"cap reserve\" gives it the cell")
+	flags.IntVar(&w.cell, "cell", 0, "the device's `CELL` for --times, 0..3, which survives power loss")
+	flags.StringVar(&w.rate, "rate", "", "at most this `RATE`: 3/10m is 3 at once, then one every 10 minutes")
+	flags.StringVar(&w.guard, "guard", "", "demand the word of a guard: a `CAPABILITY` of the guard's service, which the guard has too (see cap discharge)")
+	flags.StringVar(&w.save, "save", "", "keep it in the keychain under this `NAME` (greenhouse/anna) instead of printing it")
+	w.qr.register(cmd)
+}
+
+// registerWish makes the flags that are good for a discharge, too.
+func (w *wishFlags) registerWish(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&w.read, "read", nil, "allow reading this `LOG` (temp* for a prefix, * for all); may be repeated")
 	flags.BoolVar(&w.tail, "tail", false, "allow following the logs of --read as well")
@@ -38,14 +54,23 @@ func (w *wishFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&w.lease, "lease", 0, "end by the device's own timer, after this time and at its next reboot")
 	flags.Int64Var(&w.boot, "boot", 0, "for --lease without a node: the device's boot `COUNT`")
 	flags.Int64Var(&w.tick, "tick", 0, "for --lease without a node: the device's `TICK` now, in 100 ms since its boot")
-	flags.DurationVar(&w.hold, "hold", 0, "how long a request may be under way before the device refuses it, at most 25.5s")
-	flags.StringVar(&w.save, "save", "", "keep it in the keychain under this `NAME` (greenhouse/anna) instead of printing it")
-	w.qr.register(cmd)
+	flags.DurationVar(&w.hold, "hold", 0, "how long a request may be under way before the device refuses it, at most 56m")
+	flags.StringVar(&w.audience, "audience", "", "only from this `PEER` (12D3KooW...); devices cannot know who asks, nodes can")
+	flags.IntVar(&w.depth, "depth", 0, "allow this `NUMBER` of further narrowings, 0..3; 0: it cannot be passed on narrower")
+	flags.StringVar(&w.program, "program", "", "ask a program: a `FILE`.wasm of one function, or its body in hexadecimal")
+	flags.StringVar(&w.also, "also", "", "only together with another capability, of this `BRANCH`, or BRANCH:NONCE")
 }
 
 // wishHelp is said wherever a wish may be given in words.
 const wishHelp = `WISH says in words what stays allowed, for the common cases: read, follow, call or append with names (and bounds), then until, from
 or for. The flags say the rest; for one thing give either.`
+
+// limitsHelp is said wherever limits beyond names and times may be given.
+const limitsHelp = `--times N counts in one of four cells of the device, which survive power loss; the owner gives it the cell with "cap reserve".
+--rate 3/10m allows 3 at once, then one every 10 minutes, and begins with none: the first request waits for the first period.
+--guard demands the word of a guard, made with "cap discharge" and given with --discharge. --audience names the one peer that
+may ask: nodes hold it, devices cannot know and deny. --also demands another capability beside this one. --program asks a
+WebAssembly function of at most 46 bytes.`
 
 const leaseHelp = `--lease 5s ends by the device's own timer, so it holds on a device that has never been told the time. The timer is the
 device's: boot count and tick (100 ms units). With the node running they are asked from the device in one exchange that
@@ -73,6 +98,9 @@ func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edg
 		said.Time, said.Hold = w.setTime, w.hold
 		wish = said
 	}
+	if err := c.wishLimits(cmd, w, &wish); err != nil {
+		return wish, err
+	}
 	if w.tail {
 		if len(w.read) == 0 {
 			return wish, usagef("--tail needs --read: it allows following the logs that --read names")
@@ -85,8 +113,10 @@ func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edg
 	if w.entries != "" && len(w.read) == 0 {
 		return wish, usagef("--entries needs --read: it bounds what may be read")
 	}
-	if cmd.Flags().Changed("hold") && (w.hold < 100*time.Millisecond || w.hold > 25500*time.Millisecond) {
-		return wish, usagef("--hold %s is not within 100ms and 25.5s", w.hold)
+	if cmd.Flags().Changed("hold") {
+		if err := checkHold(w.hold); err != nil {
+			return wish, err
+		}
 	}
 	var err error
 	if w.until != "" {
@@ -110,6 +140,14 @@ func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edg
 		return wish, usagef("--boot and --tick are for --lease")
 	}
 	return wish, nil
+}
+
+// checkHold refuses what a request cannot say.
+func checkHold(hold time.Duration) error {
+	if got := capability.HoldDuration(capability.EncodeHold(hold)); hold <= 0 || got == 0 || hold-got >= time.Minute || hold < time.Minute && hold-got >= capability.TickDuration {
+		return usagef("--hold %s is neither within 100ms and 19.9s nor within 1m and 56m", hold)
+	}
+	return nil
 }
 
 // lease makes the end of a lease from the device's timer, given or asked through the node.

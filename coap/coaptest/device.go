@@ -28,6 +28,7 @@ type Device struct {
 	mu      sync.Mutex
 	claim   capability.Claimable
 	guard   *capability.Guard
+	cells   capability.MemoryCounters
 	epoch   uint16
 	raised  [capability.BranchMirror + 1]uint8 // generations
 	unix    time.Time                          // as told; zero: the clock is unknown
@@ -85,6 +86,7 @@ func (d *Device) arm() {
 	if !d.claim.Claimed {
 		cfg.Closed = capability.ReasonUnclaimed
 	}
+	cfg.EnablePrivacy, cfg.Counters, cfg.Slots = true, &d.cells, 32
 	guard, err := capability.NewGuard(cfg)
 	if err != nil {
 		panic(err) // the configuration above is right
@@ -198,6 +200,15 @@ func (d *Device) act(a *capability.Admission, req *capability.Message) *capabili
 		return a.Answer(&capability.Message{Code: capability.CodeChanged, Payload: []byte{d.valve}}, d.now())
 	case a.Operation == capability.Read && a.Name == "temperature":
 		return d.read(a)
+	case a.Management == capability.ManageCell:
+		cell, id, reason := a.Cell()
+		if reason == capability.ReasonNone {
+			reason = d.guard.Reserve(cell, id)
+		}
+		if reason != capability.ReasonNone {
+			return a.Refuse(reason, d.now())
+		}
+		return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
 	case a.Operation == capability.Time && len(req.Payload) == 4:
 		d.unix, d.toldAt = time.Unix(int64(binary.BigEndian.Uint32(req.Payload)), 0), time.Now()
 		return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())

@@ -37,8 +37,18 @@ type Datagrams struct {
 	in, out *net.UDPConn
 	wg      sync.WaitGroup
 
-	mu   sync.Mutex
-	node *net.UDPAddr
+	mu      sync.Mutex
+	node    *net.UDPAddr
+	traffic [][]byte
+}
+
+// Traffic is every datagram that has passed since the last call, both ways.
+func (d *Datagrams) Traffic() [][]byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := d.traffic
+	d.traffic = nil
+	return out
 }
 
 // TapUDP passes datagrams on to the device at addr (host:port) and back.
@@ -64,6 +74,7 @@ func TapUDP(addr string) (*Datagrams, error) {
 			}
 			d.mu.Lock()
 			d.node = from
+			d.traffic = append(d.traffic, bytes.Clone(buf[:n]))
 			d.mu.Unlock()
 			_, _ = d.out.Write(buf[:n]) // a device that is away loses datagrams, as on any network
 		}
@@ -81,6 +92,7 @@ func TapUDP(addr string) (*Datagrams, error) {
 			d.see(buf[:n])
 			d.mu.Lock()
 			node := d.node
+			d.traffic = append(d.traffic, bytes.Clone(buf[:n]))
 			d.mu.Unlock()
 			if node != nil {
 				_, _ = d.in.WriteToUDP(buf[:n], node)

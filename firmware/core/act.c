@@ -27,7 +27,7 @@ static uint8_t act_log(edg_device *dev, edg_answer *a, const edg_request *r)
     if (err != EDG_OK)
         return storage_reason(err);
     edg_store32(out, edg_log_incarnation(dev, (uint8_t)log, &spec));
-    edg_store32(out + 4, dev->logs[log].sequence);
+    edg_store32(out + 4, edg_log_at(dev, (uint8_t)log)->sequence);
     a->len = 8;
     return 0;
 }

@@ -41,7 +41,7 @@ static int8_t get(const edg_device *dev, uint16_t addr, uint8_t size, uint32_t *
 /* The newest valid cell is the head: of the highest incarnation the highest sequence. */
 static int8_t find_head(edg_device *dev, uint8_t log, const edg_log_spec *spec)
 {
-    edg_log *l = &dev->logs[log];
+    edg_log *l = edg_log_at(dev, log);
     uint32_t incarnation, sequence;
     uint8_t i;
 
@@ -62,7 +62,7 @@ static int8_t find_head(edg_device *dev, uint8_t log, const edg_log_spec *spec)
 
 int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
 {
-    edg_log *l = &dev->logs[log];
+    edg_log *l = edg_log_at(dev, log);
     uint32_t incarnation, sequence;
     uint8_t entry[EDG_MAX_ENTRY];
     uint8_t i;
@@ -119,27 +119,20 @@ static int8_t put(edg_device *dev, uint16_t addr, const edg_log_spec *spec, cons
     return edg_nv_seal(dev, &w, addr);
 }
 
-int8_t edg_cells_append(edg_device *dev, uint8_t log, const edg_log_spec *spec, const uint8_t *entry)
+int8_t edg_cells_write(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t cell, const uint8_t *entry)
 {
-    edg_log *l = &dev->logs[log];
-    uint8_t cell = (uint8_t)(l->newest + 1 < spec->capacity ? l->newest + 1 : 0);
+    edg_log *l = edg_log_at(dev, log);
 
     if (!afford(dev, l))
         return EDG_ERR_WEAR;
     if (l->count == spec->capacity)
         l->count--; /* the oldest is gone from the first byte written */
-    if (put(dev, address(dev, log, spec, cell), spec, l, entry) != EDG_OK)
-        return EDG_ERR_STORAGE;
-    l->newest = cell;
-    l->count++;
-    l->sequence++;
-    edg_log_step(dev, spec, l->u.nv.incarnation, l->sequence, entry, l->hash);
-    return EDG_OK;
+    return put(dev, address(dev, log, spec, cell), spec, l, entry);
 }
 
-int8_t edg_cells_read(const edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload)
+int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload)
 {
-    uint16_t at = address(dev, log, spec, edg_log_place(&dev->logs[log], spec, sequence));
+    uint16_t at = address(dev, log, spec, edg_log_place(edg_log_at(dev, log), spec, sequence));
 
     if (edg_nv_check(dev, at, (uint16_t)(AT_PAYLOAD + spec->size)) != 1)
         return EDG_ERR_STORAGE;

@@ -156,7 +156,7 @@ static int8_t discharge_good(edg_device *dev, edg_desk *desk, const uint8_t *thi
 }
 
 /* Cells and buckets of one frame; edg_digest is the key after it. */
-static void find_places(edg_device *dev, edg_slot *s, const edg_item *i)
+static EDG_APART void find_places(edg_device *dev, edg_slot *s, const edg_item *i)
 {
     uint8_t place = (uint8_t)(i->part * EDG_MAX_FRAMES + i->frame);
     const uint8_t *key = edg_digest(dev);
@@ -174,7 +174,7 @@ static void find_places(edg_device *dev, edg_slot *s, const edg_item *i)
 }
 
 /* Has this frame a good discharge? edg_digest is the key after it, and still is afterwards. */
-static int8_t discharged(edg_device *dev, edg_desk *desk, const edg_item *i)
+static EDG_APART int8_t discharged(edg_device *dev, edg_desk *desk, const edg_item *i)
 {
     edg_item d;
     wants w;
@@ -189,20 +189,27 @@ static int8_t discharged(edg_device *dev, edg_desk *desk, const edg_item *i)
     return good;
 }
 
+/* To desk->key: the session key of the part whose items come next. */
+static EDG_APART int8_t keep_session(edg_device *dev, edg_desk *desk, const edg_request *r, const uint8_t *header, const edg_item *i)
+{
+    edg_item ahead = *i;
+    uint8_t kind;
+    int8_t err = part_session(dev, desk, r, header, &ahead, &kind);
+
+    memcpy(desk->key, edg_digest(dev), EDG_KEY);
+    return err;
+}
+
 /* One pass over all parts. */
 static uint8_t settle(edg_device *dev, edg_desk *desk, edg_request *r, uint8_t what)
 {
-    edg_item i, ahead;
+    edg_item i;
     const uint8_t *header = r->carried;
     uint8_t kind = EDG_ITEM_PART, good;
 
     first_item(&i, r);
     while (kind != EDG_ITEM_END) {
-        ahead = i;
-        if (what == DISCHARGES && part_session(dev, desk, r, header, &ahead, &kind) != EDG_OK)
-            return EDG_R_STORAGE;
-        memcpy(desk->key, edg_digest(dev), EDG_KEY);
-        if (branch_key(dev, desk, header) != EDG_OK)
+        if ((what == DISCHARGES && keep_session(dev, desk, r, header, &i) != EDG_OK) || branch_key(dev, desk, header) != EDG_OK)
             return EDG_R_STORAGE;
         good = 0; /* a bit for each frame whose discharge is */
         while ((kind = edg_item_next(&i)) != EDG_ITEM_END && kind != EDG_ITEM_PART) {

@@ -69,7 +69,7 @@ static uint8_t begin(edg_device *dev, const desk *d, const uint8_t *in, uint16_t
     edg_store32(out + 3, dev->boot);
     edg_store32(out + 7, dev->now);
     memcpy(out + 11, mac, 8);
-    edg_pgm_copy(&board, &dev->service->board, sizeof board);
+    edg_pgm_copy(&board, &EDG_SERVICE(dev)->board, sizeof board);
     for (i = 0; i < BOARD && edg_pgm_u8(board + i) != 0; i++)
         out[19 + i] = edg_pgm_u8(board + i);
     *n = (uint16_t)(19 + i);

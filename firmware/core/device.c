@@ -43,7 +43,7 @@ void edg_device_start(edg_device *dev, uint8_t cause)
     void (*start)(edg_device *, uint8_t);
 
     (void)edg_logs_init(dev); /* a cell that cannot be read ends what is kept, not the device */
-    edg_pgm_copy(&start, &dev->service->start, sizeof start);
+    edg_pgm_copy(&start, &EDG_SERVICE(dev)->start, sizeof start);
     if (start != NULL)
         start(dev, cause);
 }
@@ -58,8 +58,8 @@ EDG_APART void edg_device_poll(edg_device *dev)
 
     if ((dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) != EDG_CLAIMED)
         return;
-    for (i = 0; i < edg_pgm_u8(&dev->service->log_count); i++) {
-        edg_log *l = &dev->logs[i];
+    for (i = 0; i < edg_pgm_u8(&EDG_SERVICE(dev)->log_count); i++) {
+        edg_log *l = edg_log_at(dev, i);
 
         if (l->period == 0 || (uint32_t)(now - l->due) > 0x7FFFFFFFUL)
             continue;
@@ -70,7 +70,7 @@ EDG_APART void edg_device_poll(edg_device *dev)
         spec.sample(dev, entry);
         (void)edg_device_append(dev, i, entry);
     }
-    edg_pgm_copy(&poll, &dev->service->poll, sizeof poll);
+    edg_pgm_copy(&poll, &EDG_SERVICE(dev)->poll, sizeof poll);
     if (poll != NULL)
         poll(dev);
 }
@@ -88,9 +88,14 @@ size_t edg_device_news(edg_device *dev, uint8_t out[EDG_NEWS_MAX])
     return 6;
 }
 
-uint32_t edg_device_ticks(const edg_device *dev) { return dev->platform->ticks(dev->platform->ctx); }
+uint32_t edg_device_ticks(const edg_device *dev)
+{
+    const edg_platform *p = EDG_PLATFORM(dev);
 
-uint32_t edg_device_boot(const edg_device *dev) { return dev->boot; }
+    return p->ticks(p->ctx);
+}
+
+uint32_t edg_device_boot(const edg_device *dev) { return EDG_DEVICE(dev)->boot; }
 
 int edg_device_claimed(const edg_device *dev) { return (dev->flags & EDG_CLAIMED) != 0; }
 

@@ -123,8 +123,6 @@ typedef struct edg_log_spec {
 /* Argument: format as in a BOUND constraint (bits 0-1 width 1, 2 or 4 bytes; bit 2 signed), big-endian. */
 enum { EDG_ARG_U8 = 0, EDG_ARG_U16 = 1, EDG_ARG_U32 = 2, EDG_ARG_I8 = 4, EDG_ARG_I16 = 5, EDG_ARG_I32 = 6 };
 
-#define EDG_RESULT_MAX 24 /* so that every result fits the answer kept for duplicates */
-
 typedef struct edg_function_spec {
     const char *name; /* in flash */
     uint8_t log;      /* index of its own log in the service's logs; entry size = argument width */

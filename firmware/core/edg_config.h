@@ -9,9 +9,15 @@
 #include EDG_CONFIG_FILE
 #endif
 
-/* Sessions kept at once; slot 0 is reserved for branch 0. 165 B each, and one for each cell and bucket. 3..200. */
+/* Sessions kept at once; slot 0 is reserved for branch 0. 140 B each, one for each byte of EDG_RESULT_MAX, and one for each cell and bucket. 3..200. */
 #ifndef EDG_SLOTS
 #define EDG_SLOTS 3
+#endif
+
+/* Longest answer kept in a session to be sent again, and so the longest result of a function: 24 by docs/spec/capability.md. A service whose functions
+ * all give less may say so: what is longer is then neither given nor kept. At least 8, of an append. A byte of each session. */
+#ifndef EDG_RESULT_MAX
+#define EDG_RESULT_MAX 24
 #endif
 
 /* Used cookies remembered for 10 s, for everybody and for branch 0 only. 5 B each. */
@@ -48,7 +54,7 @@
 #define EDG_MAX_CARRIED 207
 #endif
 
-/* 1: constraints of type PROGRAM are run (core/program.c); else they deny. */
+/* 1: constraints of type PROGRAM are run (core/program.c); else they deny. No RAM but stack. */
 #ifndef EDG_PROGRAM
 #define EDG_PROGRAM 0
 #endif
@@ -79,6 +85,18 @@
  * (for example __attribute__((aligned(64)))). Costs the padding at the end of edg_device. */
 #ifndef EDG_BLOCK_ALIGN
 #define EDG_BLOCK_ALIGN
+#endif
+
+/* Where the device is, on a board that has but one: what a service calls takes it from here instead of its argument, and a compiler that sees the whole
+ * program then knows the address everywhere. The same of what edg_device_init is given. No RAM. */
+#ifndef EDG_DEVICE
+#define EDG_DEVICE(argument) (argument)
+#endif
+#ifndef EDG_PLATFORM
+#define EDG_PLATFORM(dev) ((dev)->platform)
+#endif
+#ifndef EDG_SERVICE
+#define EDG_SERVICE(dev) ((dev)->service)
 #endif
 
 /* Called (as a statement) once for every HMAC that starts: lets a port count them. No RAM. */

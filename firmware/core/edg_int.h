@@ -222,6 +222,9 @@ enum { EDG_FORM_OPEN = 0x1F, EDG_FORM_SESSION = 0x20, EDG_FORM_FRAMES = 0x30, ED
 typedef struct edg_request {
     edg_coap m;
     uint8_t *in; /* the message */
+#if EDG_PROGRAM
+    uint8_t *scratch; /* EDG_OUT_MIN bytes, until there is an answer in them */
+#endif
     const uint8_t *proof;   /* option 65001; NULL: not protected */
     const uint8_t *carried; /* NULL: not in this request */
     const uint8_t *tag;
@@ -536,19 +539,22 @@ uint32_t edg_clock_at(const edg_device *dev, uint32_t now); /* 0: unknown */
 
 /* ---- log.c, cell.c, range.c, link.c ---- */
 
+EDG_APART uint32_t edg_log_oldest(const edg_log *l); /* sequence of the oldest entry kept; 1 above the head's where none is */
+EDG_APART edg_log *edg_log_at(edg_device *dev, uint8_t log);
 void edg_log_spec_get(const edg_device *dev, uint8_t log, edg_log_spec *spec);
 int edg_log_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_log_spec *spec); /* index, or -1 */
 int8_t edg_logs_init(edg_device *dev);                                       /* reads EEPROM logs; RAM logs are empty */
-uint32_t edg_log_incarnation(const edg_device *dev, uint8_t log, const edg_log_spec *spec);
+uint32_t edg_log_incarnation(edg_device *dev, uint8_t log, const edg_log_spec *spec);
 /* hash = h(sequence) from the hash before it and the payload */
 void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnation, uint32_t sequence, const uint8_t *payload, uint8_t hash[16]);
 uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t sequence); /* the cell of a kept entry */
 uint8_t *edg_log_cell(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence); /* in RAM */
 
 int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec);
-int8_t edg_cells_append(edg_device *dev, uint8_t log, const edg_log_spec *spec, const uint8_t *entry);
+/* The entry behind the head, into that cell; what is known of the log changes once that is done. */
+EDG_APART int8_t edg_cells_write(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t cell, const uint8_t *entry);
 /* prev and payload may be NULL. */
-int8_t edg_cells_read(const edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);
+int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);
 
 uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n);
 uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n);

@@ -155,25 +155,28 @@ static uint8_t rated(const judged *j, const uint8_t *v)
 }
 
 #if EDG_PROGRAM
+typedef char input_fits[sizeof(edg_program_input) + sizeof(uint32_t) <= EDG_OUT_MIN ? 1 : -1];
+
 static uint8_t program(const judged *j, const uint8_t *v, uint8_t n)
 {
     const edg_request *r = j->r;
-    edg_program_input in;
+    /* Where the answer will be and not on the stack, which the interpreter needs. */
+    edg_program_input *in = (edg_program_input *)(void *)(r->scratch + (0 - (uintptr_t)r->scratch) % sizeof in->local[0]);
 
-    memset(in.local, 0, sizeof in.local);
-    in.name = r->name;
-    in.name_len = r->name_len;
-    in.payload = r->m.payload;
-    in.payload_len = r->m.payload_len;
-    in.local[EDG_PARAM_OP] = r->op;
+    memset(in->local, 0, sizeof in->local);
+    in->name = r->name;
+    in->name_len = r->name_len;
+    in->payload = r->m.payload;
+    in->payload_len = r->m.payload_len;
+    in->local[EDG_PARAM_OP] = r->op;
     if ((r->op & (EDG_READ | EDG_OBSERVE)) && (r->query & EDG_Q_FROM)) {
-        in.local[EDG_PARAM_FIRST] = r->from;
-        in.local[EDG_PARAM_LAST] = last_entry(r);
+        in->local[EDG_PARAM_FIRST] = r->from;
+        in->local[EDG_PARAM_LAST] = last_entry(r);
     }
-    in.local[EDG_PARAM_HOLD] = r->hold;
-    in.local[EDG_PARAM_UNIX] = edg_clock_at(j->dev, j->dev->now);
-    in.local[EDG_PARAM_TICK] = j->dev->now;
-    switch (edg_program_run(v, n, &in)) {
+    in->local[EDG_PARAM_HOLD] = r->hold;
+    in->local[EDG_PARAM_UNIX] = edg_clock_at(j->dev, j->dev->now);
+    in->local[EDG_PARAM_TICK] = j->dev->now;
+    switch (edg_program_run(v, n, in)) {
     case EDG_PROGRAM_HOLDS:
         return HOLDS;
     case EDG_PROGRAM_FAILS:
@@ -308,12 +311,21 @@ static uint8_t frame(judged *j, uint8_t *type)
 /* All frames hold: their counts are raised, in the order of the frames, then their tokens taken. */
 static uint8_t take(edg_device *dev, const edg_slot *s)
 {
-    uint8_t at, i;
+    uint8_t i, last = 0, next, cell = 0;
 
-    for (at = 1; at <= EDG_MAX_PARTS * EDG_MAX_FRAMES; at++)
+    for (;;) {
+        next = 0xFF;
         for (i = 0; i < EDG_CELLS; i++)
-            if (s->places[i] == at && edg_count_raise(dev, i) != EDG_OK)
-                return EDG_R_STORAGE;
+            if (s->places[i] > last && s->places[i] < next) {
+                next = s->places[i];
+                cell = i;
+            }
+        if (next == 0xFF)
+            break;
+        if (edg_count_raise(dev, cell) != EDG_OK)
+            return EDG_R_STORAGE;
+        last = next;
+    }
     for (i = 0; i < EDG_BUCKETS; i++)
         if (s->places[EDG_CELLS + i] != 0) {
             dev->buckets[i].tokens--;

@@ -222,8 +222,7 @@ static uint8_t open_session(edg_device *dev, edg_desk *desk, edg_request *r)
     s->branches = branches;
     answer_tagged(dev, r, s);
     reason = edg_chain_settle(dev, desk, r);
-    if (reason == EDG_R_DENIED)
-        r->over = 1;
+    r->over = reason; /* also where a discharge could not be checked */
     return reason != 0 ? reason : judge(dev, r, tick);
 }
 

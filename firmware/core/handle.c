@@ -67,6 +67,9 @@ EDG_APART size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8
     if (n < 4 || n > 0xFFFF || cap < EDG_OUT_MIN || in[0] >> 6 != 1)
         return 0;
     r.in = in;
+#if EDG_PROGRAM
+    r.scratch = out;
+#endif
     a.out = out;
     a.cap = cap > 0xFFFF ? 0xFFFF : (uint16_t)cap;
     if (edg_coap_parse(&r.m, in, (uint16_t)n) != EDG_OK || r.m.code == 0 || r.m.code >> 5 != 0 || r.m.type > EDG_NON) {

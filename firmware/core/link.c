@@ -102,7 +102,7 @@ uint16_t edg_links_made(const edg_device *dev, uint16_t offset, uint8_t *out, ui
     w.from = offset;
     w.room = room;
     w.at = 0;
-    edg_pgm_copy(&service, dev->service, sizeof service);
+    edg_pgm_copy(&service, EDG_SERVICE(dev), sizeof service);
     for (i = 0; i < service.log_count; i++)
         put_log(&w, dev, i);
     for (i = 0; i < service.function_count; i++) {

@@ -2,14 +2,14 @@
 
 int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n)
 {
-    const edg_platform *p = dev->platform;
+    const edg_platform *p = EDG_PLATFORM(dev);
 
     return p->nv_read(p->ctx, addr, dst, n) == EDG_OK ? EDG_OK : EDG_ERR_STORAGE;
 }
 
 int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n)
 {
-    const edg_platform *p = dev->platform;
+    const edg_platform *p = EDG_PLATFORM(dev);
 
     return p->nv_write(p->ctx, addr, src, n) == EDG_OK ? EDG_OK : EDG_ERR_STORAGE;
 }

@@ -5,7 +5,8 @@ typedef struct rule {
     uint8_t min, max, rules;
 } rule;
 
-/* docs/spec/wire.md, Options; lengths of RFC 7252 5.10 and 7959 2.1. What is not here may not stand in a protected request, and counts for nothing. */
+/* docs/spec/wire.md, Options; lengths of RFC 7252 5.10 and 7959 2.1. What is not here may not stand in a protected request, and counts for nothing.
+ * The search begins at the end, where those are that come most. */
 static const rule rules[] EDG_PGM = {
     {EDG_OPT_IF_MATCH, 0, 8, EDG_O_REQUEST},
     {EDG_OPT_URI_HOST, 1, 255, EDG_O_HOST},
@@ -13,7 +14,6 @@ static const rule rules[] EDG_PGM = {
     {EDG_OPT_IF_NONE_MATCH, 0, 0, EDG_O_REQUEST},
     {EDG_OPT_OBSERVE, 0, 3, EDG_O_REQUEST},
     {EDG_OPT_URI_PORT, 0, 2, EDG_O_HOST},
-    {EDG_OPT_URI_PATH, 0, 31, EDG_O_REQUEST},
     {EDG_OPT_CONTENT_FORMAT, 0, 2, EDG_O_REQUEST | EDG_O_RESPONSE},
     {EDG_OPT_URI_QUERY, 0, 31, EDG_O_REQUEST},
     {EDG_OPT_ACCEPT, 0, 2, EDG_O_REQUEST},
@@ -22,6 +22,7 @@ static const rule rules[] EDG_PGM = {
     {EDG_OPT_SIZE2, 0, 4, EDG_O_IGNORED},
     {EDG_OPT_SIZE1, 0, 4, EDG_O_IGNORED},
     {EDG_OPT_REQUEST_TAG, 0, 8, EDG_O_REQUEST},
+    {EDG_OPT_URI_PATH, 0, 31, EDG_O_REQUEST},
     {EDG_OPT_RESPONSE, 14, 32, EDG_O_RESPONSE},
     {EDG_OPT_REQUEST, 17, 255, EDG_O_REQUEST},
 };

@@ -27,7 +27,7 @@ static uint8_t act_core(const edg_device *dev, edg_answer *a, const edg_request 
     uint8_t szx = r->has & EDG_HAS_BLOCK2 ? r->block2 & 7 : 6;
     uint32_t offset;
 
-    edg_pgm_copy(&links, &dev->service->links, sizeof links);
+    edg_pgm_copy(&links, &EDG_SERVICE(dev)->links, sizeof links);
     total = links(dev, 0, a->out, 0);
     if (szx == 7)
         return EDG_R_MALFORMED;

@@ -5,22 +5,22 @@ enum { HEAD = 28, RANGE = 24, AT_HASH = 8 };
 /* head = incarnation u32 | sequence u32 | oldest kept u32 | hash (16) */
 uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n)
 {
-    const edg_log *l = &dev->logs[log];
+    const edg_log *l = edg_log_at(dev, log);
 
     edg_store32(out, edg_log_incarnation(dev, log, spec));
     edg_store32(out + 4, l->sequence);
-    edg_store32(out + 8, l->sequence - l->count + 1);
+    edg_store32(out + 8, edg_log_oldest(l));
     memcpy(out + 12, l->hash, sizeof l->hash);
     *n = HEAD;
     return 0;
 }
 
 /* Which entry comes first in the answer; 0: none of those asked for is kept. */
-static uint32_t first(const edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r)
+static uint32_t first(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r)
 {
-    const edg_log *l = &dev->logs[log];
+    const edg_log *l = edg_log_at(dev, log);
     uint32_t incarnation = edg_log_incarnation(dev, log, spec);
-    uint32_t oldest = l->sequence - l->count + 1;
+    uint32_t oldest = edg_log_oldest(l);
 
     if (r->query & EDG_Q_FROM) {
         if ((r->query & EDG_Q_INCARNATION) && r->incarnation != incarnation)
@@ -37,8 +37,8 @@ static uint32_t first(const edg_device *dev, uint8_t log, const edg_log_spec *sp
 /* The hash before entry `from` of a RAM log: from the base, or from a place that an earlier answer ended at. */
 static void walk(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t from, uint8_t *hash)
 {
-    const edg_log *l = &dev->logs[log];
-    uint32_t next = l->sequence - l->count + 1;
+    const edg_log *l = edg_log_at(dev, log);
+    uint32_t next = edg_log_oldest(l);
 
     memcpy(hash, l->u.base, 16);
     if (dev->mark_log == log && dev->mark_sequence + 1 > next && dev->mark_sequence < from) {
@@ -52,7 +52,7 @@ static void walk(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_
 /* range = incarnation u32 | first sequence u32 | previous hash (16) | entries: u16 length | payload */
 uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n)
 {
-    const edg_log *l = &dev->logs[log];
+    const edg_log *l = edg_log_at(dev, log);
     uint32_t next;
     uint16_t at = RANGE;
     uint8_t left = r->query & EDG_Q_COUNT ? r->count : 255;

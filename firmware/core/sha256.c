@@ -13,14 +13,15 @@ void edg_sha256_init(edg_sha256 *s)
 void edg_sha256_update(edg_sha256 *s, const void *data, uint16_t n)
 {
     const uint8_t *p = data;
-    uint8_t at = (uint8_t)(s->length & 63u); /* an 8-bit place in the block, so that a byte costs few cycles */
+    uint8_t at = (uint8_t)(s->length & 63u);
+    uint8_t *to = s->block + at;
 
     s->length = (uint16_t)(s->length + n);
     for (; n > 0; n--) {
-        s->block[at++] = *p++;
-        if (at == 64) {
+        *to++ = *p++;
+        if (to == s->block + sizeof s->block) {
             edg_sha256_block(s->state, s->block);
-            at = 0;
+            to = s->block;
         }
     }
 }

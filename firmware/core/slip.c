@@ -1,4 +1,4 @@
-#include "edg.h"
+#include "edg_int.h"
 
 /* SLIP (RFC 1055) with a CRC in every frame: END, message, CRC (2, big-endian), END. */
 
@@ -20,7 +20,8 @@ void edg_slip_init(edg_slip *s, uint8_t *buf, uint16_t cap)
     restart(s);
 }
 
-uint16_t edg_slip_push(edg_slip *s, uint8_t byte)
+/* Apart: where the decoder is a constant, its fields are longer to name than through a pointer. */
+EDG_APART uint16_t edg_slip_push(edg_slip *s, uint8_t byte)
 {
     if (byte == SLIP_END) {
         /* The CRC of a message and its CRC is 0. An END inside an escape ends a broken frame. */

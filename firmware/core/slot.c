@@ -5,20 +5,23 @@
 
 enum { ENTRIES = EDG_RING + EDG_RING_OWNER };
 
-static void count_down(uint8_t *left, uint32_t ticks) { *left = (uint8_t)(*left > ticks ? *left - ticks : 0); }
+static void count_down(uint8_t *left, uint8_t ticks) { *left = (uint8_t)(*left > ticks ? *left - ticks : 0); }
 
 void edg_age(edg_device *dev, uint32_t now)
 {
     uint32_t ticks = now - dev->now;
+    uint8_t few = ticks < 255 ? (uint8_t)ticks : 255; /* nothing that is counted in a byte lasts longer */
     edg_slot *s;
     uint8_t i;
 
+    if (ticks == 0)
+        return;
     dev->now = now;
     dev->last_left = (uint16_t)(dev->last_left > ticks ? dev->last_left - ticks : 0);
     for (i = 0; i < ENTRIES; i++)
-        count_down(&dev->ring_left[i], ticks);
+        count_down(&dev->ring_left[i], few);
     for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++)
-        count_down(&s->young, ticks);
+        count_down(&s->young, few);
 }
 
 /* ---- used cookies: what could open a second session is remembered for the 10 s that it could ---- */

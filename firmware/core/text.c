@@ -7,7 +7,7 @@ uint16_t edg_links_text(const edg_device *dev, uint16_t offset, uint8_t *out, ui
     uint16_t n;
     uint8_t c;
 
-    edg_pgm_copy(&text, &dev->service->text, sizeof text);
+    edg_pgm_copy(&text, &EDG_SERVICE(dev)->text, sizeof text);
     for (n = 0; (c = edg_pgm_u8(text + n)) != 0; n++)
         if (n >= offset && n - offset < room)
             out[n - offset] = c;

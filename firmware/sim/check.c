@@ -71,6 +71,7 @@ static int cost(const char *elf, bool enable_json)
     }
     sim_board_run(&b, FULL_LOG);
     life_run(ke, print, &x);
+    life_proofs(ke, print, &x);
     if (!enable_json) {
         printf("%-36s %10s\n", "one compression", sim_grouped(text, x.block_cycles));
         printf("%-36s %10s\n", "one HMAC of 30 bytes", sim_grouped(text, x.hmac_cycles));

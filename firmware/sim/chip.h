@@ -20,7 +20,7 @@
 struct sim_exchange {
     uint64_t started;    /* cycle of the mark REQUEST */
     uint32_t cycles;     /* interrupts within included */
-    uint32_t verdict;    /* the same up to the mark VERDICT; 0: none came */
+    uint32_t verdict;    /* of them, up to the mark VERDICT: parsing, tag, window, frames; 0: not protected */
     uint32_t hmacs;
     uint32_t blocks;     /* SHA-256 compressions */
     uint32_t block_cycles; /* the last one */

@@ -202,6 +202,32 @@ static void owner(const uint8_t ke[32], life_note note, void *ctx)
     note_last(note, ctx, "owner: no such log");
 }
 
+/* A count that is not reserved, and a rate: keys of the chain are derived twice. */
+static const uint8_t limited[] = {7, 0x52, 9, 1, 0x5b, 2, 0, 1};
+/* A body that says 1; an image without programs denies it. */
+static const uint8_t program[] = {0, 5, 0x7c, 0x00, 0x41, 0x01, 0x0b};
+
+/* What the whole policy costs. */
+static void policy(const uint8_t ke[32], life_note note, void *ctx)
+{
+    static caller c;
+    uint8_t percent = 20;
+
+    sim_board_run(board, 3ull * SIM_HZ);
+    caller_init(&c, NULL, NULL, ke, life_hint, 5, 0, limited, sizeof limited);
+    CHECK_EQ(caller_open(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "open, count and rate: denied");
+    CHECK_EQ(caller_reason(&c), EDG_R_DENIED_NO_CLOCK);
+    sim_board_run(board, 3ull * SIM_HZ);
+    caller_init(&c, NULL, NULL, ke, life_hint, 6, 0, program, sizeof program);
+    CHECK_EQ(caller_open(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "open, 2 frames, a program");
+    CHECK(c.tagged && (c.code == EDG_CHANGED || caller_reason(&c) == EDG_R_DENIED_NO_CLOCK));
+    CHECK_EQ(caller_call(&c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, "session: call through a program");
+    CHECK(c.tagged);
+}
+
 void life_run(const uint8_t ke[32], life_note note, void *ctx)
 {
     static caller c;
@@ -236,6 +262,7 @@ void life_run(const uint8_t ke[32], life_note note, void *ctx)
     note_last(note, ctx, "session: call of the valve");
     CHECK_EQ(c.code, EDG_CHANGED);
 
+    policy(ke, note, ctx);
     sim_board_run(board, 3ull * SIM_HZ);
     n = large_frames(frames);
     caller_init(&c, NULL, NULL, ke, life_hint, 2, 0, frames, (uint8_t)n);
@@ -248,4 +275,115 @@ void life_run(const uint8_t ke[32], life_note note, void *ctx)
     c.send_frames = 1;
     session(&c, note, ctx);
     CHECK_EQ(c.code, EDG_CHANGED);
+}
+
+/* Opens a session by a call of the valve, and calls it once more. Its log is full by now, so each call costs the same. */
+static uint8_t call_twice(caller *c, const char *opening, const char *later, life_note note, void *ctx)
+{
+    uint8_t percent = 20;
+
+    sim_board_run(board, 3ull * SIM_HZ);
+    CHECK_EQ(caller_open(c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    if (c->code != EDG_CHANGED)
+        return caller_reason(c);
+    note_last(note, ctx, opening);
+    CHECK(c->tagged);
+    CHECK_EQ(caller_call(c, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+    note_last(note, ctx, later);
+    CHECK_EQ(c->code, EDG_CHANGED);
+    return 0;
+}
+
+/* The key after the frames of c's carried form: of all of them, or of the first. */
+static void chain(caller *c, uint8_t frames, uint8_t key[32])
+{
+    size_t at = EDG_HEADER;
+
+    caller_mac_begin(c, c->ke, EDG_LABEL_ROOT);
+    edg_mac_put(&c->desk, c->carried + 5, 2);
+    edg_mac_put8(&c->desk, c->carried[0] & 15);
+    edg_mac_put8(&c->desk, c->carried[7]);
+    caller_mac_end(c, key);
+    for (uint8_t i = 0; i < frames; i++) {
+        caller_mac_begin(c, key, i == 0 ? EDG_LABEL_HEAD : EDG_LABEL_FRAME);
+        if (i == 0) {
+            edg_mac_put8(&c->desk, EDG_HEADER);
+            edg_mac_put(&c->desk, c->carried, EDG_HEADER);
+        }
+        edg_mac_put(&c->desk, c->carried + at, 1u + c->carried[at]);
+        caller_mac_end(c, key);
+        at += 1u + c->carried[at];
+    }
+}
+
+/* COUNT of 9 in cell 1. */
+static void counted(const uint8_t ke[32], life_note note, void *ctx)
+{
+    static const uint8_t empty[1] = {0}, frame[] = {3, 0x52, 9, 1};
+    static caller owns, c;
+    uint8_t reserve[9] = {1}, key[32];
+
+    caller_init(&c, NULL, NULL, ke, life_hint, 7, 0, frame, sizeof frame);
+    chain(&c, 1, key);
+    memcpy(reserve + 1, key, 8);
+    sim_board_run(board, 3ull * SIM_HZ);
+    caller_init(&owns, NULL, NULL, ke, life_hint, 0, 0, empty, sizeof empty);
+    CHECK_EQ(caller_open(&owns, EDG_GET, "/l/temperature", NULL, NULL, 0), 0);
+    CHECK_EQ(caller_call(&owns, EDG_POST, "/n", NULL, reserve, sizeof reserve), 0);
+    note_last(note, ctx, "owner: reserve a cell");
+    CHECK_EQ(owns.code, EDG_CHANGED);
+    CHECK_EQ(call_twice(&c, "call: open, counted", "call: session, counted", note, ctx), 0);
+}
+
+/* A frame that demands a discharge, and one that says until when. */
+static void discharged(const uint8_t ke[32], life_note note, void *ctx)
+{
+    static const uint8_t lock[32] = {1, 2, 3}, until[] = {5, 0x2c, 0xf0, 0, 0, 0};
+    static caller c;
+    uint8_t frames[1 + 47] = {0, 46, 0x77, 44, 'g', 'u', 'a', 'r', 1, 2, 3, 4, 5, 6, 7, 8}, key[32];
+
+    caller_init(&c, NULL, NULL, ke, life_hint, 8, 0, frames, sizeof frames);
+    chain(&c, 1, key);
+    caller_mac_begin(&c, key, EDG_LABEL_THIRD_PARTY);
+    edg_mac_put(&c.desk, frames + 12, 4);
+    caller_mac_end(&c, key);
+    for (uint8_t i = 0; i < sizeof key; i++)
+        frames[16 + i] = key[i] ^ lock[i];
+    caller_init(&c, NULL, NULL, ke, life_hint, 8, 0, frames, sizeof frames);
+    c.discharge = until;
+    c.discharge_key = lock;
+    c.discharge_of = 2;
+    c.send_frames = 1;
+    CHECK_EQ(call_twice(&c, "call: open, a discharge", "call: session, a discharge", note, ctx), 0);
+}
+
+/* Calls of the valve under one capability of each size. */
+static void sized(const uint8_t ke[32], life_note note, void *ctx)
+{
+    static const uint8_t empty[1] = {0};
+    static caller c;
+    uint8_t frames[180], n = (uint8_t)large_frames(frames);
+
+    caller_init(&c, NULL, NULL, ke, life_hint, 10, 0, empty, sizeof empty);
+    CHECK_EQ(call_twice(&c, "call: open, 1 frame", "call: session", note, ctx), 0);
+    caller_init(&c, NULL, NULL, ke, life_hint, 11, 0, short_frames, sizeof short_frames);
+    CHECK_EQ(call_twice(&c, "call: open, 2 frames", "call: session, 2 frames kept", note, ctx), 0);
+    caller_init(&c, NULL, NULL, ke, life_hint, 12, 0, frames, n);
+    c.hold = 255; /* the frames allow it */
+    c.send_frames = 1;
+    CHECK_EQ(call_twice(&c, "call: open, 4 frames", "call: session, 4 frames sent", note, ctx), 0);
+}
+
+void life_proofs(const uint8_t ke[32], life_note note, void *ctx)
+{
+    static caller c;
+    uint8_t reason;
+
+    sized(ke, note, ctx);
+    counted(ke, note, ctx);
+    discharged(ke, note, ctx);
+    caller_init(&c, NULL, NULL, ke, life_hint, 9, 0, short_frames, sizeof short_frames);
+    c.hidden = 1;
+    reason = call_twice(&c, "call: open, private", "call: session, private", note, ctx);
+    CHECK(reason == 0 || reason == EDG_R_TOO_LARGE);
 }

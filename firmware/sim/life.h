@@ -31,6 +31,9 @@ int life_claim(uint8_t ke[32], life_note note, void *ctx);
 /* Everything a claimed device does for its callers; on a board in this process only. */
 void life_run(const uint8_t ke[32], life_note note, void *ctx);
 
+/* After life_run: calls of the valve under every kind of proof; private ones where the image takes them. */
+void life_proofs(const uint8_t ke[32], life_note note, void *ctx);
+
 /* GET /.well-known/core; true if the answer is good. */
 bool life_answers(void);
 

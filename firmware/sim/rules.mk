@@ -20,11 +20,13 @@ sim-test: $(OUT)/edg-sim-check $(OUT)/edg-sim $(AVR_ELF)
 	$(OUT)/edg-sim-check test $(AVR_ELF) $(OUT)/edg-sim
 
 # What each request costs on the chip.
-sim-cost: $(OUT)/edg-sim-check $(AVR_ELF)
+sim-cost: $(OUT)/edg-sim-check $(AVR_ELF) $(AVR_FULL)
 	@$(OUT)/edg-sim-check cost $(AVR_ELF)
+	@echo "the full image:"; $(OUT)/edg-sim-check cost $(AVR_FULL) | grep 'private\|program'
 
-size: $(OUT)/edg-sim-check $(AVR_ELF)
+size: $(OUT)/edg-sim-check $(AVR_ELF) $(AVR_FULL)
 	@$(OUT)/edg-sim-check size base $(AVR_ELF)
+	@$(OUT)/edg-sim-check size full $(AVR_FULL)
 
 # What programs cost on the chip, in an image of their own: the board's has none (EDG_PROGRAM is 0 there).
 $(OUT)/program-chip.elf: sim/program_chip.c core/program.c core/program_check.c $(wildcard core/*.h sim/program_bodies.h) sim/rules.mk port/atmega328p/rules.mk | $(OUT)

@@ -4,10 +4,12 @@ static uint32_t ticks(void *ctx) { return ((bench *)ctx)->tick; }
 
 static int nv_read(void *ctx, uint16_t addr, void *dst, uint16_t n)
 {
-    const bench *b = ctx;
+    bench *b = ctx;
 
-    if (addr > sizeof b->nv || n > sizeof b->nv - addr)
+    if (addr > sizeof b->nv || n > sizeof b->nv - addr || b->reads == 0)
         return EDG_ERR_STORAGE;
+    if (b->reads > 0)
+        b->reads--;
     memcpy(dst, b->nv + addr, n);
     return EDG_OK;
 }
@@ -46,6 +48,7 @@ void bench_init(bench *b)
     b->platform.nv_write = nv_write;
     b->power = -1;
     b->torn = -1;
+    b->reads = -1;
 }
 
 void bench_owner(bench *b, const uint8_t ke[32], const uint8_t hint[4], uint16_t epoch, const uint8_t generations[16])

@@ -10,6 +10,7 @@ typedef struct bench {
     long power;    /* bytes that are still written before the power fails; negative: it does not */
     int torn;      /* what the byte that power failed on reads as afterwards */
     int read_only; /* writes fail */
+    long reads;    /* that still succeed; negative: all */
     unsigned long written;
     uint8_t nv[EDG_NV_BASE + EDG_NV_SIZE];
 } bench;

@@ -95,6 +95,56 @@ static void end(caller *c, size_t at, const uint8_t *payload, size_t n)
     c->in_len = at + n;
 }
 
+static int opens(const uint8_t *proof) { return (proof[0] & ~EDG_FORM_PRIVATE) == EDG_FORM_OPEN; }
+
+/* Key and nonce of one direction of a private exchange. */
+static void private_key(caller *c, uint8_t direction, uint8_t key[16], uint8_t nonce[16])
+{
+    uint8_t sum[32];
+
+    caller_mac_begin(c, c->ks, EDG_LABEL_PRIVATE);
+    edg_mac_put8(&c->desk, direction);
+    caller_mac_end(c, sum);
+    memcpy(key, sum, 16);
+    memset(nonce, 0, 16);
+    edg_store32(nonce, c->sequence);
+}
+
+/* Makes the request that stands in c->in up to `at`, with its payload, that of an outer one; its length in `text`. */
+static size_t hide(caller *c, size_t at, const uint8_t *payload, size_t n, uint8_t *text)
+{
+    uint8_t key[16], nonce[16], tag[16];
+    size_t len = 1 + at - 6;
+
+    text[0] = c->in[1];
+    memcpy(text + 1, c->in + 6, at - 6);
+    if (n > 0) {
+        text[len++] = 0xFF;
+        memcpy(text + len, payload, n);
+        len += n;
+    }
+    private_key(c, 0, key, nonce);
+    edg_ascon_seal(key, nonce, text, (uint16_t)len, tag);
+    memcpy(text + len, tag, EDG_PRIVATE_TAG);
+    c->in[1] = EDG_POST;
+    return len + EDG_PRIVATE_TAG;
+}
+
+/* The answer to a private request becomes what it holds. */
+static void reveal(caller *c)
+{
+    uint8_t key[16], nonce[16], tag[16];
+    uint8_t *text = c->out + (c->answer.payload - c->out);
+    uint16_t n = c->answer.payload_len;
+
+    if (c->code != EDG_CHANGED || n < 1 + EDG_PRIVATE_TAG)
+        return;
+    n = (uint16_t)(n - EDG_PRIVATE_TAG);
+    private_key(c, 1, key, nonce);
+    edg_ascon_open(key, nonce, text, n, tag);
+    CHECK(memcmp(tag, text + n, EDG_PRIVATE_TAG) == 0);
+    c->code = text[0];
+}
 
 /* Checks the answer's form, and its tag if it has one. */
 static void read_answer(caller *c)
@@ -119,7 +169,7 @@ static void read_answer(caller *c)
     }
     n = proof[0] == EDG_FORM_OPEN ? 16 : 8;
     caller_mac_begin(c, c->ks, EDG_LABEL_RESPONSE);
-    edg_mac_put32(&c->desk, edg_load32(o.value + (o.value[0] == EDG_FORM_OPEN ? 26 : 2)));
+    edg_mac_put32(&c->desk, edg_load32(o.value + (opens(o.value) ? 26 : 2)));
     edg_mac_put32(&c->desk, 0);
     edg_mac_put(&c->desk, o.value + o.len - n, n);
     edg_mac_put32(&c->desk, edg_load32(proof + 2));
@@ -131,6 +181,8 @@ static void read_answer(caller *c)
     c->tagged = 1;
     c->slot = proof[1];
     c->tick = edg_load32(proof + 2);
+    if (c->hidden)
+        reveal(c);
 }
 
 int caller_send(caller *c)
@@ -169,7 +221,7 @@ static void sign(caller *c, uint32_t tick)
     edg_option_first(&o, m.options, m.options_len);
     while (edg_option_next(&o) > 0 && o.number != EDG_OPT_REQUEST) {
     }
-    n = o.value[0] == EDG_FORM_OPEN ? 16 : 8;
+    n = opens(o.value) ? 16 : 8;
     caller_mac_begin(c, c->ks, EDG_LABEL_REQUEST);
     edg_mac_put8(&c->desk, o.value[1]);
     edg_mac_put32(&c->desk, c->sequence);
@@ -178,6 +230,23 @@ static void sign(caller *c, uint32_t tick)
     edg_mac_message(&c->desk, m.code, m.options, m.options_len, m.payload, m.payload_len, EDG_O_REQUEST, n);
     caller_mac_end(c, tag);
     memcpy(c->in + (o.value - c->in) + o.len - n, tag, n);
+}
+
+/* Puts the discharge behind the frames, bound to the session key, which is in c->ks. */
+static void add_discharge(caller *c)
+{
+    uint8_t key[32], n = (uint8_t)(1u + c->discharge[0]);
+
+    caller_mac_begin(c, c->discharge_key, EDG_LABEL_DISCHARGE);
+    edg_mac_put(&c->desk, c->discharge, n);
+    caller_mac_end(c, key);
+    caller_mac_begin(c, key, EDG_LABEL_BIND);
+    edg_mac_put(&c->desk, c->ks, 32);
+    caller_mac_end(c, key);
+    c->carried[c->carried_len++] = (uint8_t)(0xF0 + c->discharge_of);
+    memcpy(c->carried + c->carried_len, c->discharge, n);
+    memcpy(c->carried + c->carried_len + n, key, EDG_BINDING);
+    c->carried_len = (uint8_t)(c->carried_len + n + EDG_BINDING);
 }
 
 static void derive(caller *c)
@@ -190,7 +259,7 @@ static void derive(caller *c)
     edg_mac_put8(&c->desk, c->carried[0] & 15);
     edg_mac_put8(&c->desk, c->carried[7]);
     caller_mac_end(c, c->ks);
-    for (; at < c->carried_len; at += 1u + c->carried[at]) {
+    for (; at < c->carried_len && c->carried[at] <= EDG_MAX_FRAME; at += 1u + c->carried[at]) {
         caller_mac_begin(c, c->ks, at == 12 ? EDG_LABEL_HEAD : EDG_LABEL_FRAME);
         if (at == 12) {
             edg_mac_put8(&c->desk, 12);
@@ -203,13 +272,34 @@ static void derive(caller *c)
     edg_mac_put(&c->desk, c->nonce, 8);
     edg_mac_put(&c->desk, c->cookie, 16);
     caller_mac_end(c, c->ks);
+    if (c->discharge != NULL)
+        add_discharge(c);
+}
+
+/* Sends a request with this proof, which ends in room for its tag. */
+static int protect(caller *c, uint8_t code, const char *path, const char *query, const uint8_t *payload, size_t n, uint8_t *proof, size_t len)
+{
+    uint8_t text[256];
+    uint16_t last;
+    size_t at = begin(c, code, path, query, &last);
+
+    if (c->hidden) {
+        n = hide(c, at, payload, n, text);
+        payload = text;
+        proof[0] |= EDG_FORM_PRIVATE;
+        at = 6;
+        last = 0;
+    }
+    at += put_option(c->in + at, &last, EDG_OPT_REQUEST, proof, len);
+    end(c, at, payload, n);
+    sign(c, c->tick);
+    return caller_send(c);
 }
 
 int caller_open(caller *c, uint8_t code, const char *path, const char *query, const uint8_t *payload, size_t n)
 {
     uint8_t hello[20], proof[255];
-    uint16_t last;
-    size_t at, len = 0;
+    size_t len = 0;
 
     edg_store32(c->nonce, edg_load32(c->nonce) * 1664525u + 1013904223u + c->carried[0]);
     memcpy(hello, c->nonce, 8);
@@ -221,7 +311,6 @@ int caller_open(caller *c, uint8_t code, const char *path, const char *query, co
     c->sequence = 1;
     derive(c);
 
-    at = begin(c, code, path, query, &last);
     proof[len++] = EDG_FORM_OPEN;
     proof[len++] = 0xFF;
     memcpy(proof + len, c->nonce, 8);
@@ -234,17 +323,13 @@ int caller_open(caller *c, uint8_t code, const char *path, const char *query, co
     memcpy(proof + len, c->carried, c->carried_len);
     len += c->carried_len;
     memset(proof + len, 0, 16);
-    at += put_option(c->in + at, &last, EDG_OPT_REQUEST, proof, len + 16);
-    end(c, at, payload, n);
-    sign(c, c->tick);
-    return caller_send(c);
+    return protect(c, code, path, query, payload, n, proof, len + 16);
 }
 
 int caller_call(caller *c, uint8_t code, const char *path, const char *query, const uint8_t *payload, size_t n)
 {
     uint8_t proof[255];
-    uint16_t last;
-    size_t at = begin(c, code, path, query, &last), len = 0;
+    size_t len = 0;
 
     c->sequence++;
     proof[len++] = c->send_frames ? EDG_FORM_FRAMES : EDG_FORM_SESSION;
@@ -259,10 +344,7 @@ int caller_call(caller *c, uint8_t code, const char *path, const char *query, co
         len += c->carried_len;
     }
     memset(proof + len, 0, 8);
-    at += put_option(c->in + at, &last, EDG_OPT_REQUEST, proof, len + 8);
-    end(c, at, payload, n);
-    sign(c, c->tick);
-    return caller_send(c);
+    return protect(c, code, path, query, payload, n, proof, len + 8);
 }
 
 uint8_t caller_reason(const caller *c) { return c->code < 0x80 || c->answer.payload_len == 0 ? 0 : c->answer.payload[0]; }

@@ -21,6 +21,10 @@ typedef struct caller {
     uint32_t tick; /* the estimate that the next request carries */
     uint16_t message_id;
     uint8_t send_frames; /* SESSION-FRAMES */
+    uint8_t hidden;      /* private requests */
+    /* The discharge that frame 1 + discharge_of demands, NULL: none. Its key cK, and it as u8 length | frame. */
+    const uint8_t *discharge, *discharge_key;
+    uint8_t discharge_of;
     uint8_t in[CALLER_MESSAGE], out[CALLER_MESSAGE];
     size_t in_len, out_len;
     size_t out_cap;
@@ -30,7 +34,7 @@ typedef struct caller {
     uint8_t code, tagged;
 } caller;
 
-/* frames: u8 length | frame ..., as they stand in the carried form */
+/* frames: u8 length | frame ..., as they stand in the carried form; discharges may follow */
 void caller_init(caller *c, edg_device *dev, bench *board, const uint8_t ke[32], const uint8_t hint[4], uint8_t branch, uint8_t generation,
                  const uint8_t *frames, uint8_t n);
 

@@ -37,5 +37,6 @@ void test_owner(void);
 void test_policy(void);
 void test_posix(void);
 void test_net(void);
+void test_program(void);
 
 #endif

@@ -11,7 +11,7 @@ int main(void)
         {"hash", test_hash},   {"line", test_line},     {"coap", test_coap}, {"storage", test_storage}, {"cells", test_cells},
         {"claim", test_claim}, {"device", test_device}, {"logs", test_logs}, {"owner", test_owner},
         {"policy", test_policy}, {"posix", test_posix},
-        {"net", test_net},
+        {"net", test_net},     {"program", test_program},
     };
     unsigned long before = 0;
     unsigned i;

@@ -321,6 +321,126 @@ static void long_frames(void)
     CHECK_EQ(moves, 2);
 }
 
+/* Option 65001 of the request in c->in. */
+static uint8_t *proof_of(caller *who)
+{
+    edg_coap m;
+    edg_option o;
+
+    CHECK_EQ(edg_coap_parse(&m, who->in, (uint16_t)who->in_len), EDG_OK);
+    edg_option_first(&o, m.options, m.options_len);
+    while (edg_option_next(&o) > 0 && o.number != EDG_OPT_REQUEST) {
+    }
+    return who->in + (o.value - who->in);
+}
+
+/* Sends what has been changed: the exact reason, without proof, and nothing runs. */
+static void refused(uint8_t reason)
+{
+    unsigned before = moves;
+
+    CHECK_EQ(caller_again(&c), 0);
+    CHECK_EQ(caller_reason(&c), reason);
+    CHECK(!c.tagged);
+    CHECK_EQ(moves, before);
+}
+
+/* What somebody on the way can make of what he has seen. */
+static void attacks(void)
+{
+    static const uint8_t other_ke[32] = {8};
+    static edg_device other;
+    static greenhouse other_house;
+    static bench other_board;
+    static caller holder, first, good;
+    uint8_t answer[17] = {0}, version;
+    unsigned i;
+
+    boot();
+    bench_init(&other_board); /* another service, whose first slot is open too */
+    bench_owner(&other_board, other_ke, hint, 1, zero);
+    bench_boot(&other_board, 3);
+    other_board.tick = 1000;
+    memset(&other_house, 0, sizeof other_house);
+    CHECK_EQ(edg_device_init(&other, &other_board.platform, &greenhouse_service, &other_house), EDG_OK);
+    caller_init(&c, &other, &other_board, other_ke, hint, 0, 0, no_frames, 1);
+    CHECK_EQ(caller_open(&c, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+    CHECK_EQ(c.code, EDG_CONTENT);
+
+    caller_init(&holder, &dev, &board, ke, hint, 3, 0, no_frames, 1);
+    caller_init(&c, &dev, &board, ke, hint, 3, 0, no_frames, 1); /* two who hold one capability */
+    holder.nonce[0] = 77;
+    CHECK_EQ(caller_open(&holder, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+    CHECK_EQ(caller_open(&c, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+    CHECK(holder.slot != c.slot && c.code == EDG_CONTENT);
+    CHECK_EQ(caller_call(&c, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+    memcpy(answer, c.answer.options + 4, 14); /* its only option is 65000 */
+    CHECK_EQ(answer[0], EDG_FORM_SESSION);
+
+    c.dev = &other; /* the cross-service request */
+    CHECK_EQ(valve(1), 0);
+    first = c;
+    CHECK_EQ(valve(2), 0);
+    CHECK(caller_reason(&c) == EDG_R_NO_SESSION && other_house.count == 0);
+    proof_of(&c)[1] = 0;
+    CHECK_EQ(caller_again(&c), 0);
+    CHECK(caller_reason(&c) == EDG_R_TAG && other_house.count == 0);
+    c.dev = first.dev = &dev;
+    proof_of(&c)[1] = c.slot;
+    good = c;
+    for (i = 0; i < 17; i += i == 8 ? 1 : 17) { /* the answer reflected: whole, then its tag only */
+        memcpy(proof_of(&c) + (i == 0 ? 0 : 9), answer + (i == 0 ? 0 : 6), i == 0 ? 17 : 8);
+        refused(EDG_R_TAG);
+        c = good;
+    }
+    memcpy(proof_of(&c) + 9, proof_of(&first) + 9, 8); /* the tag of another request */
+    refused(EDG_R_TAG);
+    c = good;
+    proof_of(&c)[1] = holder.slot;
+    refused(EDG_R_TAG);
+    proof_of(&c)[1] = EDG_SLOTS;
+    refused(EDG_R_NO_SESSION);
+    c = good;
+    proof_of(&c)[0] |= 0x80; /* for a mirror */
+    refused(EDG_R_MALFORMED);
+    for (i = 0; i < 256; i++) {
+        c = good;
+        proof_of(&c)[0] = (uint8_t)i;
+        if (i == EDG_FORM_SESSION)
+            continue;
+        refused(i == (EDG_FORM_SESSION | EDG_FORM_PRIVATE) ? EDG_R_OPTION : EDG_R_MALFORMED);
+    }
+    c = good;
+    memset(proof_of(&c) + 2, 0, 4); /* sequence 0 */
+    refused(EDG_R_MALFORMED);
+    c = good;
+    memset(proof_of(&c) + 2, 0xFF, 4); /* what has no tag moves no window */
+    refused(EDG_R_TAG);
+    c = good;
+    CHECK_EQ(caller_again(&c), 0);
+    CHECK(c.code == EDG_CHANGED && c.tagged && moves == 1);
+    c = first; /* out of order, within the window */
+    CHECK_EQ(caller_again(&c), 0);
+    CHECK(c.code == EDG_CHANGED && c.tagged && moves == 2);
+    c = good;
+    refused(EDG_R_SEQUENCE);
+    c = good;
+    for (i = 0; i < 40; i++)
+        CHECK_EQ(valve(3), 0);
+    CHECK_EQ(moves, 42);
+    good.message_id = first.message_id = (uint16_t)(c.message_id + 100);
+    c = good; /* below the window */
+    refused(EDG_R_SEQUENCE);
+    c.message_id = (uint16_t)(c.message_id + 100);
+    for (version = 0; version < 16; version++) {
+        caller_init(&c, &dev, &board, ke, hint, 5, 0, no_frames, 1);
+        c.message_id = (uint16_t)(4000 + version);
+        c.carried[0] = (uint8_t)(version << 4 | 5);
+        CHECK_EQ(caller_open(&c, EDG_GET, "/l/events", NULL, NULL, 0), version == 1 ? 0 : -1);
+        CHECK_EQ(caller_reason(&c), version == 1 ? 0 : EDG_R_MALFORMED);
+    }
+}
+
 static void news(void)
 {
     uint8_t out[EDG_NEWS_MAX];
@@ -344,5 +464,6 @@ void test_device(void)
     session();
     non();
     long_frames();
+    attacks();
     news();
 }

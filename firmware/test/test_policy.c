@@ -2,7 +2,7 @@
 #include "caller.h"
 #include "check.h"
 
-/* Counts, rates, and the next epoch, on a device whose EEPROM may lose its power at any byte. What each constraint says of a request is in the vectors. */
+/* Counts, rates, discharges, and the next epoch, on a device whose EEPROM may fail, or lose its power at any byte. What each constraint says of a request is in the vectors. */
 
 static const uint8_t ke[32] = {7}, hint[4] = {1, 2, 3, 4}, zero[16], no_frames[1];
 
@@ -231,12 +231,14 @@ static void next_key(uint16_t epoch, const uint8_t r[32], uint8_t next[32])
     caller_mac_end(&owner, next);
 }
 
-static void open_as(const uint8_t key[32], uint16_t epoch)
+static int opens_as(const uint8_t key[32], uint16_t epoch)
 {
     caller_init(&owner, &dev, &board, key, hint, 0, 0, no_frames, 1);
     edg_store16(owner.carried + 5, epoch);
-    CHECK_EQ(caller_open(&owner, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+    return caller_open(&owner, EDG_GET, "/l/events", NULL, NULL, 0) == 0;
 }
+
+static void open_as(const uint8_t key[32], uint16_t epoch) { CHECK(opens_as(key, epoch)); }
 
 static void epochs(void)
 {
@@ -314,11 +316,73 @@ static void epoch_cuts(void)
         }
 }
 
+/* The writes fail from any byte of the bump on, and the device goes on: what it takes is what it would take after a boot. */
+static void epoch_errors(void)
+{
+    static const uint8_t r[32] = {5, 4, 3};
+    uint8_t next[32];
+    long cut;
+    int torn, again, went_on;
+
+    for (torn = -1; torn < 256; torn += 85)
+        for (cut = 0; cut < 200; cut += 1 + 3 * (cut > 4 && cut < 50))
+            for (again = 0; again < 2; again++) { /* do writes succeed again? */
+                boot();
+                next_key(2, r, next);
+                board.power = cut;
+                board.torn = torn;
+                CHECK_EQ(raise_epoch(2, r), 0);
+                CHECK(owner.tagged);
+                if (!again && board.read_only == 0)
+                    continue; /* it was over before */
+                board.read_only = !again;
+                board.power = -1;
+                CHECK_EQ(caller_call(&owner, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+                went_on = owner.code == EDG_CONTENT;
+                board.tick++; /* another cookie */
+                CHECK_EQ(opens_as(ke, 1) && owner.code == EDG_CONTENT, went_on);
+                board.read_only = 0;
+                CHECK_EQ(start(), EDG_OK);
+                open_as(went_on ? ke : next, went_on ? 1 : 2);
+                CHECK_EQ(owner.code, EDG_CONTENT);
+            }
+}
+
+/* A discharge that nobody gave, while reading the EEPROM fails: whatever the device answers, the session does not let it pass later. */
+static void unread_discharge(void)
+{
+    uint8_t frames[1 + 46 + 2 + 16], percent = 1;
+    long reads;
+    int failed = 0;
+
+    memset(frames, 0, sizeof frames);
+    frames[0] = 46;
+    frames[1] = EDG_T_THIRD_PARTY << 3 | 7;
+    frames[2] = 44;
+    frames[47] = 0xF1;
+    for (reads = 0; reads < 20; reads++) {
+        boot();
+        caller_init(&guest, &dev, &board, ke, hint, 3, 0, frames, sizeof frames);
+        guest.send_frames = 1;
+        board.reads = reads;
+        CHECK_EQ(caller_open(&guest, EDG_POST, "/f/valve", NULL, &percent, 1), 0);
+        board.reads = -1;
+        failed += guest.tagged && caller_reason(&guest) == EDG_R_STORAGE;
+        CHECK(caller_reason(&guest) != 0);
+        CHECK_EQ(valve(&guest, 2), 0);
+        CHECK(caller_reason(&guest) != 0);
+        CHECK_EQ(house.count, 0);
+    }
+    CHECK(failed > 0);
+}
+
 void test_policy(void)
 {
+    unread_discharge();
     counts();
     count_cuts();
     rates();
     epochs();
     epoch_cuts();
+    epoch_errors();
 }

@@ -79,6 +79,7 @@ static void expect_number(const char *what, uint32_t got, const char *name)
 /* ---- keys and tags ---- */
 
 static edg_device dev;
+static uint8_t out[OUT];
 static edg_pads pads;
 
 static void begin(const uint8_t *key, uint8_t label)
@@ -301,6 +302,9 @@ static void take_evaluate(void)
     }
     memset(&r, 0, sizeof r);
     memset(&dev, 0, sizeof dev);
+#if EDG_PROGRAM
+    r.scratch = out;
+#endif
     r.op = (uint8_t)number("operation");
     r.name = name;
     r.name_len = (uint8_t)bytes("name", name, sizeof name);
@@ -357,7 +361,6 @@ static void take_setup(void)
 
 static bench board;
 static greenhouse house;
-static uint8_t out[OUT];
 
 static struct {
     uint8_t payload[VALUE];

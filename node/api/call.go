@@ -20,6 +20,14 @@ type CallRequest struct {
 	Plain      bool     `json:"plain,omitempty"`      // without a capability: /.well-known/core
 	Trace      bool     `json:"trace,omitempty"`
 	TimeoutMS  int      `json:"timeout_ms,omitempty"` // 0: 30 s
+	Proof
+}
+
+// Proof is what proves a request beside its capability, and whether it is hidden on the way.
+type Proof struct {
+	Also       []string `json:"also,omitempty"`       // capabilities like the first, of the same service: the frames of all must hold
+	Discharges []string `json:"discharges,omitempty"` // "edis1_...": the words of guards that frames demand
+	Private    bool     `json:"private,omitempty"`    // hide code, names and payloads from everybody between this node and the service
 }
 
 // CallResult is what a service answered.
@@ -33,7 +41,7 @@ type CallResult struct {
 	By         string `json:"by"`               // "device", "node", "mirror", "unverified, via 12D3KooW..."
 	Reason     uint8  `json:"reason,omitempty"` // docs/spec/capability.md, Errors
 	ReasonText string `json:"reason_text,omitempty"`
-	Frame      int    `json:"frame,omitempty"`
+	Frame      int    `json:"frame,omitempty"` // from 1; plus 16: the discharge of that frame; plus 32 for each capability before its own
 	Constraint string `json:"constraint,omitempty"`
 	Message    string `json:"message"` // for people: "ok", "denied by the device: frame 2 allows argument 0..30, not 90"
 	TotalUS    int64  `json:"total_us"`

@@ -137,6 +137,11 @@ func (c *Client) Call(ctx context.Context, req CallRequest) (*CallResult, error)
 	return post[CallResult](ctx, c, "/v1/call", req)
 }
 
+// Reserve gives the cells of a service to the counts of a capability.
+func (c *Client) Reserve(ctx context.Context, req ReserveRequest) (*ReserveResult, error) {
+	return post[ReserveResult](ctx, c, "/v1/reserve", req)
+}
+
 // Revoke ends a capability.
 func (c *Client) Revoke(ctx context.Context, req RevokeRequest) (*RevokeResult, error) {
 	return post[RevokeResult](ctx, c, "/v1/revocations", req)

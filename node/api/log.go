@@ -32,6 +32,7 @@ type AppendRequest struct {
 	Expect     *uint32 `json:"expect,omitempty"`
 	Capability string  `json:"capability,omitempty"`
 	TimeoutMS  int     `json:"timeout_ms,omitempty"`
+	Proof
 }
 
 // Receipt says where an entry stands. It is given only when the entry is on disk.
@@ -53,7 +54,10 @@ type ReadRequest struct {
 	Incarnation uint32 `json:"incarnation,omitempty"` // 0: the newest
 	Capability  string `json:"capability,omitempty"`
 	Mirror      bool   `json:"mirror,omitempty"` // ask the home node's mirror instead of the service
+	Direct      bool   `json:"direct,omitempty"` // ask the service and nobody else, also where it is away and the capability has a mirror half
+	Check       bool   `json:"check,omitempty"`  // ask the mirror, and have the device prove what it gave by its hash
 	TimeoutMS   int    `json:"timeout_ms,omitempty"`
+	Proof
 }
 
 // ReadResult is what a log holds.
@@ -63,6 +67,15 @@ type ReadResult struct {
 	Entries []Entry `json:"entries"`
 	Head    Head    `json:"head"`
 	By      string  `json:"by"` // "this node", "device", "mirror"
+	Copy    *Copy   `json:"copy,omitempty"`
+}
+
+// Copy says which copy of a device's log was read, and why.
+type Copy struct {
+	Home    string    `json:"home"`              // peer ID of the node that keeps it
+	AsOf    time.Time `json:"as_of,omitzero"`    // when it was last known to be up to date
+	Away    string    `json:"away,omitempty"`    // why the device itself did not answer
+	Checked bool      `json:"checked,omitempty"` // the device has proved the entries by their hash
 }
 
 // Entry is one entry of a log; one line when following.

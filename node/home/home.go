@@ -210,7 +210,11 @@ func (h *Home) saveOwn(k ServiceKey) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err := writeFile(h.path("service.key"), data, secretMode); err != nil {
+	path := h.path("service.key")
+	if err := writeFile(path, data, secretMode); err != nil {
+		if left, rerr := readServiceKey(path); rerr == nil { // a failed write may have replaced the file
+			h.own = left
+		}
 		return fmt.Errorf("keep service key: %w", err)
 	}
 	h.own = &k

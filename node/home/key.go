@@ -162,18 +162,20 @@ func (k *ServiceKey) Private() (crypto.PrivKey, error) { return privateKey(k.see
 func (k *ServiceKey) String() string { return "service key of " + k.ID.String() }
 
 // Format keeps every verb of fmt from printing the keys.
-func (k *ServiceKey) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.String()) }
+func (k ServiceKey) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.String()) }
 
 // Owner gives the owner's capability.
 func (k *ServiceKey) Owner() *capability.Capability {
 	return k.OwnerOf(k.Generations[capability.BranchOwner])
 }
 
-// OwnerOf gives the owner's capability of a generation of branch 0. The present one and that before it may both be in force at a service
+// OwnerOf gives the owner's capability of a generation of branch 0, with its half for the mirrors, so that what is narrowed from it for reading has one too. The present one and that before it may both be in force at a service
 // that has not answered.
 func (k *ServiceKey) OwnerOf(generation uint8) *capability.Capability {
 	h := capability.Header{Epoch: k.Epoch, Generation: generation}
-	c, err := capability.Mint(k.ID, k.EpochKey.Branch(k.Epoch, capability.BranchOwner, generation), h, nil)
+	mirror := k.Generations[capability.BranchMirror]
+	c, err := capability.MintPair(k.ID, k.EpochKey.Branch(k.Epoch, capability.BranchOwner, generation), h,
+		k.EpochKey.Branch(k.Epoch, capability.BranchMirror, mirror), mirror, nil)
 	if err != nil {
 		panic("home: the owner's header and frame are within limits") // cannot happen: both are constant
 	}

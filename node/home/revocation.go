@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
@@ -63,6 +64,9 @@ func (c Change) String() string {
 	}
 	return fmt.Sprintf("branch %d, generation %d", c.Branch, c.Generation)
 }
+
+// Format keeps every verb of fmt from printing the secret.
+func (c Change) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
 // Pending gives the changes that the service has not confirmed, the oldest first.
 func (r *Revocations) Pending() []Change {

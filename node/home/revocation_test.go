@@ -2,6 +2,7 @@ package home
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"strings"
@@ -54,6 +55,24 @@ func TestRevocations(t *testing.T) {
 	}
 	if _, err := h.Revocations(id); err == nil || !strings.Contains(err.Error(), "restore this file") {
 		t.Errorf("a pending epoch without its secret: %v", err)
+	}
+}
+
+// TestSecretOfAnEpochDoesNotPrint prints a pending change, alone and within what holds it, by every verb.
+func TestSecretOfAnEpochDoesNotPrint(t *testing.T) {
+	c := Change{Epoch: 2}
+	for i := range c.Secret {
+		c.Secret[i] = 0xa0 + byte(i)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%X", "%q", "%d"} {
+		for _, value := range []any{c, &c, []Change{c}, &Revocations{Changes: []Change{c}}} {
+			text := fmt.Sprintf(verb, value)
+			for _, form := range []string{"a0a1a2", "A0A1A2", "160 161 162", "0xa0, 0xa1", string(c.Secret[:3])} {
+				if strings.Contains(text, form) {
+					t.Errorf("%s of %T: %s", verb, value, text)
+				}
+			}
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ void tick_sleep(void);        /* until the next interrupt; enables interrupts on
 
 /* ---- line.c ---- */
 
-void line_start(void); /* enables the receiver: from here on a message may come in */
+void line_start(uint8_t *in, uint16_t cap); /* enables the receiver: from here on a message and its CRC may come into `in` */
 uint8_t line_has_message(void);
 uint8_t *line_message(uint16_t *n); /* stays until line_release; nothing is received meanwhile */
 void line_release(void);

@@ -1,4 +1,4 @@
-/* SLIP over UART0. The interrupt decodes into the one in-buffer; while a message stands in it, bytes are let go: the peer has one
+/* SLIP over UART0. The interrupt decodes into the one in-buffer, which main.c has; while a message stands in it, bytes are let go: the peer has one
  * request outstanding and repeats what was lost. Sending sleeps between bytes. */
 #include <avr/interrupt.h>
 #include <avr/io.h>
@@ -7,18 +7,38 @@
 
 #define BAUD_DIVIDER 16 /* F_CPU / 8 / (16 + 1) = 117,647 baud, 2.1 % fast; a receiver stands 3.75 % */
 
-static uint8_t in[BOARD_IN + 2]; /* a message and its CRC */
 static edg_slip decoder;
 static uint16_t in_len;
 static volatile uint8_t has_message;
 
-ISR(USART_RX_vect)
+/* While a message stands in the buffer the stack is deep: a byte is let go there with two bytes of it, where the handler below takes seventeen. */
+ISR(USART_RX_vect, ISR_NAKED)
+{
+    __asm__ volatile("push r24\n\t"
+                     "in r24, __SREG__\n\t"
+                     "push r24\n\t"
+                     "lds r24, %0\n\t"
+                     "tst r24\n\t"
+                     "brne 1f\n\t"
+                     "pop r24\n\t"
+                     "out __SREG__, r24\n\t"
+                     "pop r24\n\t"
+                     "jmp __vector_take\n"
+                     "1:\tlds r24, %1\n\t"
+                     "pop r24\n\t"
+                     "out __SREG__, r24\n\t"
+                     "pop r24\n\t"
+                     "reti"
+                     :
+                     : "i"(&has_message), "n"(_SFR_MEM_ADDR(UDR0)));
+}
+
+void __vector_take(void) __attribute__((signal, used, externally_visible));
+void __vector_take(void)
 {
     uint8_t broken = UCSR0A & (_BV(FE0) | _BV(DOR0));
     uint8_t byte = UDR0;
 
-    if (has_message)
-        return;
     if (broken) /* a byte was damaged or lost: the frame's check would find it, this is only sooner */
         decoder.crc ^= 1;
     in_len = edg_slip_push(&decoder, byte);
@@ -30,9 +50,9 @@ ISR(USART_UDRE_vect)
     UCSR0B &= (uint8_t)~_BV(UDRIE0); /* it only had to wake the core */
 }
 
-void line_start(void)
+void line_start(uint8_t *in, uint16_t cap)
 {
-    edg_slip_init(&decoder, in, sizeof in);
+    edg_slip_init(&decoder, in, cap);
     UCSR0A = _BV(U2X0);
     UCSR0C = _BV(UCSZ01) | _BV(UCSZ00);
     UBRR0 = BAUD_DIVIDER;
@@ -47,7 +67,7 @@ uint8_t line_has_message(void)
 uint8_t *line_message(uint16_t *n)
 {
     *n = in_len;
-    return in;
+    return decoder.buf;
 }
 
 void line_release(void)

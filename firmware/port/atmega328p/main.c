@@ -7,17 +7,16 @@
 #include "../../greenhouse/greenhouse.h"
 #include "board.h"
 
-/* sha256_block.S wants the block, which is the device's first member, aligned to 64 bytes. What stands behind the device would be aligned by the linker as
- * well, and so is part of it. */
-static struct {
-    edg_device device;
-    uint8_t out[BOARD_OUT]; /* kept between requests: the core repeats the last answer from it */
-} board __attribute__((aligned(64)));
+/* sha256_block.S wants the block, which is the device's first member, aligned to 64 bytes. As an attribute that would have the assembler fill the section up
+ * to 64 bytes as well. So the device comes first in RAM instead, which begins at 0x100: all else is in sections of other names. device_is_aligned.ld checks it. */
+edg_device board_device __attribute__((section(".bss"), externally_visible));
 typedef char block_is_first[offsetof(edg_device, sha.block) == 0 ? 1 : -1];
 
+static uint8_t in[BOARD_IN + 2]; /* a message and its CRC */
+static uint8_t out[BOARD_OUT];   /* kept between requests: the core repeats the last answer from it */
 static greenhouse service;
 
-static edg_platform platform;
+const edg_platform board_platform = {NULL, tick_now, eeprom_load, eeprom_save};
 
 static void on_valve(void *ctx, uint8_t percent, uint16_t count)
 {
@@ -29,21 +28,21 @@ static void on_valve(void *ctx, uint8_t percent, uint16_t count)
 static void answer(void)
 {
     uint16_t n;
-    uint8_t *in = line_message(&n);
+    uint8_t *message = line_message(&n);
 
     GPIOR0 = EDG_MARK_REQUEST;
-    n = (uint16_t)edg_device_handle(&board.device, in, n, board.out, sizeof board.out, EDG_LINK_LOCAL | EDG_LINK_CLAIM);
+    n = (uint16_t)edg_device_handle(&board_device, message, n, out, sizeof out, EDG_LINK_LOCAL | EDG_LINK_CLAIM);
     GPIOR0 = EDG_MARK_ANSWER;
     line_release();
     if (n > 0)
-        line_send(board.out, n);
+        line_send(out, n);
     GPIOR0 = EDG_MARK_SENT;
 }
 
 static void tell_news(void)
 {
     uint8_t news[EDG_NEWS_MAX];
-    uint16_t n = (uint16_t)edg_device_news(&board.device, news);
+    uint16_t n = (uint16_t)edg_device_news(&board_device, news);
 
     if (n > 0)
         line_send(news, n);
@@ -56,6 +55,7 @@ static void halt(void)
         tick_sleep();
 }
 
+int main(void) __attribute__((OS_main)); /* nothing to save for a caller: 18 B of stack */
 int main(void)
 {
     uint16_t boot;
@@ -69,13 +69,11 @@ int main(void)
     valve_start();
     button_start();
     service.on_valve = on_valve;
-    platform.ticks = tick_now;
-    platform.nv_read = eeprom_load;
-    platform.nv_write = eeprom_save;
-    if (edg_device_init(&board.device, &platform, &greenhouse_service, &service) != EDG_OK)
+    /* Platform and service are told by config.h: a pointer to them would keep the platform in RAM. */
+    if (edg_device_init(&board_device, NULL, NULL, &service) != EDG_OK)
         halt();
-    line_start();
-    boot = (uint16_t)edg_device_boot(&board.device);
+    line_start(in, sizeof in);
+    boot = (uint16_t)edg_device_boot(&board_device);
     GPIOR1 = (uint8_t)boot;
     GPIOR2 = (uint8_t)(boot >> 8);
     GPIOR0 = EDG_MARK_READY;
@@ -84,10 +82,10 @@ int main(void)
         wdt_reset();
         if (line_has_message())
             answer();
-        edg_device_poll(&board.device);
+        edg_device_poll(&board_device);
         tell_news();
         restart_settle(tick_now(0));
-        if (button_held(tick_now(0)) && edg_device_factory_reset(&board.device) != EDG_OK)
+        if (button_held(tick_now(0)) && edg_device_factory_reset(&board_device) != EDG_OK)
             halt();
         cli();
         if (!line_has_message())

@@ -17,6 +17,6 @@
 #define EDG_MARK_WAIT 6u    /* waiting after a watchdog reset: GPIOR1 seconds */
 #define EDG_MARK_DROP 7u    /* a frame was dropped without an answer: too long, bad escape or bad check */
 #define EDG_MARK_HMAC 8u    /* an HMAC begins */
-#define EDG_MARK_VERDICT 9u /* a protected request has been judged; acting and answering follow */
+#define EDG_MARK_VERDICT 9u /* a protected request is judged; what follows is its action and the answer */
 
 #endif

@@ -1,0 +1,138 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"testing"
+
+	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/denylist"
+	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/proxy"
+)
+
+// ask reads the node's own log in sessions of a caller's, and says why not.
+func ask(ctx context.Context, t *testing.T, via coap.Doer, caller *coap.Caller, with *capability.Capability, req coap.Request) capability.Reason {
+	t.Helper()
+	m, err := coap.NewRequest(capability.CodeGET, "/l/events", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Message = m
+	_, err = caller.Call(ctx, via, with, req)
+	var denied *coap.Denied
+	switch {
+	case errors.As(err, &denied) && denied.Reason == capability.ReasonDenyListed && denied.ByDevice:
+		t.Error("reason 28 has a tag")
+		return denied.Reason
+	case errors.As(err, &denied):
+		return denied.Reason
+	case err != nil:
+		t.Fatal(err)
+	}
+	return capability.ReasonNone
+}
+
+// TestDenyHosted denies a capability of the node's own service, at the service and at its mirror: however it is shown, it opens nothing, and
+// what it had opened ends. Others go on.
+func TestDenyHosted(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	id := h.OwnService().ID
+	parse := func(branch uint8) *capability.Capability {
+		k, err := capability.Parse(minted(t, h.OwnService(), branch, capability.Read))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	anna, bob, reader := parse(3), parse(4), parse(capability.BranchMirror)
+	narrow, err := anna.Attenuate(rand.Reader, capability.FrameSpec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name   string
+		denied *capability.Capability
+		with   *capability.Capability
+		req    coap.Request
+	}{
+		{"shown", anna, anna, coap.Request{}},
+		{"private", anna, anna, coap.Request{Private: true}},
+		{"narrowed from it", anna, narrow, coap.Request{}},
+		{"the second part", anna, bob, coap.Request{Also: []*capability.Capability{anna}}},
+		{"the second part, narrowed and private", anna, bob, coap.Request{Also: []*capability.Capability{narrow}, Private: true}},
+		{"at the mirror", reader, reader, coap.Request{Mirror: true}},
+		{"at the mirror, private", reader, reader, coap.Request{Mirror: true, Private: true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			defer n.proxy.Deny(id, nil)
+			before, after, other := coap.NewCaller(coap.CallerConfig{}), coap.NewCaller(coap.CallerConfig{}), coap.NewCaller(coap.CallerConfig{})
+			for _, caller := range []*coap.Caller{before, other} {
+				with, req := tt.with, tt.req
+				if caller == other {
+					with, req = bob, coap.Request{}
+				}
+				if r := ask(t.Context(), t, n.via(), caller, with, req); r != capability.ReasonNone {
+					t.Fatalf("before it is denied: reason %d", r)
+				}
+			}
+			n.proxy.Deny(id, []denylist.Fingerprint{denylist.Of(tt.denied)})
+			if r := ask(t.Context(), t, n.via(), before, tt.with, tt.req); r != capability.ReasonDenyListed {
+				t.Errorf("in its session: reason %d, want 28", r)
+			}
+			if r := ask(t.Context(), t, n.via(), after, tt.with, tt.req); r != capability.ReasonDenyListed {
+				t.Errorf("opening: reason %d, want 28", r)
+			}
+			if r := ask(t.Context(), t, n.via(), other, bob, coap.Request{}); r != capability.ReasonNone {
+				t.Errorf("another one's session: reason %d", r)
+			}
+		})
+	}
+}
+
+// TestDenyPastProxy asks the service itself, without the proxy. A session is open before its first request is answered, and that answer may wait for
+// news: until then the proxy takes the session's slot for that of an earlier one, and only the service knows whose it is.
+func TestDenyPastProxy(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	id := h.OwnService().ID
+	defer n.proxy.Deny(id, nil)
+	past := coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+		req = req.Clone()
+		req.Remove(capability.OptionURIHost)
+		return n.own.ServeCoAP(ctx, coap.Source{Local: true}, req), nil
+	})
+	for _, branch := range []uint8{3, capability.BranchMirror} {
+		anna, err := capability.Parse(minted(t, h.OwnService(), branch, capability.Read))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := coap.Request{Mirror: branch == capability.BranchMirror}
+		before := coap.NewCaller(coap.CallerConfig{})
+		if r := ask(t.Context(), t, past, before, anna, req); r != capability.ReasonNone {
+			t.Fatalf("branch %d, before it is denied: reason %d", branch, r)
+		}
+		n.proxy.Deny(id, []denylist.Fingerprint{denylist.Of(anna)})
+		if r := ask(t.Context(), t, past, before, anna, req); r != capability.ReasonDenyListed {
+			t.Errorf("branch %d, in its session: reason %d, want 28", branch, r)
+		}
+		if r := ask(t.Context(), t, past, coap.NewCaller(coap.CallerConfig{}), anna, req); r != capability.ReasonDenyListed {
+			t.Errorf("branch %d, opening: reason %d, want 28", branch, r)
+		}
+		own := coap.NewCaller(coap.CallerConfig{})
+		for range 2 { // opening, and in the session
+			if r := ask(proxy.Foremost(t.Context()), t, past, own, anna, req); r != capability.ReasonNone {
+				t.Errorf("branch %d, what goes before everything: reason %d", branch, r)
+			}
+		}
+	}
+}
