@@ -67,7 +67,8 @@ prepare() {
 		change "$1" "$2" || return 1
 	fi
 	apart core/coap.c edg_option_next && apart core/carried.c edg_item_next && apart core/carried.c edg_part_has &&
-		apart core/frame.c edg_constraint_next && apart core/program_check.c number
+		apart core/frame.c edg_constraint_next && apart core/program_check.c number &&
+		change core/frame.c 's/(r->scratch + (0 - (uintptr_t)r->scratch) % [^)]*)/r->scratch/' # Eva knows no address: the driver's is aligned
 }
 
 # levels DRIVER: how many states Eva keeps apart, and where

@@ -5,6 +5,7 @@
 #include "../../core/frame.c"
 
 static uint8_t payload[64], name[31];
+static uint32_t scratch[EDG_OUT_MIN / sizeof(uint32_t) - 1]; /* what is left of it once it is aligned */
 static edg_device dev;
 static edg_slot slot;
 
@@ -59,6 +60,7 @@ uint8_t edg_program_run(const uint8_t *body, uint8_t n, edg_program_input *in)
 static void ask(edg_request *r, uint8_t payload_len, uint8_t name_len)
 {
     any(r, sizeof *r);
+    r->scratch = (uint8_t *)scratch;
     r->m.payload = payload + sizeof payload - payload_len;
     r->m.payload_len = payload_len;
     r->name = name + sizeof name - name_len;
