@@ -124,7 +124,7 @@ type Result struct {
 // Call sends a protected request to the capability's service through via, the entry of a node's proxy, and proves the
 // answer. An answer that is an error gives the Result and a *Denied.
 //
-// A question (GET) is asked anew, each once: on an untagged reason 3, 4, 5 or 7, or 6 within a session, with a new session; on a tagged
+// A question (GET) is asked anew, each once: on an untagged reason 3, 4 or 7, or 6 within a session, with a new session, and on 5 up to five times; on a tagged
 // reason 10 with the tick of that answer; on reason 19 with the frames.
 //
 // A request that acts (POST) is never made anew on a refusal without proof: whoever sent that may have had the request executed
@@ -259,7 +259,15 @@ func pause(ctx context.Context, err error) bool {
 }
 
 // retries remembers what was tried again already.
-type retries struct{ session, room, stale, frames, gone bool }
+type retries struct {
+	session, stale, frames, gone bool
+
+	room int
+}
+
+// maxRoom is how often a caller comes back for want of room: a refusal asks for 2 s, and the longest that room can be wanting is the 10 s for
+// which a verifier remembers the cookies that opened sessions.
+const maxRoom = 5
 
 func first(done *bool) bool {
 	was := *done
@@ -286,7 +294,8 @@ func (r *retries) next(err error, opening bool) (retry, renew bool) {
 	case capability.ReasonCookie, capability.ReasonCookieUsed, capability.ReasonNoSession:
 		return first(&r.session), true
 	case capability.ReasonNoRoom: // the slots are others' for 2 s at least
-		return first(&r.room), true
+		r.room++
+		return r.room <= maxRoom, true
 	case capability.ReasonTag: // the slot may belong to another session by now
 		return !opening && first(&r.session), !opening
 	case capability.ReasonNeedFrames:
