@@ -2,7 +2,6 @@ package capability
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
@@ -67,13 +66,8 @@ func (d *Discharge) fits(t ThirdParty) bool {
 // Text gives guard hint (4) | guard nonce (4) | u8 length | f | d (32) | check (4) in base64url, with the secret.
 func (d *Discharge) Text() string {
 	b := slices.Concat(d.Guard[:], d.GuardNonce[:], []byte{byte(len(d.Frame))}, d.Frame, d.key[:])
-	check := dischargeSum(b)
+	check := textSum(dischargeCheck, b)
 	return dischargePrefix + base64.RawURLEncoding.EncodeToString(append(b, check[:]...))
-}
-
-func dischargeSum(b []byte) [checkSize]byte {
-	sum := sha256.Sum256(append([]byte(dischargeCheck), b...))
-	return [checkSize]byte(sum[:])
 }
 
 // String names the discharge without its secret.
@@ -98,7 +92,7 @@ func ParseDischarge(text string) (*Discharge, error) {
 	if len(b) < fixed || b[8] > MaxFrame || len(b) != fixed+int(b[8]) {
 		return nil, fmt.Errorf("%w: %d bytes", ErrDischarge, len(b))
 	}
-	check := dischargeSum(b[:len(b)-checkSize])
+	check := textSum(dischargeCheck, b[:len(b)-checkSize])
 	if subtle.ConstantTimeCompare(check[:], b[len(b)-checkSize:]) != 1 {
 		return nil, fmt.Errorf("%w: a character is wrong or missing", ErrDischarge)
 	}

@@ -109,12 +109,13 @@ func (c *Capability) Text() string {
 	}
 	b = append(b, c.key[:]...)
 	b = append(b, c.Service[:]...)
-	check := tokenSum(b)
+	check := textSum(tokenCheck, b)
 	return tokenPrefix + base64.RawURLEncoding.EncodeToString(append(b, check[:]...))
 }
 
-func tokenSum(b []byte) [checkSize]byte {
-	sum := sha256.Sum256(append([]byte(tokenCheck), b...))
+// textSum is the check of a text of that kind: it catches slips, and protects nothing.
+func textSum(kind string, b []byte) [checkSize]byte {
+	sum := sha256.Sum256(append([]byte(kind), b...))
 	return [checkSize]byte(sum[:])
 }
 
@@ -146,7 +147,7 @@ func Parse(text string) (*Capability, error) {
 	if len(b) < HeaderSize+1+1+tokenTail {
 		return nil, fmt.Errorf("%w: too short", ErrToken)
 	}
-	check := tokenSum(b[:len(b)-checkSize])
+	check := textSum(tokenCheck, b[:len(b)-checkSize])
 	if subtle.ConstantTimeCompare(check[:], b[len(b)-checkSize:]) != 1 {
 		return nil, fmt.Errorf("%w: a character is wrong or missing", ErrToken)
 	}

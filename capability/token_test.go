@@ -75,7 +75,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 	// again encodes bytes with a check that is right, so that only what was changed is wrong.
 	again := func(b []byte) string {
-		sum := tokenSum(b[:len(b)-checkSize])
+		sum := textSum(tokenCheck, b[:len(b)-checkSize])
 		return tokenPrefix + base64.RawURLEncoding.EncodeToString(append(bytes.Clone(b[:len(b)-checkSize]), sum[:]...))
 	}
 	carried := len(good.Carried())
