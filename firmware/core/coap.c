@@ -55,13 +55,11 @@ void edg_option_first(edg_option *o, const uint8_t *options, edg_len len)
     o->number = 0;
 }
 
-/* The nibble and its extension, which it has from 13 up; 1, or 0 if there is no such number. */
+/* The extension of a nibble from 13 up; 1, or 0 if there is no such number. */
 static int8_t extend(edg_option *o, uint16_t *value)
 {
     edg_len left = (edg_len)(o->end - o->at);
 
-    if (*value < 13)
-        return 1;
     if (*value == 15 || left < *value - 12u)
         return 0;
     if (*value == 13) {
@@ -84,7 +82,7 @@ int8_t edg_option_next(edg_option *o)
         return 0;
     delta = *o->at >> 4;
     len = *o->at++ & 15;
-    if (!extend(o, &delta) || !extend(o, &len))
+    if ((delta > 12 && !extend(o, &delta)) || (len > 12 && !extend(o, &len)))
         return EDG_ERR_MALFORMED;
     if (delta > 0xFFFFu - o->number || len > (edg_len)(o->end - o->at))
         return EDG_ERR_MALFORMED;
@@ -95,12 +93,15 @@ int8_t edg_option_next(edg_option *o)
     return 1;
 }
 
-uint32_t edg_option_uint(const edg_option *o)
+uint16_t edg_option_uint(const edg_option *o)
 {
-    uint32_t v = 0;
+    uint16_t v = 0;
     edg_len i;
 
-    for (i = 0; i < o->len; i++)
-        v = (v << 8) | o->value[i];
+    for (i = 0; i < o->len; i++) {
+        if (v > 0xFF)
+            return 0xFFFF;
+        v = (uint16_t)((v << 8) | o->value[i]);
+    }
     return v;
 }

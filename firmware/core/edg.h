@@ -223,7 +223,7 @@ typedef struct edg_device {
     uint8_t mark_log;
     uint8_t mark[16];
     uint8_t ring_left[EDG_RING + EDG_RING_OWNER]; /* ticks for which the entry is needed; 0: free */
-    uint8_t ring[EDG_RING + EDG_RING_OWNER][4];
+    uint8_t ring[EDG_RING + EDG_RING_OWNER][3]; /* of the cookie's MAC */
     edg_bucket buckets[EDG_BUCKETS];
     edg_slot slots[EDG_SLOTS];
     edg_log logs[EDG_LOGS];

@@ -132,7 +132,7 @@ int8_t edg_coap_body(edg_coap *m, const uint8_t *in, edg_len n); /* what stands 
 void edg_option_first(edg_option *o, const uint8_t *options, edg_len len);
 /* 1: the next option is in o; 0: no more; EDG_ERR_MALFORMED. Stops in front of a payload marker. */
 int8_t edg_option_next(edg_option *o);
-uint32_t edg_option_uint(const edg_option *o); /* of at most 4 bytes */
+EDG_APART uint16_t edg_option_uint(const edg_option *o); /* 0xFFFF: that, or more */
 
 enum {
     EDG_OPT_IF_MATCH = 1,

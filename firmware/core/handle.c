@@ -56,7 +56,7 @@ static edg_len request(edg_device *dev, edg_answer *a, edg_request *r, edg_len a
     return edg_answer_finish(dev, a, r);
 }
 
-EDG_APART size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
+size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
 {
     edg_request r;
     edg_answer a;
