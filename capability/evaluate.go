@@ -33,10 +33,11 @@ func Evaluate(frames []Frame, s *Situation) Denial {
 
 // judge is one pass in order: the parts; in each its frames, then its discharges.
 func (s *Situation) judge(parts []part) Denial {
+	j := judgement{Situation: s, parts: parts}
 	for i := range parts {
 		p := &parts[i]
 		for k, f := range p.frames[:p.nframes] {
-			j := judgement{Situation: s, parts: parts, part: i, frame: k}
+			j.part, j.frame, j.discharge = i, k, false
 			if t, r := j.evaluate(f); r != ReasonNone {
 				return Denial{Reason: r, Frame: partStep*i + k + 1, Constraint: t}
 			}
@@ -45,7 +46,7 @@ func (s *Situation) judge(parts []part) Denial {
 			if p.discharges[k].binding == nil {
 				continue
 			}
-			j := judgement{Situation: s, parts: parts, part: i, frame: k, discharge: true}
+			j.part, j.frame, j.discharge = i, k, true
 			if t, r := j.evaluate(p.discharges[k].frame); r != ReasonNone {
 				return Denial{Reason: r, Frame: partStep*i + dischargeStep + k + 1, Constraint: t}
 			}
@@ -54,14 +55,14 @@ func (s *Situation) judge(parts []part) Denial {
 	return Denial{}
 }
 
-// judgement is that of one frame, or of one discharge.
+// judgement is that of one frame, or of one discharge, at a time.
 type judgement struct {
 	*Situation
 	parts       []part
 	part, frame int  // its place, from 0
 	discharge   bool // it is that of the frame
 
-	seen uint32 // types that had come: bit t
+	seen uint32 // types that have come in it: bit t
 }
 
 // evaluate is one pass over the frame. The first constraint that is malformed, unknown, or a limit that does not
@@ -70,6 +71,7 @@ func (j *judgement) evaluate(f Frame) (ConstraintType, Reason) {
 	if len(f) > MaxFrame {
 		return TypeInvalid, ReasonDenied
 	}
+	j.seen = 0
 	inGrants := false // a grant has come
 	matches := false  // the grant we are in has this operation and name
 	holds := false    // and every part of it so far holds

@@ -52,7 +52,7 @@ func FuzzPrivate(f *testing.F) {
 		req := &Message{Code: CodePOST, Payload: s.tagger.cipher(directionRequest).Seal(nil, privateNonce(2), plain, nil)}
 		value := appendSession(nil, privateBit, s.slot, 2, uint16(m.verifierNow().Tick), 100, nil)
 		req.Set(OptionRequest, value)
-		sum, err := s.tagger.request(s.slot, 2, m.verifierNow().Tick, 100, req)
+		sum, err := s.tagger.request(newMAC(), s.slot, 2, m.verifierNow().Tick, 100, req)
 		if err != nil {
 			t.Fatal(err)
 		}

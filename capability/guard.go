@@ -39,6 +39,7 @@ type Guard struct {
 	cfg GuardConfig
 
 	mu          sync.Mutex // guards what follows
+	mac         *mac
 	generations [BranchMirror + 1]uint8
 	ring        usedRing
 	slots       []slot
@@ -68,7 +69,7 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 			cfg.Slots, maxSlots, cfg.MaxCarried, HeaderSize+1, MaxCarried)
 	}
 	return &Guard{
-		cfg: cfg, generations: cfg.Generations, slots: make([]slot, cfg.Slots), buckets: buckets{list: make([]bucket, cfg.Buckets)},
+		cfg: cfg, mac: newMAC(), generations: cfg.Generations, slots: make([]slot, cfg.Slots), buckets: buckets{list: make([]bucket, cfg.Buckets)},
 	}, nil
 }
 
@@ -299,7 +300,7 @@ func (g *Guard) open(a *Admission, ask *asked) *Message {
 		ks = joinKey(ks, chains[i+1].ks)
 	}
 	t := newTagger(ks)
-	if !verify(t, p, tick, a.Request) {
+	if !g.verify(t, p, tick, a.Request) {
 		return Refusal(ReasonTag)
 	}
 	i := slotFor(g.slots, parts[0].header, now.Tick)
@@ -309,7 +310,7 @@ func (g *Guard) open(a *Admission, ask *asked) *Message {
 	*entry = usedCookie{inUse: true, tick: tick, mark: mark}
 	g.sessions++
 	s := &g.slots[i]
-	s.fill(g.sessions, p, mark, t, now.Tick)
+	s.fill(g.mac, g.sessions, p, mark, t, now.Tick)
 	s.fingerprints, s.meters.guard = a.fingerprints, g
 	g.begin(a, ask, s, uint8(i))
 	if wrong := wrongDischarge(parts, &chains); wrong != 0 {
@@ -348,7 +349,7 @@ func (g *Guard) reopen(a *Admission, ask *asked, mark [ringMark]byte, tick uint3
 		if !s.inUse || s.mark != mark {
 			continue
 		}
-		if !verify(s.tagger, ask.proof, tick, a.Request) {
+		if !g.verify(s.tagger, ask.proof, tick, a.Request) {
 			return Refusal(ReasonTag)
 		}
 		s.used = ask.now.Tick
@@ -368,11 +369,11 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 	if p.form == formSession && s.carried == nil {
 		return Refusal(ReasonNeedFrames)
 	}
-	if p.form == formSessionFrames && !s.matches(p.carried) {
+	if p.form == formSessionFrames && !s.matches(g.mac, p.carried) {
 		return Refusal(ReasonTag)
 	}
 	tick := now.Tick - uint32(uint16(now.Tick)-p.tick)
-	if !verify(s.tagger, p, tick, a.Request) {
+	if !g.verify(s.tagger, p, tick, a.Request) {
 		return Refusal(ReasonTag)
 	}
 	s.used = now.Tick
@@ -392,7 +393,7 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 	return g.admit(a, ask, s, tick)
 }
 
-func verify(t *tagger, p *proof, tick uint32, req *Message) bool {
-	sum, err := t.request(p.slot, p.sequence, tick, p.hold, req)
+func (g *Guard) verify(t *tagger, p *proof, tick uint32, req *Message) bool {
+	sum, err := t.request(g.mac, p.slot, p.sequence, tick, p.hold, req)
 	return err == nil && hmac.Equal(sum[:len(p.tag)], p.tag)
 }
