@@ -25,6 +25,7 @@ type GuardConfig struct {
 	Denied   func([16]byte) bool // the deny list: whether a fingerprint is on it; nil: there is none
 
 	Slots         int    // sessions at a time, at most 255; 0: 4
+	Opens         int    // sessions opened within 10 s, 2 of the owner's apart; at most 4,096; 0: 16
 	Buckets       int    // for RATE, at most 255; 0: 4
 	MaxCarried    int    // longest carried form taken; 0: MaxCarried
 	Mirror        bool   // this is the mirror verifier: bit 7 of every form is set
@@ -58,6 +59,12 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	if cfg.MaxCarried == 0 {
 		cfg.MaxCarried = MaxCarried
 	}
+	if cfg.Opens == 0 {
+		cfg.Opens = defaultOpens
+	}
+	if cfg.Opens < 1 || cfg.Opens > maxOpens {
+		return nil, fmt.Errorf("guard: %d sessions opened within 10 s (1 to %d)", cfg.Opens, maxOpens)
+	}
 	if cfg.Buckets == 0 {
 		cfg.Buckets = defaultBuckets
 	}
@@ -69,7 +76,8 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 			cfg.Slots, maxSlots, cfg.MaxCarried, HeaderSize+1, MaxCarried)
 	}
 	return &Guard{
-		cfg: cfg, mac: newMAC(), generations: cfg.Generations, slots: make([]slot, cfg.Slots), buckets: buckets{list: make([]bucket, cfg.Buckets)},
+		cfg: cfg, mac: newMAC(), generations: cfg.Generations, ring: newRing(cfg.Opens), slots: make([]slot, cfg.Slots),
+		buckets: buckets{list: make([]bucket, cfg.Buckets)},
 	}, nil
 }
 
@@ -287,8 +295,8 @@ func (g *Guard) open(a *Admission, ask *asked) *Message {
 	if g.ring.has(mark, now.Tick) {
 		return g.reopen(a, ask, mark, tick)
 	}
-	entry := g.ring.room(parts[0].header.Branch, now.Tick)
-	if entry == nil {
+	used := g.ring.room(parts[0].header.Branch, now.Tick)
+	if used == nil {
 		return Refusal(ReasonNoRoom)
 	}
 	var chains [MaxParts]chain
@@ -307,7 +315,7 @@ func (g *Guard) open(a *Admission, ask *asked) *Message {
 	if i < 0 {
 		return Refusal(ReasonNoRoom)
 	}
-	*entry = usedCookie{inUse: true, tick: tick, mark: mark}
+	used.ticks[mark] = tick
 	g.sessions++
 	s := &g.slots[i]
 	s.fill(g.mac, g.sessions, p, mark, t, now.Tick)
