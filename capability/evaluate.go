@@ -8,6 +8,10 @@ type Now struct {
 	Unix uint32 // seconds; 0: the clock is unknown
 }
 
+// elapsed gives the ticks from then to now: none where now is before then. Of two requests the one that looked at the clock first may
+// reach the guard second, and for it no time has passed since the other, not almost 2^32 ticks.
+func elapsed(then, now uint32) uint32 { return max(now, then) - then }
+
 // Situation is everything that frames are judged by.
 type Situation struct {
 	Target

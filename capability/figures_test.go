@@ -133,12 +133,6 @@ func BenchmarkFigureSessionRequest(b *testing.B) {
 	}
 }
 
-func TestSessionRequestAllocatesNothing(t *testing.T) {
-	if n := testing.AllocsPerRun(100, checkSessionRequest(t)); n != 0 {
-		t.Errorf("a request in a session allocates %v times, want 0", n)
-	}
-}
-
 func checkSessionRequest(tb testing.TB) (check func()) {
 	tb.Helper()
 	m := newMeeting(tb, nil)

@@ -43,7 +43,7 @@ func newUsedCookies(most int) usedCookies {
 }
 
 // outdated says whether a cookie opens nothing any more.
-func outdated(tick, now uint32) bool { return now-tick > maxCookieAge }
+func outdated(tick, now uint32) bool { return elapsed(tick, now) > maxCookieAge }
 
 func (u *usedCookies) has(mark [ringMark]byte, now uint32) bool {
 	tick, used := u.ticks[mark]

@@ -2,27 +2,29 @@ package capability
 
 import "testing"
 
-// openFrom makes the OPEN of a new session of branch 1, or of the owner, and gives what the guard says to it.
-func (m *meeting) openFrom(branch, nonce byte) (req *Message, r Reason) {
+// opening makes the OPEN of a new session.
+func (m *meeting) opening(c *Capability) *Message {
 	m.t.Helper()
-	s := m.session(branchCapability(m.t, branch, 0, nonce))
-	req = callMessage("valve", nonce)
+	s := m.session(c)
+	req := callMessage("valve", 1)
 	if _, err := s.Protect(req, 0, m.now); err != nil {
 		m.t.Fatal(err)
 	}
-	return req, m.judged(req, m.verifierNow())
+	return req
 }
 
-func (m *meeting) judged(req *Message, now Now) Reason {
-	a, resp := m.g.Check(req, now)
-	if a != nil {
+// want checks what the guard says to a request; a kept answer that a duplicate gets again is told as ReasonResultGone.
+func (m *meeting) want(what string, req *Message, now Now, want Reason) {
+	m.t.Helper()
+	r := ReasonNone
+	if a, resp := m.g.Check(req, now); a != nil {
 		a.Answer(&Message{Code: CodeChanged}, now)
-		return ReasonNone
+	} else if r = ReasonResultGone; !resp.Success() {
+		r = Reason(resp.Payload[0])
 	}
-	if resp.Success() {
-		return ReasonResultGone // a kept answer again: the request did not run
+	if r != want {
+		m.t.Fatalf("%s: reason %d, want %d", what, r, want)
 	}
-	return Reason(resp.Payload[0])
 }
 
 // Of a verifier that was told so, as many callers as that may open sessions within 10 s.
@@ -30,39 +32,29 @@ func TestRingOfManyOpens(t *testing.T) {
 	const opens = 40
 	m := newMeeting(t, func(cfg *GuardConfig) { cfg.Opens, cfg.Slots = opens, opens/2+2 })
 	var reqs []*Message
-	want := func(what string, r, want Reason) {
-		t.Helper()
-		if r != want {
-			t.Fatalf("%s: reason %d, want %d", what, r, want)
-		}
-	}
 	for i := range byte(opens) {
 		if i == opens/2 {
 			m.now = m.now.Add((minResidency + 1) * TickDuration) // the second half takes the slots of the first
 		}
-		req, r := m.openFrom(1, i)
-		want(name("open %d", i), r, ReasonNone)
+		req := m.opening(branchCapability(t, 1, 0, i))
+		m.want(name("open %d", i), req, m.verifierNow(), ReasonNone)
 		reqs = append(reqs, req)
 	}
 	m.now = m.now.Add((minResidency + 1) * TickDuration)
-	_, r := m.openFrom(1, opens)
-	want("one more", r, ReasonNoRoom)
+	more := branchCapability(t, 1, 0, opens)
+	m.want("one more", m.opening(more), m.verifierNow(), ReasonNoRoom)
 	for i, req := range reqs {
-		r := m.judged(req, m.verifierNow())
-		if i < opens/2-1 { // one of the first half has kept its slot
-			want(name("open %d again, its session evicted", i), r, ReasonCookieUsed)
-		} else {
-			want(name("open %d again", i), r, ReasonResultGone)
+		want := ReasonCookieUsed
+		if i >= opens/2-1 { // the sessions of the second half, and one of the first, are there
+			want = ReasonResultGone
 		}
+		m.want(name("open %d again", i), req, m.verifierNow(), want)
 	}
 	for i := range byte(ringOwner) {
-		_, r := m.openFrom(0, i)
-		want(name("the owner's %d", i), r, ReasonNone)
+		m.want(name("the owner's %d", i), m.opening(branchCapability(t, 0, 0, i)), m.verifierNow(), ReasonNone)
 	}
-	_, r = m.openFrom(0, ringOwner)
-	want("the owner's one more", r, ReasonNoRoom)
+	m.want("the owner's one more", m.opening(branchCapability(t, 0, 0, ringOwner)), m.verifierNow(), ReasonNoRoom)
 	m.now = m.start.Add((maxCookieAge + 1) * TickDuration)
-	want("the first again, its cookie outdated", m.judged(reqs[0], m.verifierNow()), ReasonCookie)
-	_, r = m.openFrom(1, opens)
-	want("one more, where the first half is outdated", r, ReasonNone)
+	m.want("the first again, its cookie outdated", reqs[0], m.verifierNow(), ReasonCookie)
+	m.want("one more, where the first half is outdated", m.opening(more), m.verifierNow(), ReasonNone)
 }

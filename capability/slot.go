@@ -77,7 +77,7 @@ func slotFor(slots []slot, h Header, now uint32) int {
 		switch {
 		case !s.inUse:
 			return i
-		case now-s.opened <= minResidency, holds && !s.of(h), first == 1 && s.branch == BranchOwner && owners == 1:
+		case elapsed(s.opened, now) <= minResidency, holds && !s.of(h), first == 1 && s.branch == BranchOwner && owners == 1:
 		case best < 0 || s.used < slots[best].used:
 			best = i
 		}
