@@ -11,7 +11,7 @@ static int8_t branch_key(edg_device *dev, edg_desk *desk, const uint8_t *header)
         return err;
     edg_key_ready(dev, &desk->work, edg_digest(dev));
     edg_mac_begin(dev, &desk->work, EDG_LABEL_ROOT);
-    edg_mac_put16(dev, dev->epoch);
+    edg_mac_put(dev, dev->owner + EDG_HINT, 2);
     edg_mac_put8(dev, header[0] & 15);
     edg_mac_put8(dev, header[7]);
     edg_mac_end(dev, &desk->work);
@@ -27,7 +27,7 @@ static void frame_key(edg_device *dev, edg_desk *desk, const edg_item *i, const 
         edg_mac_put8(dev, EDG_HEADER);
         edg_mac_put(dev, header, EDG_HEADER);
     }
-    edg_mac_put(dev, i->value - 1, (uint16_t)(i->len + 1u)); /* u8 length | frame */
+    edg_mac_put(dev, i->value - 1, (edg_len)(i->len + 1u)); /* u8 length | frame */
     edg_mac_end(dev, &desk->work);
 }
 
@@ -63,7 +63,7 @@ int8_t edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r)
         if (err != EDG_OK)
             return err;
         if (part > 0) {
-            memcpy(desk->kept, edg_digest(dev), EDG_KEY);
+            edg_copy(desk->kept, edg_digest(dev), EDG_KEY);
             edg_key_ready(dev, &desk->work, desk->key);
             edg_mac_begin(dev, &desk->work, EDG_LABEL_JOIN);
             edg_mac_put(dev, desk->kept, EDG_KEY);
@@ -71,7 +71,7 @@ int8_t edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r)
         }
         if (kind == EDG_ITEM_END)
             return EDG_OK;
-        memcpy(desk->key, edg_digest(dev), EDG_KEY);
+        edg_copy(desk->key, edg_digest(dev), EDG_KEY);
         header = i.value;
         part = i.part;
     }
@@ -146,7 +146,7 @@ static int8_t discharge_good(edg_device *dev, edg_desk *desk, const uint8_t *thi
         key[i] = (uint8_t)(key[i] ^ third[12 + i]);
     edg_key_ready(dev, &desk->work, key);
     edg_mac_begin(dev, &desk->work, EDG_LABEL_DISCHARGE);
-    edg_mac_put(dev, d->value - 1, (uint16_t)(d->len + 1u));
+    edg_mac_put(dev, d->value - 1, (edg_len)(d->len + 1u));
     edg_mac_end(dev, &desk->work);
     edg_key_ready(dev, &desk->work, key);
     edg_mac_begin(dev, &desk->work, EDG_LABEL_BIND);
@@ -183,9 +183,9 @@ static EDG_APART int8_t discharged(edg_device *dev, edg_desk *desk, const edg_it
     read_wants(&w, i);
     if (w.third == NULL || !find_discharge(i, &d))
         return 0;
-    memcpy(desk->kept, edg_digest(dev), EDG_KEY);
+    edg_copy(desk->kept, edg_digest(dev), EDG_KEY);
     good = discharge_good(dev, desk, w.third, &d);
-    memcpy(edg_digest(dev), desk->kept, EDG_KEY);
+    edg_copy(edg_digest(dev), desk->kept, EDG_KEY);
     return good;
 }
 
@@ -196,7 +196,7 @@ static EDG_APART int8_t keep_session(edg_device *dev, edg_desk *desk, const edg_
     uint8_t kind;
     int8_t err = part_session(dev, desk, r, header, &ahead, &kind);
 
-    memcpy(desk->key, edg_digest(dev), EDG_KEY);
+    edg_copy(desk->key, edg_digest(dev), EDG_KEY);
     return err;
 }
 

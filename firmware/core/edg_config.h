@@ -44,6 +44,11 @@
 #define EDG_LOG_STORE 68
 #endif
 
+/* Longest message taken or given; up to 255, lengths are kept in a byte: smaller code on 8-bit machines. No RAM. */
+#ifndef EDG_MAX_MESSAGE
+#define EDG_MAX_MESSAGE 0xFFFF
+#endif
+
 /* Longest request payload that logs and functions take; it stays in the caller's buffer: no RAM. */
 #ifndef EDG_MAX_PAYLOAD
 #define EDG_MAX_PAYLOAD 64

@@ -35,6 +35,8 @@ static uint8_t check_option(const edg_request *r, const edg_option *o, uint8_t p
 
 static void note_option(edg_request *r, const edg_option *o, path *p)
 {
+    uint32_t v;
+
     switch (o->number) {
     case EDG_OPT_IF_MATCH:
     case EDG_OPT_IF_NONE_MATCH:
@@ -59,7 +61,8 @@ static void note_option(edg_request *r, const edg_option *o, path *p)
         break;
     case EDG_OPT_BLOCK2:
         r->has |= EDG_HAS_BLOCK2;
-        r->block2 = edg_option_uint(o);
+        v = edg_option_uint(o);
+        r->block2 = v > EDG_NO_BLOCK ? EDG_NO_BLOCK : (uint16_t)v;
         break;
     case EDG_OPT_REQUEST:
         r->proof = o->value;

@@ -10,7 +10,7 @@ void edg_sha256_init(edg_sha256 *s)
     s->length = 0;
 }
 
-void edg_sha256_update(edg_sha256 *s, const void *data, uint16_t n)
+void edg_sha256_update(edg_sha256 *s, const void *data, edg_len n)
 {
     const uint8_t *p = data;
     uint8_t at = (uint8_t)(s->length & 63u);
