@@ -158,7 +158,7 @@ func (a *Admission) sign(resp *Message, form uint8, tick, notification uint32) b
 	if a.Opened {
 		requestTag = a.tag[:]
 	}
-	sum, err := a.tagger.response(a.Slot, a.Sequence, notification, tick, requestTag, resp)
+	sum, err := a.tagger.response(a.guard.mac, a.Slot, a.Sequence, notification, tick, requestTag, resp)
 	if err != nil {
 		return false
 	}

@@ -43,11 +43,11 @@ type keptAnswer struct {
 	payload [maxKeptAnswer + privateOverhead]byte
 }
 
-func (s *slot) matches(carried []byte) bool {
+func (s *slot) matches(m *mac, carried []byte) bool {
 	if s.carried != nil {
 		return hmac.Equal(s.carried, carried)
 	}
-	digest := s.tagger.digest(carried)
+	digest := s.tagger.digest(m, carried)
 	return hmac.Equal(s.digest[:], digest[:])
 }
 
@@ -78,7 +78,7 @@ func slotFor(slots []slot, h Header, now uint32) int {
 		switch {
 		case !s.inUse:
 			return i
-		case now-s.opened <= minResidency, holds && !s.of(h), first == 1 && s.branch == BranchOwner && owners == 1:
+		case elapsed(s.opened, now) <= minResidency, holds && !s.of(h), first == 1 && s.branch == BranchOwner && owners == 1:
 		case best < 0 || s.used < slots[best].used:
 			best = i
 		}
@@ -89,7 +89,7 @@ func slotFor(slots []slot, h Header, now uint32) int {
 func (s *slot) of(h Header) bool { return s.inUse && s.branch == h.Branch && s.nonce == h.Nonce }
 
 // fill opens a session in the slot.
-func (s *slot) fill(id uint64, p *proof, mark [ringMark]byte, t *tagger, now uint32) {
+func (s *slot) fill(m *mac, id uint64, p *proof, mark [ringMark]byte, t *tagger, now uint32) {
 	first := p.parts[0].header
 	*s = slot{
 		inUse: true, id: id, branch: first.Branch, nonce: first.Nonce, mark: mark,
@@ -102,7 +102,7 @@ func (s *slot) fill(id uint64, p *proof, mark [ringMark]byte, t *tagger, now uin
 	if len(p.carried) <= keptCarried {
 		s.carried, s.parts = ownParts(p.carried)
 	} else {
-		s.digest = t.digest(p.carried)
+		s.digest = t.digest(m, p.carried)
 	}
 }
 

@@ -220,7 +220,7 @@ func playRing(t *testing.T, v *vectors) {
 	defer s.end()
 	start := s.now.Tick
 	var last *caller
-	for i := range byte(ringGeneral) {
+	for i := range byte(defaultOpens) {
 		if i%7 == 0 && i > 0 {
 			s.now.Tick += minResidency + 1
 		}
