@@ -75,7 +75,8 @@ static uint8_t read_options(edg_request *r, path *p, uint8_t protect)
 {
     edg_option o;
 
-    memset(p, 0, sizeof *p);
+    p->last = p->before = NULL;
+    p->last_len = p->before_len = p->n = p->queries = p->proof_len = 0;
     if (r->m.count > MAX_OPTIONS)
         return EDG_R_MALFORMED;
     edg_option_first(&o, r->m.options, r->m.options_len);
@@ -151,11 +152,11 @@ static int8_t decimal(const uint8_t **p, const uint8_t *end, uint32_t *value)
     return *p > start && (*start != '0' || *p == start + 1);
 }
 
-static const char queries[] EDG_PGM = "snai"; /* the bits EDG_Q_FROM to EDG_Q_INCARNATION */
+static const char query_letters[] EDG_PGM = "snai"; /* the bits EDG_Q_FROM to EDG_Q_INCARNATION */
 
 static int8_t query(edg_request *r, const uint8_t *p, const uint8_t *end)
 {
-    uint8_t bit = (uint8_t)(1u << letter(*p, queries, 4));
+    uint8_t bit = (uint8_t)(1u << letter(*p, query_letters, 4));
     uint32_t v = 0;
 
     if (bit > EDG_Q_INCARNATION || (r->query & bit))
