@@ -116,7 +116,7 @@ static int8_t put(edg_device *dev, uint16_t addr, const edg_log_spec *spec, cons
     if (edg_nv_put(dev, &w, head, sizeof head) != EDG_OK || edg_nv_put(dev, &w, l->hash, sizeof l->hash) != EDG_OK ||
         edg_nv_put(dev, &w, entry, spec->size) != EDG_OK)
         return EDG_ERR_STORAGE;
-    return edg_nv_seal(dev, &w, addr);
+    return edg_nv_seal(dev, &w);
 }
 
 int8_t edg_cells_write(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t cell, const uint8_t *entry)

@@ -105,20 +105,20 @@ static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *o
     const uint8_t *in = r->m.payload;
     uint8_t first = r->m.payload_len == FIRST_LEN && in[0] == FIRST;
     uint8_t claimed = dev->flags & EDG_CLAIMED;
-    uint32_t count = 0;
-    uint8_t slot, reason;
+    uint32_t count;
+    uint8_t i, reason;
     uint8_t id[4];
 
     if (!first && !(r->m.payload_len == SECOND_LEN && in[0] == SECOND))
         return EDG_R_MALFORMED;
-    for (slot = 5 + NONCE; first && slot < FIRST_LEN; slot++)
-        if (in[slot] != 0)
+    for (i = 5 + NONCE; first && i < FIRST_LEN; i++)
+        if (in[i] != 0)
             return EDG_R_MALFORMED;
     /* Only the message that claimed it is answered again, so a lost answer loses nothing. */
     if (claimed && (first || memcmp(in + 1, dev->hint, sizeof dev->hint) != 0))
         return EDG_R_CLAIM_CLOSED;
     if (!claimed) {
-        if (edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count, &slot) < 0)
+        if (edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count) < 0)
             return EDG_R_STORAGE;
         reason = factory(dev, d, id);
         if (reason == 0)

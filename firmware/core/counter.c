@@ -3,8 +3,6 @@
 /* A value that only grows: u32 value | u16 CRC in slots written in turn. The newest is the greatest valid one. A write that power loss tears leaves
  * a slot that is not valid, and the one before it as the newest. */
 
-static uint16_t cell_at(uint16_t addr, uint8_t slot) { return (uint16_t)(addr + (uint16_t)slot * EDG_COUNTER_CELL); }
-
 /* 1 and the value; 0: not valid; or a negative enum. */
 static int8_t get(const edg_device *dev, uint16_t at, uint32_t *value)
 {
@@ -18,14 +16,17 @@ static int8_t get(const edg_device *dev, uint16_t at, uint32_t *value)
     return ok == EDG_OK ? 1 : ok;
 }
 
-int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot)
+/* The newest slot too; the last one where none is valid. */
+static int8_t newest(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot)
 {
     uint32_t v = 0;
     uint8_t i;
     int8_t found = 0;
 
-    for (i = 0; i < slots; i++) {
-        int8_t ok = get(dev, cell_at(addr, i), &v);
+    *value = 0;
+    *slot = (uint8_t)(slots - 1);
+    for (i = 0; i < slots; i++, addr = (uint16_t)(addr + EDG_COUNTER_CELL)) {
+        int8_t ok = get(dev, addr, &v);
 
         if (ok < 0)
             return ok;
@@ -38,20 +39,29 @@ int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uin
     return found;
 }
 
-int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8_t slot, uint32_t value)
+int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value)
 {
-    uint8_t cell[EDG_COUNTER_CELL];
-    uint32_t back;
-    uint8_t i;
+    uint8_t slot;
 
-    edg_store32(cell, value);
-    edg_store16(cell + 4, edg_crc16(cell, 4));
+    return newest(dev, addr, slots, value, &slot);
+}
+
+int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t value)
+{
+    uint8_t b[4];
+    uint32_t old;
+    uint8_t slot, i;
+
+    if (newest(dev, addr, slots, &old, &slot) < 0)
+        return EDG_ERR_STORAGE;
+    edg_store32(b, value);
     for (i = 1; i < slots; i++) { /* never over the newest one */
-        uint16_t at;
+        edg_nv_writer w;
 
         slot = (uint8_t)(slot + 1 < slots ? slot + 1 : 0);
-        at = cell_at(addr, slot);
-        if (edg_nv_write(dev, at, cell, sizeof cell) == EDG_OK && get(dev, at, &back) == 1 && back == value)
+        w.at = (uint16_t)(addr + (uint16_t)slot * EDG_COUNTER_CELL);
+        w.crc = EDG_CRC_INIT;
+        if (edg_nv_put(dev, &w, b, sizeof b) == EDG_OK && edg_nv_seal(dev, &w) == EDG_OK)
             return EDG_OK;
     }
     return EDG_ERR_STORAGE;

@@ -4,14 +4,13 @@
  * boot counter is lost. */
 static int8_t count_boot(edg_device *dev)
 {
-    uint32_t value = 0;
-    uint8_t slot = EDG_BOOT_SLOTS - 1;
-    int8_t found = edg_counter_read(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, &value, &slot);
+    uint32_t value;
+    int8_t found = edg_counter_read(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, &value);
 
     if (found < 0)
         return found;
     if ((!found && (dev->flags & EDG_CLAIMED)) || value == 0xFFFFFFFFUL ||
-        edg_counter_write(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, slot, value + 1) != EDG_OK)
+        edg_counter_write(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, value + 1) != EDG_OK)
         dev->flags |= EDG_BOOT_LOST;
     else
         dev->boot = value + 1;

@@ -483,10 +483,10 @@ EDG_APART uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_reques
 /* ---- counter.c: values that only grow, in EEPROM slots written in turn ---- */
 
 #define EDG_COUNTER_CELL 6
-/* 1 and the value and its slot; 0: no valid slot; or a negative enum. */
-int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot);
-/* Writes value into the slot after `slot` and reads it back; bad slots are skipped. */
-int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8_t slot, uint32_t value);
+/* 1 and the value; 0: no valid slot, value 0; or a negative enum. */
+int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value);
+/* Writes value into the slot after the newest one and reads it back; bad slots are skipped. */
+int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t value);
 int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 
 /* ---- EEPROM ---- */
@@ -504,13 +504,15 @@ int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 #define EDG_CLOCK_SLOTS 16
 
 int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n);
-int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n);
-/* A record written piece by piece, its CRC-16 last; seal reads the whole of it back from `start`. */
+int edg_nv_byte(const edg_device *dev, uint16_t addr); /* or a negative enum */
+int8_t edg_nv_same(const edg_device *dev, uint16_t addr, const void *src, uint16_t n);  /* 1: that stands there; 0: it does not; or a negative enum */
+int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n); /* and reads it back */
+/* A record written piece by piece, its CRC-16 last. */
 typedef struct edg_nv_writer {
     uint16_t at, crc;
 } edg_nv_writer;
 int8_t edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
-int8_t edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start);
+int8_t edg_nv_seal(const edg_device *dev, const edg_nv_writer *w);
 /* 1: the n bytes at addr are followed by their CRC-16; 0: they are not; or a negative enum. */
 int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n);
 int8_t edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n); /* writes only the bytes that differ */

@@ -17,7 +17,7 @@ int eeprom_load(void *ctx, uint16_t addr, void *dst, uint16_t n)
     return EDG_OK;
 }
 
-/* Ascending, 3.4 ms for each byte that changes, read back; the bytes are durable when this returns. */
+/* Ascending, 3.4 ms for each byte that changes; the bytes are durable when this returns. The core reads them back. */
 int eeprom_save(void *ctx, uint16_t addr, const void *src, uint16_t n)
 {
     const uint8_t *from = src;
@@ -25,11 +25,10 @@ int eeprom_save(void *ctx, uint16_t addr, const void *src, uint16_t n)
     (void)ctx;
     if (outside(addr, n))
         return EDG_ERR_STORAGE;
-    for (; n > 0; n--, addr++, from++) {
+    for (; n > 0; n--) {
         wdt_reset();
-        eeprom_update_byte((uint8_t *)addr, *from);
-        if (eeprom_read_byte((const uint8_t *)addr) != *from) /* waits for the end of the write */
-            return EDG_ERR_STORAGE;
+        eeprom_update_byte((uint8_t *)addr++, *from++);
     }
+    eeprom_busy_wait();
     return EDG_OK;
 }
