@@ -57,7 +57,7 @@ static int8_t confirmed(edg_device *dev, const desk *d, const uint8_t *in)
 
 static uint8_t begin(edg_device *dev, const desk *d, const uint8_t *in, uint16_t count, const uint8_t *id, uint8_t *out, uint16_t *n)
 {
-    const char *board;
+    const char *board = edg_pgm_pointer(const char *, &EDG_SERVICE(dev)->board);
     const uint8_t *mac;
     uint8_t i;
 
@@ -69,7 +69,6 @@ static uint8_t begin(edg_device *dev, const desk *d, const uint8_t *in, uint16_t
     edg_store32(out + 3, dev->boot);
     edg_store32(out + 7, dev->now);
     memcpy(out + 11, mac, 8);
-    edg_pgm_copy(&board, &EDG_SERVICE(dev)->board, sizeof board);
     for (i = 0; i < BOARD && edg_pgm_u8(board + i) != 0; i++)
         out[19 + i] = edg_pgm_u8(board + i);
     *n = (uint16_t)(19 + i);

@@ -39,10 +39,9 @@ int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_ser
 
 void edg_device_start(edg_device *dev, uint8_t cause)
 {
-    void (*start)(edg_device *, uint8_t);
+    void (*start)(edg_device *, uint8_t) = edg_pgm_pointer(void (*)(edg_device *, uint8_t), &EDG_SERVICE(dev)->start);
 
     (void)edg_logs_init(dev); /* a cell that cannot be read ends what is kept, not the device */
-    edg_pgm_copy(&start, &EDG_SERVICE(dev)->start, sizeof start);
     if (start != NULL)
         start(dev, cause);
 }
@@ -53,7 +52,7 @@ EDG_APART void edg_device_poll(edg_device *dev)
     uint32_t now = edg_device_ticks(dev);
     uint8_t entry[EDG_MAX_ENTRY];
     uint8_t i;
-    void (*poll)(edg_device *);
+    void (*poll)(edg_device *) = edg_pgm_pointer(void (*)(edg_device *), &EDG_SERVICE(dev)->poll);
 
     if ((dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) != EDG_CLAIMED)
         return;
@@ -69,7 +68,6 @@ EDG_APART void edg_device_poll(edg_device *dev)
         spec.sample(dev, entry);
         (void)edg_device_append(dev, i, entry);
     }
-    edg_pgm_copy(&poll, &EDG_SERVICE(dev)->poll, sizeof poll);
     if (poll != NULL)
         poll(dev);
 }

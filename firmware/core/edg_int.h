@@ -547,16 +547,18 @@ void edg_log_spec_get(const edg_device *dev, uint8_t log, edg_log_spec *spec);
 int edg_log_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_log_spec *spec); /* index, or -1 */
 int8_t edg_logs_init(edg_device *dev);                                       /* reads EEPROM logs; RAM logs are empty */
 uint32_t edg_log_incarnation(edg_device *dev, uint8_t log, const edg_log_spec *spec);
-/* hash = h(sequence) from the hash before it and the payload */
-void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnation, uint32_t sequence, const uint8_t *payload, uint8_t hash[16]);
-uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t sequence); /* the cell of a kept entry */
-uint8_t *edg_log_cell(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence); /* in RAM */
+/* Kept entries go by how far they are behind the head. */
+/* hash = h of that entry, from the hash before it and the payload */
+void edg_log_step(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back, const uint8_t *payload, uint8_t hash[16]);
+uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint8_t back); /* its cell */
+EDG_APART uint16_t edg_log_offset(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back); /* that cell's in dev->store, or behind EDG_NV_LOGS */
 
 int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec);
-/* The entry behind the head, into that cell; what is known of the log changes once that is done. */
-EDG_APART int8_t edg_cells_write(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t cell, const uint8_t *entry);
+int8_t edg_cells_afford(const edg_device *dev, edg_log *l); /* 1, and takes one write off the budget; 0: it is spent */
+/* The entry behind the head, its CRC last. */
+int8_t edg_cells_write(const edg_device *dev, const edg_log *l, uint16_t offset, const uint8_t *entry, uint8_t size);
 /* prev and payload may be NULL. */
-int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);
+int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back, uint8_t *prev, uint8_t *payload);
 
 uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n);
 uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n);
