@@ -22,8 +22,13 @@ int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_ser
     int8_t err;
 
     memset(dev, 0, sizeof *dev);
+#if EDG_KEEPS_PLATFORM
     dev->platform = platform;
     dev->service = service;
+#else
+    (void)platform;
+    (void)service;
+#endif
     dev->user = user;
     dev->mark_log = 0xFF;
     err = edg_owner_load(dev);
@@ -48,22 +53,27 @@ void edg_device_start(edg_device *dev, uint8_t cause)
 
 EDG_APART void edg_device_poll(edg_device *dev)
 {
+    void (*poll)(edg_device *) = edg_pgm_pointer(void (*)(edg_device *), &EDG_SERVICE(dev)->poll);
+    uint16_t now = (uint16_t)edg_device_ticks(dev), passed = (uint16_t)(now - dev->polled);
     edg_log_spec spec;
-    uint32_t now = edg_device_ticks(dev);
     uint8_t entry[EDG_MAX_ENTRY];
     uint8_t i;
-    void (*poll)(edg_device *) = edg_pgm_pointer(void (*)(edg_device *), &EDG_SERVICE(dev)->poll);
 
+    dev->polled = now;
     if ((dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) != EDG_CLAIMED)
         return;
     for (i = 0; i < edg_pgm_u8(&EDG_SERVICE(dev)->log_count); i++) {
         edg_log *l = edg_log_at(dev, i);
 
-        if (l->period == 0 || (uint32_t)(now - l->due) > 0x7FFFFFFFUL)
+        if (l->left > passed) {
+            l->left = (uint16_t)(l->left - passed);
             continue;
-        l->due += l->period;
-        if (now - l->due < 0x80000000UL) /* more than a period late: no catching up */
-            l->due = now + l->period;
+        }
+        if (l->period == 0)
+            continue;
+        l->left = (uint16_t)(l->left - passed + l->period);
+        if (l->left == 0 || l->left > l->period) /* a period late: no catching up */
+            l->left = l->period;
         edg_log_spec_get(dev, i, &spec);
         spec.sample(dev, entry);
         (void)edg_device_append(dev, i, entry);

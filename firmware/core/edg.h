@@ -192,8 +192,7 @@ typedef struct edg_log {
             uint8_t budget;
         } nv; /* in EEPROM */
     } u;
-    uint32_t due; /* tick of the next sample */
-    uint16_t period;
+    uint16_t period, left; /* ticks between samples, and to the next one */
     uint8_t count; /* entries kept */
     uint8_t newest; /* cell of the head */
 } edg_log;
@@ -201,8 +200,10 @@ typedef struct edg_log {
 typedef struct edg_device {
     edg_sha256 sha; /* first: its block may ask for an alignment */
     edg_pads cookie; /* the cookie key of this boot */
+#if EDG_KEEPS_PLATFORM
     const edg_platform *platform;
     const edg_service *service;
+#endif
     void *user;
     uint32_t boot;
     uint32_t clock_unix, clock_tick; /* 0, 0: clock unknown */
@@ -211,6 +212,7 @@ typedef struct edg_device {
     uint16_t last_left;              /* ticks for which the last message is still known */
     uint16_t last_crc, last_id, last_answer; /* deduplication of the last message; last_answer 0: none */
     uint16_t message_id;
+    uint16_t polled; /* low half of the tick of the last poll */
     uint16_t epoch;
     uint16_t closing; /* branches whose sessions end after this answer */
     uint8_t hint[4];

@@ -88,15 +88,16 @@
 #endif
 
 /* Where the device is, on a board that has but one: what a service calls takes it from here instead of its argument, and a compiler that sees the whole
- * program then knows the address everywhere. The same of what edg_device_init is given. No RAM. */
+ * program then knows the address everywhere. The same of platform and service, which the device then need not keep: 2 B each. */
 #ifndef EDG_DEVICE
 #define EDG_DEVICE(argument) (argument)
 #endif
 #ifndef EDG_PLATFORM
 #define EDG_PLATFORM(dev) ((dev)->platform)
-#endif
-#ifndef EDG_SERVICE
 #define EDG_SERVICE(dev) ((dev)->service)
+#define EDG_KEEPS_PLATFORM 1
+#else
+#define EDG_KEEPS_PLATFORM 0
 #endif
 
 /* Called (as a statement) once for every HMAC that starts: lets a port count them. No RAM. */

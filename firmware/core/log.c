@@ -101,12 +101,12 @@ int8_t edg_logs_init(edg_device *dev)
 
     memset(dev->logs, 0, sizeof dev->logs);
     dev->mark_log = 0xFF;
+    dev->polled = (uint16_t)edg_device_ticks(dev);
     for (i = 0; i < edg_pgm_u8(&EDG_SERVICE(dev)->log_count) && err == EDG_OK; i++) {
         edg_log_spec_get(dev, i, &spec);
         l = edg_log_at(dev, i);
         l->newest = (uint8_t)(spec.capacity - 1);
-        l->period = spec.period;
-        l->due = edg_device_ticks(dev) + spec.period;
+        edg_device_set_period(dev, i, spec.period);
         if (spec.flags & EDG_LOG_EEPROM)
             err = edg_cells_init(dev, i, &spec);
     }
@@ -149,6 +149,8 @@ int edg_device_append(edg_device *d, uint8_t log, const uint8_t *entry)
 
 void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks)
 {
-    edg_log_at(dev, log)->period = ticks;
-    edg_log_at(dev, log)->due = edg_device_ticks(dev) + ticks;
+    edg_log *l = edg_log_at(EDG_DEVICE(dev), log);
+
+    l->period = ticks;
+    l->left = ticks;
 }

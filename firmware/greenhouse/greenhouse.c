@@ -30,8 +30,7 @@ static int call_valve(edg_device *dev, const uint8_t *arg, uint8_t n, uint8_t *r
     g->position = arg[0];
     g->count++;
     g->unwritten |= 1u << GREENHOUSE_MOVED;
-    if (g->on_valve != NULL)
-        g->on_valve(g->ctx, g->position, g->count);
+    GREENHOUSE_ON_VALVE(g);
     result[0] = g->position;
     return 1;
 }
@@ -40,8 +39,10 @@ static void start(edg_device *dev, uint8_t cause)
 {
     greenhouse *g = dev->user;
 
-    if (!GREENHOUSE_FIXED && g->period > 0)
+#if !GREENHOUSE_FIXED
+    if (g->period > 0)
         edg_device_set_period(dev, GREENHOUSE_TEMPERATURE, g->period);
+#endif
     g->unwritten = (uint8_t)(1u << (cause == EDG_START_CLAIM ? GREENHOUSE_CLAIMED : GREENHOUSE_BOOT));
 }
 

@@ -18,12 +18,6 @@ static greenhouse service;
 
 const edg_platform board_platform = {NULL, tick_now, eeprom_load, eeprom_save};
 
-static void on_valve(void *ctx, uint8_t percent, uint16_t count)
-{
-    (void)ctx;
-    valve_set(percent, (uint8_t)count);
-}
-
 /* One request: the in-buffer is free again before the first byte of the answer leaves. */
 static void answer(void)
 {
@@ -68,7 +62,6 @@ int main(void)
     restart_wait();
     valve_start();
     button_start();
-    service.on_valve = on_valve;
     /* Platform and service are told by config.h: a pointer to them would keep the platform in RAM. */
     if (edg_device_init(&board_device, NULL, NULL, &service) != EDG_OK)
         halt();
