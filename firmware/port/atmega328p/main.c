@@ -1,7 +1,6 @@
 /* The greenhouse on an ATmega328P. */
 #include <avr/interrupt.h>
 #include <avr/io.h>
-#include <avr/power.h>
 #include <avr/wdt.h>
 
 #include "../../greenhouse/greenhouse.h"
@@ -54,10 +53,7 @@ int main(void)
 {
     uint16_t boot;
 
-    power_adc_disable();
-    power_spi_disable();
-    power_twi_disable();
-    power_timer2_disable();
+    PRR = _BV(PRADC) | _BV(PRSPI) | _BV(PRTWI) | _BV(PRTIM2); /* not needed here */
     tick_start();
     restart_wait();
     valve_start();
