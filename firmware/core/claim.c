@@ -4,40 +4,39 @@
 
 enum { FIRST = 1, SECOND = 2, FIRST_LEN = 33, SECOND_LEN = 53, NONCE = 16, CONFIRM = 16, BOARD = 14 };
 #define FACTORY_MAGIC 0xE5F1u
-enum { AT_ID = 2, AT_SECRET = 6, AT_CRC = 38 };
 
-/* Where the keys are, in the answer's buffer before the answer is. */
+/* What is in the answer's buffer before the answer is: a key made ready, and the factory record (factory.c), whose key gives way to others. */
 typedef struct desk {
     edg_pads work;
-    uint8_t key[EDG_KEY];
+    struct {
+        uint8_t magic[2], id[4], key[EDG_KEY];
+    } record;
 } desk;
 
-/* id, and Kf made ready, out of the factory record. */
-static uint8_t factory(edg_device *dev, desk *d, uint8_t id[4])
+/* The factory record, and Kf made ready. */
+static uint8_t factory(edg_device *dev, desk *d)
 {
-    uint8_t magic[2];
-
-    if (edg_nv_read(dev, EDG_NV_FACTORY, magic, sizeof magic) != EDG_OK)
+    if (edg_nv_read(dev, EDG_NV_FACTORY, &d->record, sizeof d->record) != EDG_OK)
         return EDG_R_STORAGE;
-    if (edg_load16(magic) != FACTORY_MAGIC)
+    if (edg_load16(d->record.magic) != FACTORY_MAGIC)
         return EDG_R_CLAIM_CLOSED; /* never provisioned */
-    if (edg_nv_check(dev, EDG_NV_FACTORY, AT_CRC) != 1 || edg_nv_read(dev, EDG_NV_FACTORY + AT_ID, id, 4) != EDG_OK ||
-        edg_nv_read(dev, EDG_NV_FACTORY + AT_SECRET, edg_digest(dev), EDG_KEY) != EDG_OK)
+    if (edg_nv_check(dev, EDG_NV_FACTORY, sizeof d->record) != 1)
         return EDG_R_STORAGE;
-    edg_key_ready(dev, &d->work, edg_digest(dev));
+    edg_key_ready(dev, &d->work, d->record.key);
     return 0;
 }
 
-/* H(Kf, CLAIMNONCE | boot | tick | count | owner nonce); Kf is ready */
-static const uint8_t *nonce_mac(edg_device *dev, const desk *d, uint32_t tick, uint16_t count, const uint8_t *owner_nonce)
+/* Our nonce of that tick, in d->record.key: boot | tick | H(Kf, CLAIMNONCE | boot | tick | count | owner nonce)[:8]; Kf is ready */
+static void our_nonce(edg_device *dev, desk *d, uint32_t tick, uint16_t count, const uint8_t *owner_nonce)
 {
+    edg_store32(d->record.key, dev->boot);
+    edg_store32(d->record.key + 4, tick);
     edg_mac_begin(dev, &d->work, EDG_LABEL_CLAIM_NONCE);
-    edg_mac_put32(dev, dev->boot);
-    edg_mac_put32(dev, tick);
+    edg_mac_put(dev, d->record.key, 8);
     edg_mac_put16(dev, count);
     edg_mac_put(dev, owner_nonce, NONCE);
     edg_mac_end(dev, &d->work);
-    return edg_digest(dev);
+    memcpy(d->record.key + 8, edg_digest(dev), 8);
 }
 
 /* H(Ke, label | hint | owner nonce | device nonce), which stand in a row in the second message; Ke is ready */
@@ -55,45 +54,41 @@ static int8_t confirmed(edg_device *dev, const desk *d, const uint8_t *in)
     return edg_same(confirm(dev, d, EDG_LABEL_CONFIRM_OWNER, in + 1), in + 1 + 4 + 2 * NONCE, CONFIRM);
 }
 
-static uint8_t begin(edg_device *dev, const desk *d, const uint8_t *in, uint16_t count, const uint8_t *id, uint8_t *out, uint16_t *n)
+static uint8_t begin(edg_device *dev, desk *d, const uint8_t *in, uint16_t count, uint8_t *out, uint16_t *n)
 {
     const char *board = edg_pgm_pointer(const char *, &EDG_SERVICE(dev)->board);
-    const uint8_t *mac;
     uint8_t i;
 
-    if (memcmp(in + 1, id, 4) != 0)
+    if (memcmp(in + 1, d->record.id, sizeof d->record.id) != 0)
         return EDG_R_EPOCH;
-    mac = nonce_mac(dev, d, dev->now, count, in + 5);
+    our_nonce(dev, d, dev->now, count, in + 5);
     out[0] = FIRST;
     edg_store16(out + 1, count);
-    edg_store32(out + 3, dev->boot);
-    edg_store32(out + 7, dev->now);
-    memcpy(out + 11, mac, 8);
+    memcpy(out + 3, d->record.key, NONCE);
     for (i = 0; i < BOARD && edg_pgm_u8(board + i) != 0; i++)
         out[19 + i] = edg_pgm_u8(board + i);
     *n = (uint16_t)(19 + i);
     return 0;
 }
 
-static uint8_t finish(edg_device *dev, desk *d, const uint8_t *in, uint16_t count, const uint8_t *id)
+static uint8_t finish(edg_device *dev, desk *d, const uint8_t *in, uint16_t count)
 {
     const uint8_t *owner_nonce = in + 5, *device_nonce = owner_nonce + NONCE;
     uint32_t tick = edg_load32(device_nonce + 4);
 
-    if (edg_load32(device_nonce) != dev->boot || tick > dev->now || dev->now - tick > EDG_COOKIE_TICKS)
-        return EDG_R_COOKIE;
-    if (!edg_same(nonce_mac(dev, d, tick, count, owner_nonce), device_nonce + 8, 8))
+    our_nonce(dev, d, tick, count, owner_nonce);
+    if (dev->now - tick > EDG_COOKIE_TICKS || !edg_same(d->record.key, device_nonce, NONCE)) /* of a tick to come the age is beyond all bounds */
         return EDG_R_COOKIE;
     edg_mac_begin(dev, &d->work, EDG_LABEL_CLAIM);
-    edg_mac_put(dev, id, 4);
+    edg_mac_put(dev, d->record.id, sizeof d->record.id);
     edg_mac_put(dev, owner_nonce, 2 * NONCE);
     edg_mac_put16(dev, count);
     edg_mac_end(dev, &d->work);
-    memcpy(d->key, edg_digest(dev), EDG_KEY); /* Ke of epoch 1 */
-    edg_key_ready(dev, &d->work, d->key);
+    memcpy(d->record.key, edg_digest(dev), EDG_KEY); /* Ke of epoch 1 */
+    edg_key_ready(dev, &d->work, d->record.key);
     if (!confirmed(dev, d, in))
         return EDG_R_TAG;
-    if (edg_past_erase(dev) != EDG_OK || edg_owner_write(dev, in + 1, 1, d->key) != EDG_OK || edg_cookie_key(dev) != EDG_OK)
+    if (edg_past_erase(dev) != EDG_OK || edg_owner_write(dev, in + 1, 1, d->record.key) != EDG_OK || edg_cookie_key(dev) != EDG_OK)
         return EDG_R_STORAGE;
     edg_device_start(dev, EDG_START_CLAIM);
     return 0;
@@ -102,13 +97,12 @@ static uint8_t finish(edg_device *dev, desk *d, const uint8_t *in, uint16_t coun
 static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *out, uint16_t *n)
 {
     const uint8_t *in = r->m.payload;
-    uint8_t first = r->m.payload_len == FIRST_LEN && in[0] == FIRST;
+    uint8_t first = r->m.payload_len == FIRST_LEN;
     uint8_t claimed = dev->flags & EDG_CLAIMED;
     uint32_t count;
     uint8_t i, reason;
-    uint8_t id[4];
 
-    if (!first && !(r->m.payload_len == SECOND_LEN && in[0] == SECOND))
+    if ((!first && r->m.payload_len != SECOND_LEN) || in[0] != (first ? FIRST : SECOND))
         return EDG_R_MALFORMED;
     for (i = 5 + NONCE; first && i < FIRST_LEN; i++)
         if (in[i] != 0)
@@ -119,9 +113,9 @@ static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *o
     if (!claimed) {
         if (edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count) < 0)
             return EDG_R_STORAGE;
-        reason = factory(dev, d, id);
+        reason = factory(dev, d);
         if (reason == 0)
-            reason = first ? begin(dev, d, in, (uint16_t)count, id, out, n) : finish(dev, d, in, (uint16_t)count, id);
+            reason = first ? begin(dev, d, in, (uint16_t)count, out, n) : finish(dev, d, in, (uint16_t)count);
         if (reason != 0 || first)
             return reason;
     }
