@@ -15,41 +15,24 @@ static uint16_t address(edg_device *dev, uint8_t log, const edg_log_spec *spec, 
     return (uint16_t)(EDG_NV_LOGS + edg_log_offset(dev, log, spec, back));
 }
 
-/* 1: the cell at addr is valid, and of this incarnation and sequence; 0: it is not; or a negative enum. */
-static int8_t get(const edg_device *dev, uint16_t addr, uint8_t size, uint8_t head[AT_PREV])
-{
-    int8_t ok = edg_nv_check(dev, addr, (uint16_t)(AT_PAYLOAD + size));
-
-    if (ok != 1)
-        return ok;
-    ok = edg_nv_read(dev, addr, head, AT_PREV);
-    return ok == EDG_OK ? edg_load32(head + AT_SEQUENCE) != 0 : ok;
-}
-
 int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
 {
     edg_log *l = edg_log_at(dev, log);
-    uint8_t head[AT_PREV], cell[AT_PREV]; /* big-endian, so that of two the newer one is the greater */
+    uint8_t head[AT_PREV]; /* big-endian: of two the newer one is the greater */
     uint8_t entry[EDG_MAX_ENTRY];
-    uint8_t i, newest = 0;
+    uint8_t size = (uint8_t)(AT_PAYLOAD + spec->size);
+    int newest;
     int8_t ok;
 
     l->u.nv.incarnation = dev->boot;
     l->u.nv.budget = EDG_WEAR_BURST;
-    memset(head, 0, sizeof head);
-    for (i = 0; i < spec->capacity; i++) {
-        ok = get(dev, address(dev, log, spec, i), spec->size, cell);
-        if (ok < 0)
-            return ok;
-        if (!ok || memcmp(cell, head, sizeof head) <= 0)
-            continue;
-        memcpy(head, cell, sizeof head);
-        newest = edg_log_place(l, spec, i);
-        l->count = 1;
-    }
-    if (l->count == 0)
+    newest = edg_nv_newest(dev, address(dev, log, spec, (uint8_t)(spec->capacity - 1)), size, spec->capacity, head);
+    if (newest == EDG_ERR_STORAGE)
+        return EDG_ERR_STORAGE;
+    if (newest < 0)
         return EDG_OK;
-    l->newest = newest;
+    l->count = 1;
+    l->newest = (uint8_t)newest;
     l->u.nv.incarnation = edg_load32(head);
     l->sequence = edg_load32(head + AT_SEQUENCE);
     ok = edg_cells_read(dev, log, spec, 0, l->hash, entry);
@@ -57,8 +40,10 @@ int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
         return ok;
     edg_log_step(dev, log, spec, 0, entry, l->hash);
     for (; l->count < spec->capacity; l->count++) { /* what stands in front of it without a gap */
+        uint16_t at = address(dev, log, spec, l->count);
+
         edg_store32(head + AT_SEQUENCE, l->sequence - l->count);
-        if (get(dev, address(dev, log, spec, l->count), spec->size, cell) != 1 || memcmp(cell, head, sizeof head) != 0)
+        if (edg_nv_check(dev, at, size) != 1 || edg_nv_same(dev, at, head, sizeof head) != 1)
             break;
     }
     return EDG_OK;
@@ -95,7 +80,7 @@ int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, ui
 {
     uint16_t at = address(dev, log, spec, back);
 
-    if (edg_nv_check(dev, at, (uint16_t)(AT_PAYLOAD + spec->size)) != 1)
+    if (edg_nv_check(dev, at, (uint8_t)(AT_PAYLOAD + spec->size)) != 1)
         return EDG_ERR_STORAGE;
     if (prev != NULL && edg_nv_read(dev, (uint16_t)(at + AT_PREV), prev, 16) != EDG_OK)
         return EDG_ERR_STORAGE;

@@ -522,6 +522,10 @@ int8_t edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, u
 int8_t edg_nv_seal(const edg_device *dev, const edg_nv_writer *w);
 /* 1: the n bytes at addr are followed by their CRC-16; 0: they are not; or a negative enum. */
 int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n);
+/* Of so many records, each of n bytes and their CRC-16, the valid one that is greatest in its first bytes, which go to `first`: its number, EDG_ERR_MALFORMED:
+ * none is valid and `first` is zeros; or another negative enum. */
+#define EDG_NV_FIRST 8 /* or all of a shorter record */
+int edg_nv_newest(const edg_device *dev, uint16_t addr, uint8_t n, uint8_t slots, uint8_t *first);
 int8_t edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n); /* writes only the bytes that differ */
 
 /* ---- owner.c: the claim record ---- */

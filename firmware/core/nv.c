@@ -51,6 +51,27 @@ int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n)
     return crc == 0;
 }
 
+int edg_nv_newest(const edg_device *dev, uint16_t addr, uint8_t n, uint8_t slots, uint8_t *first)
+{
+    uint8_t head[EDG_NV_FIRST];
+    uint8_t len = n < sizeof head ? n : sizeof head;
+    uint8_t i;
+    int found = EDG_ERR_MALFORMED;
+
+    memset(first, 0, len);
+    for (i = 0; i < slots; i++, addr = (uint16_t)(addr + n + 2)) {
+        int8_t ok = edg_nv_check(dev, addr, n);
+
+        if (ok < 0 || edg_nv_read(dev, addr, head, len) != EDG_OK)
+            return EDG_ERR_STORAGE;
+        if (!ok || memcmp(head, first, len) < 0)
+            continue;
+        memcpy(first, head, len);
+        found = i;
+    }
+    return found;
+}
+
 int8_t edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n)
 {
     int8_t err = edg_nv_write(dev, w->at, src, n);
