@@ -1,6 +1,6 @@
 #include "edg_int.h"
 
-int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n)
+int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint8_t n)
 {
     const edg_platform *p = EDG_PLATFORM(dev);
 
@@ -14,7 +14,7 @@ int edg_nv_byte(const edg_device *dev, uint16_t addr)
     return edg_nv_read(dev, addr, &byte, 1) == EDG_OK ? byte : EDG_ERR_STORAGE;
 }
 
-int8_t edg_nv_same(const edg_device *dev, uint16_t addr, const void *src, uint16_t n)
+int8_t edg_nv_same(const edg_device *dev, uint16_t addr, const void *src, uint8_t n)
 {
     const uint8_t *from = src;
     uint8_t diff = 0;
@@ -29,20 +29,20 @@ int8_t edg_nv_same(const edg_device *dev, uint16_t addr, const void *src, uint16
     return diff == 0;
 }
 
-int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n)
+int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint8_t n)
 {
     const edg_platform *p = EDG_PLATFORM(dev);
 
     return p->nv_write(p->ctx, addr, src, n) == EDG_OK && edg_nv_same(dev, addr, src, n) == 1 ? EDG_OK : EDG_ERR_STORAGE;
 }
 
-int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n)
+int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint8_t n)
 {
     uint16_t crc = EDG_CRC_INIT;
     int byte;
 
     /* The CRC of bytes and their CRC is 0. */
-    for (n = (uint16_t)(n + 2); n > 0; n--) {
+    for (n = (uint8_t)(n + 2); n > 0; n--) {
         byte = edg_nv_byte(dev, addr++);
         if (byte < 0)
             return EDG_ERR_STORAGE;
