@@ -64,17 +64,23 @@ EDG_APART void edg_device_poll(edg_device *dev)
         return;
     for (i = 0; i < edg_pgm_u8(&EDG_SERVICE(dev)->log_count); i++) {
         edg_log *l = edg_log_at(dev, i);
+        uint16_t period;
 
+        edg_log_spec_get(dev, i, &spec);
+#if EDG_FIXED_PERIODS
+        period = spec.period;
+#else
+        period = l->period;
+#endif
         if (l->left > passed) {
             l->left = (uint16_t)(l->left - passed);
             continue;
         }
-        if (l->period == 0)
+        if (period == 0)
             continue;
-        l->left = (uint16_t)(l->left - passed + l->period);
-        if (l->left == 0 || l->left > l->period) /* a period late: no catching up */
-            l->left = l->period;
-        edg_log_spec_get(dev, i, &spec);
+        l->left = (uint16_t)(l->left - passed + period);
+        if (l->left == 0 || l->left > period) /* a period late: no catching up */
+            l->left = period;
         spec.sample(dev, entry);
         (void)edg_device_append(dev, i, entry);
     }

@@ -192,7 +192,10 @@ typedef struct edg_log {
             uint8_t budget;
         } nv; /* in EEPROM */
     } u;
-    uint16_t period, left; /* ticks between samples, and to the next one */
+    uint16_t left; /* ticks to the next sample */
+#if !EDG_FIXED_PERIODS
+    uint16_t period; /* between samples */
+#endif
     uint8_t count; /* entries kept */
     uint8_t newest; /* cell of the head */
 } edg_log;
@@ -262,7 +265,9 @@ uint32_t edg_device_boot(const edg_device *dev);                               /
 int edg_device_claimed(const edg_device *dev);                                 /* 1 or 0 */
 uint32_t edg_device_unix(const edg_device *dev);                               /* 0: clock unknown */
 int edg_device_append(edg_device *dev, uint8_t log, const uint8_t *entry);     /* size bytes; EDG_OK or a negative enum */
+#if !EDG_FIXED_PERIODS
 void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks);
+#endif
 /* Erases owner, logs and clock, and raises the claim count. The button. After an error everything protected and every claim is refused until an init. */
 int edg_device_factory_reset(edg_device *dev);
 

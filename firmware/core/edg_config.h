@@ -39,6 +39,11 @@
 #define EDG_LOGS 3
 #endif
 
+/* 1: samples keep the period that their table says (edg_device_set_period is for others). 2 B less of each log. */
+#ifndef EDG_FIXED_PERIODS
+#define EDG_FIXED_PERIODS 0
+#endif
+
 /* Bytes for the entries of all logs in RAM: the sum of capacity * size. */
 #ifndef EDG_LOG_STORE
 #define EDG_LOG_STORE 68

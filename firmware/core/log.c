@@ -106,7 +106,10 @@ int8_t edg_logs_init(edg_device *dev)
         edg_log_spec_get(dev, i, &spec);
         l = edg_log_at(dev, i);
         l->newest = (uint8_t)(spec.capacity - 1);
-        edg_device_set_period(dev, i, spec.period);
+        l->left = spec.period;
+#if !EDG_FIXED_PERIODS
+        l->period = spec.period;
+#endif
         if (spec.flags & EDG_LOG_EEPROM)
             err = edg_cells_init(dev, i, &spec);
     }
@@ -147,6 +150,7 @@ int edg_device_append(edg_device *d, uint8_t log, const uint8_t *entry)
     return EDG_OK;
 }
 
+#if !EDG_FIXED_PERIODS
 void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks)
 {
     edg_log *l = edg_log_at(EDG_DEVICE(dev), log);
@@ -154,3 +158,4 @@ void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks)
     l->period = ticks;
     l->left = ticks;
 }
+#endif

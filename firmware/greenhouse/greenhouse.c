@@ -39,7 +39,7 @@ static void start(edg_device *dev, uint8_t cause)
 {
     greenhouse *g = dev->user;
 
-#if !GREENHOUSE_FIXED
+#if !EDG_FIXED_PERIODS
     if (g->period > 0)
         edg_device_set_period(dev, GREENHOUSE_TEMPERATURE, g->period);
 #endif

@@ -15,7 +15,7 @@
 #endif
 #define GREENHOUSE_PERIOD_TICKS (10 * GREENHOUSE_PERIOD_SECONDS)
 
-/* 1: the period never changes, and the links are the text below. */
+/* 1: the links are a text in greenhouse.c. */
 #ifndef GREENHOUSE_FIXED
 #define GREENHOUSE_FIXED 0
 #endif
@@ -56,7 +56,7 @@ typedef struct greenhouse {
     void (*on_valve)(void *ctx, uint8_t percent, uint16_t count); /* may be NULL */
     void *ctx;
 #endif
-#if !GREENHOUSE_FIXED
+#if !EDG_FIXED_PERIODS
     uint16_t period;  /* ticks between two temperatures; 0: GREENHOUSE_PERIOD_TICKS */
 #endif
     uint16_t count;   /* moves since boot */

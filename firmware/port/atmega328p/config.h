@@ -34,6 +34,7 @@ extern const struct edg_service greenhouse_service;
 
 #define GREENHOUSE_BOARD "ATmega328P"
 #define GREENHOUSE_FIXED 1
+#define EDG_FIXED_PERIODS 1
 #define GREENHOUSE_ON_VALVE(g) valve_set((g)->position, (uint8_t)(g)->count)
 void valve_set(uint8_t percent, uint8_t count);
 
