@@ -25,11 +25,12 @@ int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_ser
 #if EDG_KEEPS_PLATFORM
     dev->platform = platform;
     dev->service = service;
+    dev->user = user;
 #else
     (void)platform;
     (void)service;
+    (void)user;
 #endif
-    dev->user = user;
     dev->mark_log = 0xFF;
     err = edg_owner_load(dev);
     if (err == EDG_OK)

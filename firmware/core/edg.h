@@ -206,8 +206,8 @@ typedef struct edg_device {
 #if EDG_KEEPS_PLATFORM
     const edg_platform *platform;
     const edg_service *service;
-#endif
     void *user;
+#endif
     uint32_t boot;
     uint32_t clock_unix, clock_tick; /* 0, 0: clock unknown */
     uint32_t now;                    /* tick of the message in hand; the times that count down have done so up to here */

@@ -93,13 +93,14 @@
 #endif
 
 /* Where the device is, on a board that has but one: what a service calls takes it from here instead of its argument, and a compiler that sees the whole
- * program then knows the address everywhere. The same of platform and service, which the device then need not keep: 2 B each. */
+ * program then knows the address everywhere. The same of platform, service and user, which the device then need not keep: 2 B each. */
 #ifndef EDG_DEVICE
 #define EDG_DEVICE(argument) (argument)
 #endif
 #ifndef EDG_PLATFORM
 #define EDG_PLATFORM(dev) ((dev)->platform)
 #define EDG_SERVICE(dev) ((dev)->service)
+#define EDG_USER(dev) ((dev)->user)
 #define EDG_KEEPS_PLATFORM 1
 #else
 #define EDG_KEEPS_PLATFORM 0

@@ -27,7 +27,7 @@ int edg_device_factory_reset(edg_device *dev)
     if (err == EDG_OK)
         err = edg_past_erase(dev);
     if (err == EDG_OK)
-        err = edg_device_init(dev, EDG_PLATFORM(dev), EDG_SERVICE(dev), dev->user);
+        err = edg_device_init(dev, EDG_PLATFORM(dev), EDG_SERVICE(dev), EDG_USER(dev));
     if (err != EDG_OK)
         dev->flags = EDG_BOOT_LOST;
     return err;

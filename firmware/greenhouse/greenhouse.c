@@ -24,7 +24,7 @@ static void sample_temperature(edg_device *dev, uint8_t *entry)
 
 static int call_valve(edg_device *dev, const uint8_t *arg, uint8_t n, uint8_t *result)
 {
-    greenhouse *g = dev->user;
+    greenhouse *g = EDG_USER(dev);
 
     (void)n;
     g->position = arg[0];
@@ -37,7 +37,7 @@ static int call_valve(edg_device *dev, const uint8_t *arg, uint8_t n, uint8_t *r
 
 static void start(edg_device *dev, uint8_t cause)
 {
-    greenhouse *g = dev->user;
+    greenhouse *g = EDG_USER(dev);
 
 #if !EDG_FIXED_PERIODS
     if (g->period > 0)
@@ -49,7 +49,7 @@ static void start(edg_device *dev, uint8_t cause)
 /* Writes what happened: here and not where it happens, as EEPROM takes 3.4 ms a byte and a caller waits for its answer. */
 static void poll(edg_device *dev)
 {
-    greenhouse *g = dev->user;
+    greenhouse *g = EDG_USER(dev);
     uint8_t event[4], kind;
 
     for (kind = GREENHOUSE_BOOT; g->unwritten != 0 && kind <= GREENHOUSE_MOVED; kind++) {

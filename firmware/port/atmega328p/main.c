@@ -13,7 +13,7 @@ typedef char block_is_first[offsetof(edg_device, sha.block) == 0 ? 1 : -1];
 
 static uint8_t in[BOARD_IN + 2]; /* a message and its CRC */
 static uint8_t out[BOARD_OUT];   /* kept between requests: the core repeats the last answer from it */
-static greenhouse service;
+greenhouse board_greenhouse;
 
 const edg_platform board_platform = {NULL, tick_now, eeprom_load, eeprom_save};
 
@@ -58,8 +58,7 @@ int main(void)
     restart_wait();
     valve_start();
     button_start();
-    /* Platform and service are told by config.h: a pointer to them would keep the platform in RAM. */
-    if (edg_device_init(&board_device, NULL, NULL, &service) != EDG_OK)
+    if (edg_device_init(&board_device, NULL, NULL, NULL) != EDG_OK) /* config.h tells them */
         halt();
     line_start(in, sizeof in);
     boot = (uint16_t)edg_device_boot(&board_device);
