@@ -10,15 +10,14 @@
 #define MAGIC 0xa5u
 
 /* RAM keeps these through a watchdog reset; a power cut leaves anything in them, which is why they count for nothing then. */
-static uint8_t cause __attribute__((section(".noinit")));
 static uint8_t waited __attribute__((section(".noinit"))); /* seconds, before the last start */
 static uint8_t waited_check __attribute__((section(".noinit")));
 
-/* Before main, before RAM is set up: a watchdog that has fired keeps running at 16 ms. */
+/* Before main, before RAM is set up: a watchdog that has fired keeps running at 16 ms. GPIOR2 keeps the cause until restart_wait. */
 void restart_early(void) __attribute__((naked, used, section(".init3")));
 void restart_early(void)
 {
-    cause = MCUSR;
+    GPIOR2 = MCUSR;
     MCUSR = 0;
     wdt_disable();
 }
@@ -38,7 +37,7 @@ void restart_wait(void)
 {
     uint8_t seconds = 0;
 
-    if ((cause & (_BV(WDRF) | _BV(PORF) | _BV(BORF) | _BV(EXTRF))) == _BV(WDRF)) {
+    if ((GPIOR2 & (_BV(WDRF) | _BV(PORF) | _BV(BORF) | _BV(EXTRF))) == _BV(WDRF)) {
         seconds = remembered();
         seconds = seconds == 0 ? 1 : seconds <= LONGEST_WAIT / 2 ? (uint8_t)(2 * seconds) : LONGEST_WAIT;
         GPIOR1 = seconds;
