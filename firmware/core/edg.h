@@ -211,7 +211,6 @@ typedef struct edg_device {
     uint32_t boot;
     uint32_t clock_unix, clock_tick; /* 0, 0: clock unknown */
     uint32_t now;                    /* tick of the message in hand; the times that count down have done so up to here */
-    uint32_t mark_sequence;          /* a place in a RAM log whose hash is known */
     uint16_t last_left;              /* ticks for which the last message is still known */
     uint16_t last_crc, last_id, last_answer; /* deduplication of the last message; last_answer 0: none */
     uint16_t message_id;
@@ -220,7 +219,8 @@ typedef struct edg_device {
     uint16_t closing; /* branches whose sessions end after this answer */
     uint8_t hint[4];
     uint8_t flags;
-    uint8_t mark_log;
+    uint8_t mark_log;  /* the RAM log of which a hash is known */
+    uint8_t mark_back; /* of which entry: so far behind the head; 255: of none any more */
     uint8_t mark[16];
     uint8_t ring_left[EDG_RING + EDG_RING_OWNER]; /* ticks for which the entry is needed; 0: free */
     uint8_t ring[EDG_RING + EDG_RING_OWNER][4];

@@ -145,6 +145,8 @@ int edg_device_append(edg_device *d, uint8_t log, const uint8_t *entry)
     l->newest = (uint8_t)(l->newest + 1 < spec.capacity ? l->newest + 1 : 0);
     l->count++;
     l->sequence++;
+    if (dev->mark_log == log && dev->mark_back < 255)
+        dev->mark_back++;
     edg_log_step(dev, log, &spec, 0, entry, l->hash);
     dev->flags |= EDG_GREW;
     return EDG_OK;

@@ -40,12 +40,12 @@ static int from_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, con
 static void walk(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t n, uint8_t *hash)
 {
     const edg_log *l = edg_log_at(dev, log);
-    uint32_t known = l->sequence - dev->mark_sequence;
+    uint8_t known = dev->mark_back;
     uint8_t i = l->count;
 
     memcpy(hash, l->u.base, 16);
     if (dev->mark_log == log && known < i && known >= n) {
-        i = (uint8_t)known;
+        i = known;
         memcpy(hash, dev->mark, 16);
     }
     for (; i > n; i--)
@@ -87,7 +87,7 @@ uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, co
     }
     if (i == 0 && !in_eeprom) { /* a reader who follows the log asks from here next time */
         dev->mark_log = log;
-        dev->mark_sequence = l->sequence;
+        dev->mark_back = 0;
         memcpy(dev->mark, l->hash, sizeof l->hash);
     }
     *n = at;
