@@ -34,7 +34,7 @@
 #define EDG_BUCKETS 4
 #endif
 
-/* Logs of a service, those of its functions included. 44 B each. */
+/* Logs of a service, those of its functions included. 42 B each. */
 #ifndef EDG_LOGS
 #define EDG_LOGS 3
 #endif

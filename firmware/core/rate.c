@@ -45,7 +45,7 @@ edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8])
 }
 
 /* Each period gives a token. A full bucket's period begins anew when it is looked at: else burst + 1 could pass within a moment. */
-uint8_t edg_bucket_tokens(const edg_device *d, edg_bucket *b, uint8_t burst, uint16_t period)
+EDG_APART uint8_t edg_bucket_tokens(const edg_device *d, edg_bucket *b, uint8_t burst, uint16_t period)
 {
     const edg_device *dev = EDG_DEVICE(d);
     uint32_t ticks = (uint32_t)period * 10;
