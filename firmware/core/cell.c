@@ -26,6 +26,7 @@ int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec)
 
     l->u.nv.incarnation = dev->boot;
     l->u.nv.budget = EDG_WEAR_BURST;
+    /* Without a head the cell behind it is the first one of all. */
     newest = edg_nv_newest(dev, address(dev, log, spec, (uint8_t)(spec->capacity - 1)), size, spec->capacity, head);
     if (newest == EDG_ERR_STORAGE)
         return EDG_ERR_STORAGE;

@@ -249,7 +249,7 @@ enum {
  * as it is in between; keys are made ready in it before the answer is. `in` is decrypted in place. They must not overlap. */
 size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags);
 
-/* Periodic work: samples, write budgets. Call it at least once a second; cheap when nothing is due. */
+/* Periodic work: samples. Call it at least once a second (after an hour and a half of silence a sample may be missed); cheap when nothing is due. */
 void edg_device_poll(edg_device *dev);
 
 /* A device may tell its home node that a log grew by itself (wire.md, News): if one did since the last call, writes a message and returns its

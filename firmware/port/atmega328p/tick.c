@@ -34,6 +34,6 @@ uint32_t tick_now(void *ctx)
 
 void tick_sleep(void)
 {
-    sei(); /* the instruction after it runs before any interrupt: called with interrupts off, it loses no wake-up */
+    sei(); /* tick_start has enabled sleep; the instruction after it runs before any interrupt: called with interrupts off, it loses no wake-up */
     sleep_cpu();
 }
