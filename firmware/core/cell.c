@@ -66,14 +66,15 @@ int8_t edg_cells_afford(const edg_device *dev, edg_log *l)
 
 int8_t edg_cells_write(const edg_device *dev, const edg_log *l, uint16_t offset, const uint8_t *entry, uint8_t size)
 {
-    edg_nv_writer w = {(uint16_t)(EDG_NV_LOGS + offset), EDG_CRC_INIT};
+    edg_nv_writer w;
     uint8_t head[AT_PREV];
 
+    edg_nv_begin(&w, (uint16_t)(EDG_NV_LOGS + offset));
     edg_store32(head, l->u.nv.incarnation);
     edg_store32(head + AT_SEQUENCE, l->sequence + 1);
-    if (edg_nv_put(dev, &w, head, sizeof head) != EDG_OK || edg_nv_put(dev, &w, l->hash, sizeof l->hash) != EDG_OK ||
-        edg_nv_put(dev, &w, entry, size) != EDG_OK)
-        return EDG_ERR_STORAGE;
+    edg_nv_put(dev, &w, head, sizeof head);
+    edg_nv_put(dev, &w, l->hash, sizeof l->hash);
+    edg_nv_put(dev, &w, entry, size);
     return edg_nv_seal(dev, &w);
 }
 

@@ -72,14 +72,14 @@ int8_t edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8
         return is > 0 ? EDG_OK : is;
     for (i = 0; i < IDENTITY; i++)
         any = (uint8_t)(any | identity[i]);
-    w.at = address(cell);
-    w.crc = EDG_CRC_INIT;
+    edg_nv_begin(&w, address(cell));
     if (edg_nv_fill(dev, w.at, 0xFF, CELL) != EDG_OK)
         return EDG_ERR_STORAGE;
     if (any == 0)
         return EDG_OK;
-    if (put(dev, (uint16_t)(w.at + AT_COUNTS), 0) != EDG_OK || edg_nv_put(dev, &w, identity, IDENTITY) != EDG_OK)
+    if (put(dev, (uint16_t)(w.at + AT_COUNTS), 0) != EDG_OK)
         return EDG_ERR_STORAGE;
+    edg_nv_put(dev, &w, identity, IDENTITY);
     return edg_nv_seal(dev, &w);
 }
 

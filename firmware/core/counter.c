@@ -27,9 +27,9 @@ int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, ui
         edg_nv_writer w;
 
         slot = slot >= 0 && slot + 1 < slots ? slot + 1 : 0;
-        w.at = (uint16_t)(addr + (uint16_t)slot * EDG_COUNTER_CELL);
-        w.crc = EDG_CRC_INIT;
-        if (edg_nv_put(dev, &w, b, sizeof b) == EDG_OK && edg_nv_seal(dev, &w) == EDG_OK)
+        edg_nv_begin(&w, (uint16_t)(addr + (uint16_t)slot * EDG_COUNTER_CELL));
+        edg_nv_put(dev, &w, b, sizeof b);
+        if (edg_nv_seal(dev, &w) == EDG_OK)
             return EDG_OK;
     }
     return EDG_ERR_STORAGE;

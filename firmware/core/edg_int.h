@@ -514,12 +514,14 @@ int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint8_t n);
 int edg_nv_byte(const edg_device *dev, uint16_t addr); /* or a negative enum */
 int8_t edg_nv_same(const edg_device *dev, uint16_t addr, const void *src, uint8_t n);  /* 1: that stands there; 0: it does not; or a negative enum */
 int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint8_t n); /* and reads it back */
-/* A record written piece by piece, its CRC-16 last. */
+/* A record written piece by piece, its CRC-16 last. After a piece that failed nothing is written any more, and seal says so. */
 typedef struct edg_nv_writer {
     uint16_t at, crc;
+    int8_t err;
 } edg_nv_writer;
-int8_t edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
-int8_t edg_nv_seal(const edg_device *dev, const edg_nv_writer *w);
+void edg_nv_begin(edg_nv_writer *w, uint16_t at);
+void edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
+int8_t edg_nv_seal(const edg_device *dev, edg_nv_writer *w);
 /* 1: the n bytes at addr are followed by their CRC-16; 0: they are not; or a negative enum. */
 int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint8_t n);
 /* Of so many records, each of n bytes and their CRC-16, the valid one that is greatest in its first bytes, which go to `first`: its number, EDG_ERR_MALFORMED:

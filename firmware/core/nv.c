@@ -72,22 +72,29 @@ int edg_nv_newest(const edg_device *dev, uint16_t addr, uint8_t n, uint8_t slots
     return found;
 }
 
-int8_t edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n)
+void edg_nv_begin(edg_nv_writer *w, uint16_t at)
 {
-    int8_t err = edg_nv_write(dev, w->at, src, n);
+    w->at = at;
+    w->crc = EDG_CRC_INIT;
+    w->err = EDG_OK;
+}
 
+void edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n)
+{
+    if (w->err == EDG_OK)
+        w->err = edg_nv_write(dev, w->at, src, n);
     w->at = (uint16_t)(w->at + n);
     for (; n > 0; n--)
         w->crc = edg_crc16_byte(w->crc, *src++);
-    return err;
 }
 
-int8_t edg_nv_seal(const edg_device *dev, const edg_nv_writer *w)
+int8_t edg_nv_seal(const edg_device *dev, edg_nv_writer *w)
 {
     uint8_t tail[2];
 
     edg_store16(tail, w->crc);
-    return edg_nv_write(dev, w->at, tail, sizeof tail);
+    edg_nv_put(dev, w, tail, sizeof tail);
+    return w->err;
 }
 
 int8_t edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n)

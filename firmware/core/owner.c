@@ -23,15 +23,17 @@ static int8_t valid(const edg_device *dev, uint16_t addr)
 /* Writes the record at addr: the one at `from` with byte `patch` replaced. */
 static int8_t copy(const edg_device *dev, uint16_t addr, uint16_t from, uint8_t patch, uint8_t value)
 {
-    edg_nv_writer w = {addr, EDG_CRC_INIT};
+    edg_nv_writer w;
     uint8_t i;
 
+    edg_nv_begin(&w, addr);
     for (i = 0; i < AT_CRC; i++) {
         int byte = i == patch ? value : edg_nv_byte(dev, (uint16_t)(from + i));
         uint8_t b = (uint8_t)byte;
 
-        if (byte < 0 || edg_nv_put(dev, &w, &b, 1) != EDG_OK)
+        if (byte < 0)
             return EDG_ERR_STORAGE;
+        edg_nv_put(dev, &w, &b, 1);
     }
     return edg_nv_seal(dev, &w);
 }
@@ -63,17 +65,15 @@ int8_t edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, c
     edg_nv_writer w;
     uint8_t head[AT_KEY];
 
-    w.at = EDG_NV_BACKUP;
-    w.crc = EDG_CRC_INIT;
+    edg_nv_begin(&w, EDG_NV_BACKUP);
     memset(head, 0, sizeof head); /* generations */
     head[0] = MAGIC_HI;
     head[1] = MAGIC_LO;
     memcpy(head + AT_HINT, hint, AT_EPOCH - AT_HINT);
     edg_store16(head + AT_EPOCH, epoch);
-    if (edg_nv_put(dev, &w, head, sizeof head) != EDG_OK || edg_nv_put(dev, &w, ke, EDG_KEY) != EDG_OK ||
-        edg_nv_seal(dev, &w) != EDG_OK)
-        return EDG_ERR_STORAGE;
-    return promote(dev) == EDG_OK ? edg_owner_load(dev) : EDG_ERR_STORAGE;
+    edg_nv_put(dev, &w, head, sizeof head);
+    edg_nv_put(dev, &w, ke, EDG_KEY);
+    return edg_nv_seal(dev, &w) == EDG_OK && promote(dev) == EDG_OK ? edg_owner_load(dev) : EDG_ERR_STORAGE;
 }
 
 int8_t edg_owner_erase(edg_device *dev)
