@@ -62,7 +62,7 @@ void edg_log_step(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_
         n++;
     edg_sha256_init(&dev->sha);
     edg_mac_put8(dev, EDG_LABEL_ENTRY);
-    edg_mac_put(dev, dev->hint, sizeof dev->hint);
+    edg_mac_put(dev, dev->owner, EDG_HINT);
     edg_mac_put8(dev, n);
     for (n = 0; (c = edg_pgm_u8(spec->name + n)) != 0; n++)
         edg_mac_put8(dev, c);
@@ -72,7 +72,7 @@ void edg_log_step(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_
     edg_mac_put16(dev, spec->size);
     edg_mac_put(dev, payload, spec->size);
     edg_sha256_final(&dev->sha, edg_digest(dev));
-    memcpy(hash, edg_digest(dev), 16);
+    edg_copy(hash, edg_digest(dev), 16);
 }
 
 uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint8_t back)
@@ -139,7 +139,7 @@ int edg_device_append(edg_device *d, uint8_t log, const uint8_t *entry)
             edg_log_step(dev, log, &spec, l->count, dev->store + at, l->u.base);
     }
     if (!in_eeprom)
-        memcpy(dev->store + at, entry, spec.size);
+        edg_copy(dev->store + at, entry, spec.size);
     else if (edg_cells_write(dev, l, at, entry, spec.size) != EDG_OK)
         return EDG_ERR_STORAGE;
     l->newest = (uint8_t)(l->newest + 1 < spec.capacity ? l->newest + 1 : 0);

@@ -3,14 +3,14 @@
 enum { HEAD = 28, RANGE = 24, AT_HASH = 8 };
 
 /* head = incarnation u32 | sequence u32 | oldest kept u32 | hash (16) */
-uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n)
+uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, edg_len *n)
 {
     const edg_log *l = edg_log_at(dev, log);
 
     edg_store32(out, edg_log_incarnation(dev, log, spec));
     edg_store32(out + 4, l->sequence);
     edg_store32(out + 8, edg_log_oldest(l));
-    memcpy(out + 12, l->hash, sizeof l->hash);
+    edg_copy(out + 12, l->hash, sizeof l->hash);
     *n = HEAD;
     return 0;
 }
@@ -43,22 +43,22 @@ static void walk(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t
     uint8_t known = dev->mark_back;
     uint8_t i = l->count;
 
-    memcpy(hash, l->u.base, 16);
+    edg_copy(hash, l->u.base, 16);
     if (dev->mark_log == log && known < i && known >= n) {
         i = known;
-        memcpy(hash, dev->mark, 16);
+        edg_copy(hash, dev->mark, 16);
     }
     for (; i > n; i--)
         edg_log_step(dev, log, spec, (uint8_t)(i - 1), dev->store + edg_log_offset(dev, log, spec, (uint8_t)(i - 1)), hash);
 }
 
 /* range = incarnation u32 | first sequence u32 | previous hash (16) | entries: u16 length | payload */
-uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n)
+uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, edg_len room, edg_len *n)
 {
     const edg_log *l = edg_log_at(dev, log);
     int first = from_head(dev, log, spec, r);
     uint8_t in_eeprom = spec->flags & EDG_LOG_EEPROM;
-    uint16_t at = RANGE;
+    edg_len at = RANGE;
     uint8_t left = r->query & EDG_Q_COUNT ? r->count : 255;
     uint8_t i;
 
@@ -70,25 +70,25 @@ uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, co
     edg_store32(out, edg_log_incarnation(dev, log, spec));
     edg_store32(out + 4, l->sequence - i + 1);
     if (i == 0)
-        memcpy(out + AT_HASH, l->hash, sizeof l->hash);
+        edg_copy(out + AT_HASH, l->hash, sizeof l->hash);
     else if (!in_eeprom)
         walk(dev, log, spec, i, out + AT_HASH);
     else if (edg_cells_read(dev, log, spec, (uint8_t)(i - 1), out + AT_HASH, NULL) != EDG_OK)
         return EDG_R_STORAGE;
-    for (; i > 0 && left > 0 && (uint16_t)(room - at) >= 2u + spec->size; left--) {
+    for (; i > 0 && left > 0 && (edg_len)(room - at) >= 2u + spec->size; left--) {
         i--;
         edg_store16(out + at, spec->size);
-        at = (uint16_t)(at + 2);
+        at = (edg_len)(at + 2);
         if (!in_eeprom)
-            memcpy(out + at, dev->store + edg_log_offset(dev, log, spec, i), spec->size);
+            edg_copy(out + at, dev->store + edg_log_offset(dev, log, spec, i), spec->size);
         else if (edg_cells_read(dev, log, spec, i, NULL, out + at) != EDG_OK)
             return EDG_R_STORAGE;
-        at = (uint16_t)(at + spec->size);
+        at = (edg_len)(at + spec->size);
     }
     if (i == 0 && !in_eeprom) { /* a reader who follows the log asks from here next time */
         dev->mark_log = log;
         dev->mark_back = 0;
-        memcpy(dev->mark, l->hash, sizeof l->hash);
+        edg_copy(dev->mark, l->hash, sizeof l->hash);
     }
     *n = at;
     return 0;

@@ -27,7 +27,7 @@ edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8])
     edg_bucket *b, *free = NULL;
 
     for (b = dev->buckets; b < dev->buckets + EDG_BUCKETS; b++) {
-        if (b->order != 0 && memcmp(b->identity, identity, sizeof b->identity) == 0)
+        if (b->order != 0 && edg_same(b->identity, identity, sizeof b->identity))
             break;
         if (!in_use(dev, b) && (free == NULL || b->order < free->order))
             free = b;
@@ -36,9 +36,9 @@ edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8])
         if (free == NULL)
             return NULL;
         b = free;
-        memcpy(b->identity, identity, sizeof b->identity);
+        edg_copy(b->identity, identity, sizeof b->identity);
         b->tokens = 0;
-        b->since = dev->now;
+        b->since = edg_now(dev);
     }
     edg_bucket_use(dev, b);
     return b;
@@ -50,9 +50,9 @@ EDG_APART uint8_t edg_bucket_tokens(const edg_device *d, edg_bucket *b, uint8_t 
     const edg_device *dev = EDG_DEVICE(d);
     uint32_t ticks = (uint32_t)period * 10;
 
-    for (; b->tokens < burst && dev->now - b->since >= ticks; b->tokens++)
+    for (; b->tokens < burst && edg_now(dev) - b->since >= ticks; b->tokens++)
         b->since += ticks;
     if (b->tokens == burst)
-        b->since = dev->now;
+        b->since = edg_now(dev);
     return b->tokens;
 }

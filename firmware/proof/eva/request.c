@@ -27,7 +27,7 @@ int8_t edg_option_next(edg_option *o)
 
 static uint8_t alone; /* one option is looked at, whose number and length are known */
 
-uint32_t edg_option_uint(const edg_option *o)
+uint16_t edg_option_uint(const edg_option *o)
 {
     if (alone) {
         //@ assert fits: o->len <= 4;
