@@ -34,9 +34,14 @@
 #define EDG_BUCKETS 4
 #endif
 
-/* Logs of a service, those of its functions included. 44 B each. */
+/* Logs of a service, those of its functions included. 42 B each. */
 #ifndef EDG_LOGS
 #define EDG_LOGS 3
+#endif
+
+/* 1: samples keep the period that their table says (edg_device_set_period is for others). 2 B less of each log. */
+#ifndef EDG_FIXED_PERIODS
+#define EDG_FIXED_PERIODS 0
 #endif
 
 /* Bytes for the entries of all logs in RAM: the sum of capacity * size. */
@@ -93,15 +98,17 @@
 #endif
 
 /* Where the device is, on a board that has but one: what a service calls takes it from here instead of its argument, and a compiler that sees the whole
- * program then knows the address everywhere. The same of what edg_device_init is given. No RAM. */
+ * program then knows the address everywhere. The same of platform, service and user, which the device then need not keep: 2 B each. */
 #ifndef EDG_DEVICE
 #define EDG_DEVICE(argument) (argument)
 #endif
 #ifndef EDG_PLATFORM
 #define EDG_PLATFORM(dev) ((dev)->platform)
-#endif
-#ifndef EDG_SERVICE
 #define EDG_SERVICE(dev) ((dev)->service)
+#define EDG_USER(dev) ((dev)->user)
+#define EDG_KEEPS_PLATFORM 1
+#else
+#define EDG_KEEPS_PLATFORM 0
 #endif
 
 /* Called (as a statement) once for every HMAC that starts: lets a port count them. No RAM. */

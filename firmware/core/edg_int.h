@@ -11,6 +11,13 @@
 #define EDG_APART
 #endif
 
+/* A function that goes by its pointer even where a compiler knows that there is but one object: on AVR a field takes half the code through a pointer. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define EDG_BY_POINTER __attribute__((noinline, noclone))
+#else
+#define EDG_BY_POINTER
+#endif
+
 /* ---- bytes.c: big-endian load and store, constant-time compare ---- */
 
 static inline uint16_t edg_load16(const uint8_t *p) { return (uint16_t)(((uint16_t)p[0] << 8) | p[1]); }
@@ -500,10 +507,10 @@ EDG_APART uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_reques
 /* ---- counter.c: values that only grow, in EEPROM slots written in turn ---- */
 
 #define EDG_COUNTER_CELL 6
-/* 1 and the value and its slot; 0: no valid slot; or a negative enum. */
-int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot);
-/* Writes value into the slot after `slot` and reads it back; bad slots are skipped. */
-int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8_t slot, uint32_t value);
+/* 1 and the value; 0: no valid slot, value 0; or a negative enum. */
+int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value);
+/* Writes value into the slot after the newest one and reads it back; bad slots are skipped. */
+int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t value);
 int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 
 /* ---- EEPROM ---- */
@@ -520,16 +527,24 @@ int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 #define EDG_BOOT_SLOTS 16
 #define EDG_CLOCK_SLOTS 16
 
-int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n);
-int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n);
-/* A record written piece by piece, its CRC-16 last; seal reads the whole of it back from `start`. */
+int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint8_t n);
+int edg_nv_byte(const edg_device *dev, uint16_t addr); /* or a negative enum */
+int8_t edg_nv_same(const edg_device *dev, uint16_t addr, const void *src, uint8_t n);  /* 1: that stands there; 0: it does not; or a negative enum */
+int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint8_t n); /* and reads it back */
+/* A record written piece by piece, its CRC-16 last. After a piece that failed nothing is written any more, and seal says so. */
 typedef struct edg_nv_writer {
     uint16_t at, crc;
+    int8_t err;
 } edg_nv_writer;
-int8_t edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
-int8_t edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start);
+void edg_nv_begin(edg_nv_writer *w, uint16_t at);
+void edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
+int8_t edg_nv_seal(const edg_device *dev, edg_nv_writer *w);
 /* 1: the n bytes at addr are followed by their CRC-16; 0: they are not; or a negative enum. */
-int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n);
+int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint8_t n);
+/* Of so many records, each of n bytes and their CRC-16, the valid one that is greatest in its first bytes, which go to `first`: its number, EDG_ERR_MALFORMED:
+ * none is valid and `first` is zeros; or another negative enum. */
+#define EDG_NV_FIRST 8 /* or all of a shorter record */
+int edg_nv_newest(const edg_device *dev, uint16_t addr, uint8_t n, uint8_t slots, uint8_t *first);
 int8_t edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n); /* writes only the bytes that differ */
 
 /* ---- owner.c: the claim record ---- */
@@ -562,16 +577,18 @@ void edg_log_spec_get(const edg_device *dev, uint8_t log, edg_log_spec *spec);
 int edg_log_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_log_spec *spec); /* index, or -1 */
 int8_t edg_logs_init(edg_device *dev);                                       /* reads EEPROM logs; RAM logs are empty */
 uint32_t edg_log_incarnation(edg_device *dev, uint8_t log, const edg_log_spec *spec);
-/* hash = h(sequence) from the hash before it and the payload */
-void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnation, uint32_t sequence, const uint8_t *payload, uint8_t hash[16]);
-uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t sequence); /* the cell of a kept entry */
-uint8_t *edg_log_cell(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence); /* in RAM */
+/* Kept entries go by how far they are behind the head. */
+/* hash = h of that entry, from the hash before it and the payload */
+void edg_log_step(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back, const uint8_t *payload, uint8_t hash[16]);
+uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint8_t back); /* its cell */
+EDG_APART uint16_t edg_log_offset(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back); /* that cell's in dev->store, or behind EDG_NV_LOGS */
 
 int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec);
-/* The entry behind the head, into that cell; what is known of the log changes once that is done. */
-EDG_APART int8_t edg_cells_write(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t cell, const uint8_t *entry);
+int8_t edg_cells_afford(const edg_device *dev, edg_log *l); /* 1, and takes one write off the budget; 0: it is spent */
+/* The entry behind the head, its CRC last. */
+int8_t edg_cells_write(const edg_device *dev, const edg_log *l, uint16_t offset, const uint8_t *entry, uint8_t size);
 /* prev and payload may be NULL. */
-int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);
+int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back, uint8_t *prev, uint8_t *payload);
 
 uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, edg_len *n);
 uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, edg_len room, edg_len *n);

@@ -45,16 +45,14 @@ edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8])
 }
 
 /* Each period gives a token. A full bucket's period begins anew when it is looked at: else burst + 1 could pass within a moment. */
-uint8_t edg_bucket_tokens(const edg_device *dev, edg_bucket *b, uint8_t burst, uint16_t period)
+EDG_APART uint8_t edg_bucket_tokens(const edg_device *d, edg_bucket *b, uint8_t burst, uint16_t period)
 {
-    uint32_t ticks = (uint32_t)period * 10, periods = (edg_now(dev) - b->since) / ticks;
+    const edg_device *dev = EDG_DEVICE(d);
+    uint32_t ticks = (uint32_t)period * 10;
 
-    if (periods >= (uint8_t)(burst - b->tokens)) {
-        b->tokens = burst;
+    for (; b->tokens < burst && edg_now(dev) - b->since >= ticks; b->tokens++)
+        b->since += ticks;
+    if (b->tokens == burst)
         b->since = edg_now(dev);
-    } else {
-        b->tokens = (uint8_t)(b->tokens + periods);
-        b->since += periods * ticks;
-    }
     return b->tokens;
 }
