@@ -351,9 +351,8 @@ func (g *Guard) reopen(a *Admission, ask *asked, mark [ringMark]byte, tick uint3
 		if !verify(s.tagger, ask.proof, tick, a.Request) {
 			return Refusal(ReasonTag)
 		}
-		s.used = ask.now.Tick
 		g.begin(a, ask, s, uint8(i))
-		return g.duplicate(a, s, ask.now)
+		return g.duplicate(a, s)
 	}
 	return Refusal(ReasonCookieUsed)
 }
@@ -375,7 +374,6 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 	if !verify(s.tagger, p, tick, a.Request) {
 		return Refusal(ReasonTag)
 	}
-	s.used = now.Tick
 	if !ask.foremost && slices.ContainsFunc(s.fingerprints, g.cfg.Denied) {
 		*s = slot{}
 		return Refusal(ReasonDenyListed)
@@ -383,12 +381,12 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 	g.begin(a, ask, s, p.slot)
 	switch s.window.take(p.sequence) {
 	case sequenceSeen:
-		return g.duplicate(a, s, now)
+		return g.duplicate(a, s)
 	case sequenceOld:
 		return Refusal(ReasonSequence)
 	case sequenceNew:
 	}
-	s.accept(p.tag)
+	s.accept(p.tag, now.Tick)
 	return g.admit(a, ask, s, tick)
 }
 

@@ -23,7 +23,7 @@ type slot struct {
 	tagger       *tagger
 	window       window
 	opened       uint32 // tick
-	used         uint32 // tick at which a tag last verified
+	used         uint32 // tick at which its newest request was let through
 	carried      []byte // nil: longer than keptCarried, digest stands for it
 	parts        []part // of carried
 	digest       [digestSize]byte
@@ -52,8 +52,9 @@ func (s *slot) matches(carried []byte) bool {
 }
 
 // accept notes the request that passed the window; the answer to it is not known yet.
-func (s *slot) accept(tag []byte) {
+func (s *slot) accept(tag []byte, now uint32) {
 	copy(s.last[:], tag)
+	s.used = now
 	s.answer.kept = false
 }
 
@@ -92,12 +93,12 @@ func (s *slot) fill(id uint64, p *proof, mark [ringMark]byte, t *tagger, now uin
 	first := p.parts[0].header
 	*s = slot{
 		inUse: true, id: id, branch: first.Branch, nonce: first.Nonce, mark: mark,
-		tagger: t, window: newWindow(p.sequence), opened: now, used: now,
+		tagger: t, window: newWindow(p.sequence), opened: now,
 	}
 	for i := range p.parts {
 		s.all |= 1 << p.parts[i].header.Branch
 	}
-	s.accept(p.tag)
+	s.accept(p.tag, now)
 	if len(p.carried) <= keptCarried {
 		s.carried, s.parts = ownParts(p.carried)
 	} else {

@@ -23,7 +23,7 @@ uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_second
 
     if (edg_counter_read(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, &mark, &slot) < 0)
         return EDG_R_STORAGE;
-    current = dev->flags & EDG_CLOCK_KNOWN ? edg_clock_at(dev, dev->now) : mark;
+    current = dev->flags & EDG_CLOCK_KNOWN ? edg_clock_at(dev, edg_now(dev)) : mark;
     if (unix_seconds <= current) {
         if (unix_seconds == 0 || current - unix_seconds > BACK)
             return EDG_R_TIME;
@@ -37,7 +37,7 @@ uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_second
         edg_counter_write(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, slot, unix_seconds) != EDG_OK)
         return EDG_R_STORAGE;
     dev->clock_unix = unix_seconds;
-    dev->clock_tick = dev->now;
+    dev->clock_tick = edg_now(dev);
     dev->flags |= EDG_CLOCK_KNOWN;
     return 0;
 }

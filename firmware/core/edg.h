@@ -23,6 +23,13 @@
 #include "edg_config.h"
 #include "edg_pgm.h"
 
+/* A length: of a message and what is in it. */
+#if EDG_MAX_MESSAGE < 256
+typedef uint8_t edg_len;
+#else
+typedef uint16_t edg_len;
+#endif
+
 /* ---- results ---- */
 
 enum {
@@ -58,7 +65,7 @@ typedef struct edg_sha256 {
 void edg_sha256_block(uint32_t state[8], uint8_t block[64]);
 
 void edg_sha256_init(edg_sha256 *s);
-void edg_sha256_update(edg_sha256 *s, const void *data, uint16_t n);
+void edg_sha256_update(edg_sha256 *s, const void *data, edg_len n);
 void edg_sha256_final(edg_sha256 *s, uint8_t out[32]);
 
 /* A key made ready: what SHA-256 is after each of its two pads, as it stands in memory. Spares two compressions of every HMAC under it. */
@@ -171,10 +178,9 @@ typedef struct edg_slot {
     uint8_t answer_code; /* of the newest request let through, 0: none kept */
     uint8_t answer_len;
     uint8_t tag[8];      /* of that request */
-    uint32_t answer_tick;
+    uint32_t tick;       /* at which it was let through */
     uint32_t sequence; /* highest seen */
     uint32_t window;   /* bit i: sequence - i was seen */
-    uint32_t used;     /* tick at which a tag last verified in it */
     uint8_t places[EDG_CELLS + EDG_BUCKETS]; /* which frame (1..16 over all parts) has this cell, this bucket; 0: none */
     uint8_t answer[EDG_RESULT_MAX];
     uint8_t body[40]; /* the carried form without the first header, or its digest */
@@ -211,14 +217,13 @@ typedef struct edg_device {
     uint16_t last_left;              /* ticks for which the last message is still known */
     uint16_t last_crc, last_id, last_answer; /* deduplication of the last message; last_answer 0: none */
     uint16_t message_id;
-    uint16_t epoch;
     uint16_t closing; /* branches whose sessions end after this answer */
-    uint8_t hint[4];
+    uint8_t owner[6]; /* hint (4) | epoch u16, as headers have them */
     uint8_t flags;
     uint8_t mark_log;
     uint8_t mark[16];
     uint8_t ring_left[EDG_RING + EDG_RING_OWNER]; /* ticks for which the entry is needed; 0: free */
-    uint8_t ring[EDG_RING + EDG_RING_OWNER][4];
+    uint8_t ring[EDG_RING + EDG_RING_OWNER][3]; /* of the cookie's MAC */
     edg_bucket buckets[EDG_BUCKETS];
     edg_slot slots[EDG_SLOTS];
     edg_log logs[EDG_LOGS];

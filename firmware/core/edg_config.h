@@ -9,7 +9,7 @@
 #include EDG_CONFIG_FILE
 #endif
 
-/* Sessions kept at once; slot 0 is reserved for branch 0. 140 B each, one for each byte of EDG_RESULT_MAX, and one for each cell and bucket. 3..200. */
+/* Sessions kept at once; slot 0 is reserved for branch 0. 136 B each, one for each byte of EDG_RESULT_MAX, and one for each cell and bucket. 3..200. */
 #ifndef EDG_SLOTS
 #define EDG_SLOTS 3
 #endif
@@ -20,7 +20,7 @@
 #define EDG_RESULT_MAX 24
 #endif
 
-/* Used cookies remembered for 10 s, for everybody and for branch 0 only. 5 B each. */
+/* Used cookies remembered for 10 s, for everybody and for branch 0 only. 4 B each. */
 #ifndef EDG_RING
 #define EDG_RING 16
 #endif
@@ -42,6 +42,11 @@
 /* Bytes for the entries of all logs in RAM: the sum of capacity * size. */
 #ifndef EDG_LOG_STORE
 #define EDG_LOG_STORE 68
+#endif
+
+/* Longest message taken or given; up to 255, lengths are kept in a byte: smaller code on 8-bit machines. No RAM. */
+#ifndef EDG_MAX_MESSAGE
+#define EDG_MAX_MESSAGE 0xFFFF
 #endif
 
 /* Longest request payload that logs and functions take; it stays in the caller's buffer: no RAM. */

@@ -19,6 +19,12 @@ void edg_store16(uint8_t *p, uint16_t v);
 void edg_store32(uint8_t *p, uint32_t v);
 int8_t edg_same(const uint8_t *a, const uint8_t *b, uint8_t n); /* 1 if equal; time depends on n only */
 void edg_wipe(void *p, uint16_t n);
+/* memcpy. On a machine of 8 bits a call of its own is smaller than what the compiler puts in place. */
+#if UINT_MAX == 0xFFFF
+void edg_copy(void *to, const void *from, uint8_t n);
+#else
+static inline void edg_copy(void *to, const void *from, uint8_t n) { memcpy(to, from, n); }
+#endif
 
 /* ---- key.c: the labelled HMACs of docs/spec/capability.md ---- */
 
@@ -49,6 +55,7 @@ enum {
 
 #define EDG_KEY 32
 #define EDG_HEADER 12
+#define EDG_HINT 4
 #define EDG_MAX_FRAMES 4
 #define EDG_MAX_FRAME 48
 #define EDG_NONCE 8
@@ -62,7 +69,7 @@ enum {
 uint8_t *edg_digest(edg_device *dev); /* what the last HMAC or hash gave, 32 bytes, until the next begins; a place for a key on its way */
 void edg_key_ready(edg_device *dev, edg_pads *pads, const uint8_t *key); /* the key may be the digest, which is lost */
 void edg_mac_begin(edg_device *dev, const edg_pads *key, uint8_t label);
-void edg_mac_put(edg_device *dev, const void *data, uint16_t n); /* data that is not the digest */
+void edg_mac_put(edg_device *dev, const void *data, edg_len n); /* data that is not the digest */
 void edg_mac_put8(edg_device *dev, uint8_t v);
 void edg_mac_put16(edg_device *dev, uint16_t v);
 void edg_mac_put32(edg_device *dev, uint32_t v);
@@ -101,8 +108,8 @@ typedef struct edg_coap {
     const uint8_t *token;
     const uint8_t *options;
     const uint8_t *payload;
-    uint16_t options_len;
-    uint16_t payload_len;
+    edg_len options_len;
+    edg_len payload_len;
     uint16_t id;
     uint8_t type;
     uint8_t code;
@@ -116,16 +123,16 @@ typedef struct edg_option {
     const uint8_t *end;
     const uint8_t *value;
     uint16_t number;
-    uint16_t len;
+    edg_len len;
 } edg_option;
 
 /* EDG_OK, or EDG_ERR_MALFORMED; type, code and id are set whenever n >= 4. */
-int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n);
-int8_t edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n); /* what stands behind the token: options and payload */
-void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len);
+int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, edg_len n);
+int8_t edg_coap_body(edg_coap *m, const uint8_t *in, edg_len n); /* what stands behind the token: options and payload */
+void edg_option_first(edg_option *o, const uint8_t *options, edg_len len);
 /* 1: the next option is in o; 0: no more; EDG_ERR_MALFORMED. Stops in front of a payload marker. */
 int8_t edg_option_next(edg_option *o);
-uint32_t edg_option_uint(const edg_option *o); /* of at most 4 bytes */
+EDG_APART uint16_t edg_option_uint(const edg_option *o); /* 0xFFFF: that, or more */
 
 enum {
     EDG_OPT_IF_MATCH = 1,
@@ -165,8 +172,8 @@ uint8_t edg_option_rules(uint16_t number, uint16_t len);
 
 /* Feeds code, covered options (those with a bit of `covered`), and payload into the HMAC under way; of the options 65000 and 65001 the last
  * `cut` bytes are left out. */
-void edg_mac_message(edg_device *dev, uint8_t code, const uint8_t *options, uint16_t options_len, const uint8_t *payload,
-                     uint16_t payload_len, uint8_t covered, uint8_t cut);
+void edg_mac_message(edg_device *dev, uint8_t code, const uint8_t *options, edg_len options_len, const uint8_t *payload,
+                     edg_len payload_len, uint8_t covered, uint8_t cut);
 
 /* ---- reasons ---- */
 
@@ -232,7 +239,7 @@ typedef struct edg_request {
     uint32_t sequence;
     uint32_t from;        /* ?s=, or the sequence of ?a= */
     uint32_t incarnation; /* ?i=, or that of ?a= */
-    uint32_t block2;
+    uint16_t block2;      /* more than 16 bits: EDG_NO_BLOCK */
     uint8_t name_len;
     uint8_t carried_len;
     uint8_t hold;
@@ -275,6 +282,11 @@ typedef struct edg_constraint {
     uint8_t n, type;
 } edg_constraint;
 int8_t edg_constraint_next(edg_constraint *t);
+
+/* A number in a format of BOUND and of EDG_ARG_.., so that unsigned comparison orders it: a signed one has its sign turned over. */
+#define EDG_SIGN 0x80000000UL
+static inline uint8_t edg_width(uint8_t format) { return (uint8_t)(1u << (format & 3)); }
+EDG_APART uint32_t edg_number(const uint8_t *p, uint8_t format);
 
 /* Every frame of the session's carried form (its bytes behind the first header) against the request: a reason with r->frame and r->type, or 0: all hold. */
 uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n);
@@ -391,6 +403,7 @@ uint8_t edg_item_next(edg_item *i);                               /* EDG_ITEM_..
 /* 1: a part other than number `self` has this branch, and this nonce unless that is NULL. */
 int8_t edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t self, uint8_t branch, const uint8_t *nonce);
 void edg_part_first(uint8_t first[5], const uint8_t *header); /* branch and nonce */
+int8_t edg_part_is(const uint8_t first[5], const uint8_t *header); /* 1: the same */
 /* Structure of a carried form. 1 or 0. */
 int8_t edg_carried_formed(const uint8_t *carried, uint8_t n);
 
@@ -418,7 +431,10 @@ void edg_bucket_use(edg_device *dev, edg_bucket *b);
 
 #define EDG_COOKIE_TICKS 100
 
-void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *header, uint32_t tick, uint8_t *cookie);
+/* boot u32 | tick u32: now, and whether it is of this boot and no older than a cookie may be. */
+void edg_moment_put(const edg_device *dev, uint8_t *p);
+int8_t edg_moment_recent(const edg_device *dev, const uint8_t *p);
+void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *header, uint8_t *cookie);
 int8_t edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie);
 
 /* ---- slot.c: the table of sessions and the ring of used cookies ---- */
@@ -426,6 +442,7 @@ int8_t edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *hea
 #define EDG_NO_SLOT 0xFF
 #define EDG_RESIDENCY 20 /* ticks for which a session cannot be evicted */
 
+EDG_APART uint32_t edg_now(const edg_device *dev);                  /* tick of the message in hand */
 void edg_age(edg_device *dev, uint32_t now);                        /* what counts down does, before anybody looks at it */
 uint8_t edg_ring_find(const edg_device *dev, const uint8_t *mac);   /* an entry, EDG_NO_SLOT: none */
 uint8_t edg_ring_room(const edg_device *dev, uint8_t branch);       /* an entry, EDG_NO_SLOT: full */
@@ -439,10 +456,10 @@ void edg_slot_close(edg_device *dev, uint16_t branches); /* sessions that one of
 
 typedef struct edg_answer {
     uint8_t *out;
-    uint16_t cap;
-    uint16_t options; /* where they start */
-    uint16_t payload; /* where it starts, behind its marker */
-    uint16_t len;     /* of the payload */
+    edg_len cap;
+    edg_len options; /* where they start */
+    edg_len payload; /* where it starts, behind its marker */
+    edg_len len;     /* of the payload */
     uint8_t code;
 } edg_answer;
 
@@ -451,34 +468,34 @@ typedef struct edg_answer {
 #define EDG_REPEAT 0xFF
 EDG_APART uint8_t edg_guard_check(edg_device *dev, edg_desk *desk, edg_request *r);
 /* Tag of an answer, r->tag_len bytes of edg_digest. `options` has option 65000 with room for the tag at its end. */
-void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *options,
-                   uint16_t options_len, const uint8_t *payload, uint16_t payload_len);
-void edg_guard_keep(const edg_device *dev, const edg_request *r, const edg_answer *a);
+void edg_guard_tag(edg_device *dev, const edg_request *r, uint8_t code, const uint8_t *options,
+                   edg_len options_len, const uint8_t *payload, edg_len payload_len);
+void edg_guard_keep(const edg_request *r, const edg_answer *a);
 
 /* ---- private.c ---- */
 
 #define EDG_PRIVATE_TAG 4
 uint8_t edg_private_open(edg_device *dev, edg_request *r); /* r->m becomes the inner request: a reason, or 0 */
 /* Encrypts n bytes of an inner answer and puts the tag behind them; how many there are then. */
-uint16_t edg_private_seal(edg_device *dev, const edg_request *r, uint8_t *text, uint16_t n);
+edg_len edg_private_seal(edg_device *dev, const edg_request *r, uint8_t *text, edg_len n);
 
 /* ---- answer.c ---- */
 
 /* What stands between token and payload: nothing; option 65000; Content-Format 40 and Block2; Max-Age. */
 enum { EDG_PLAIN, EDG_TAGGED, EDG_BLOCK, EDG_RETRY };
-#define EDG_NO_BLOCK 0xFFFFFFFFUL
+#define EDG_NO_BLOCK 0xFFFF /* no block has size 7 */
 
 /* Lays out header, token and options; code and payload may then be written. */
-void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint32_t block);
+void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint16_t block);
 /* Header and tag; the length of the message. */
-uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t tick);
+edg_len edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r);
 /* Code and payload of a reason, to be tagged if r->tag_len is not 0. */
 void edg_answer_refuse(edg_answer *a, const edg_request *r, uint8_t reason);
 
 /* ---- act.c, plain.c: write code and payload of the answer; a reason, or 0 ---- */
 
 EDG_APART uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r);
-EDG_APART uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, uint16_t asked, unsigned link_flags);
+EDG_APART uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, edg_len asked, unsigned link_flags);
 
 /* ---- counter.c: values that only grow, in EEPROM slots written in turn ---- */
 
@@ -517,7 +534,7 @@ int8_t edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t
 
 /* ---- owner.c: the claim record ---- */
 
-int8_t edg_owner_load(edg_device *dev);                                    /* sets hint, epoch and the claimed flag */
+int8_t edg_owner_load(edg_device *dev);                                    /* sets dev->owner and the claimed flag */
 int8_t edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, const uint8_t ke[EDG_KEY]); /* generations 0; and loads it */
 int8_t edg_owner_erase(edg_device *dev);
 int8_t edg_owner_key(const edg_device *dev, uint8_t key[EDG_KEY]);         /* Ke */
@@ -531,7 +548,7 @@ int8_t edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY]);
 
 /* ---- claim.c, clock.c ---- */
 
-uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, uint16_t room, uint16_t *n);
+uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, edg_len room, edg_len *n);
 uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds);
 uint32_t edg_clock_at(const edg_device *dev, uint32_t now); /* 0: unknown */
 
@@ -556,8 +573,8 @@ EDG_APART int8_t edg_cells_write(edg_device *dev, uint8_t log, const edg_log_spe
 /* prev and payload may be NULL. */
 int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);
 
-uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n);
-uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n);
+uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, edg_len *n);
+uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, edg_len room, edg_len *n);
 
 int edg_function_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_function_spec *spec); /* index, or -1 */
 

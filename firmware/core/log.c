@@ -66,7 +66,7 @@ void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnatio
         n++;
     edg_sha256_init(&dev->sha);
     edg_mac_put8(dev, EDG_LABEL_ENTRY);
-    edg_mac_put(dev, dev->hint, sizeof dev->hint);
+    edg_mac_put(dev, dev->owner, EDG_HINT);
     edg_mac_put8(dev, n);
     for (n = 0; (c = edg_pgm_u8(spec->name + n)) != 0; n++)
         edg_mac_put8(dev, c);
@@ -76,7 +76,7 @@ void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnatio
     edg_mac_put16(dev, spec->size);
     edg_mac_put(dev, payload, spec->size);
     edg_sha256_final(&dev->sha, edg_digest(dev));
-    memcpy(hash, edg_digest(dev), 16);
+    edg_copy(hash, edg_digest(dev), 16);
 }
 
 uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t sequence)
@@ -155,7 +155,7 @@ int edg_device_append(edg_device *d, uint8_t log, const uint8_t *entry)
     l->count++;
     l->sequence++;
     if (!(spec.flags & EDG_LOG_EEPROM))
-        memcpy(edg_log_cell(dev, log, &spec, l->sequence), entry, spec.size);
+        edg_copy(edg_log_cell(dev, log, &spec, l->sequence), entry, spec.size);
     edg_log_step(dev, &spec, edg_log_incarnation(dev, log, &spec), l->sequence, entry, l->hash);
     dev->flags |= EDG_GREW;
     return EDG_OK;

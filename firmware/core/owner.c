@@ -44,7 +44,6 @@ static int8_t promote(const edg_device *dev) { return copy(dev, EDG_NV_OWNER, ED
 
 int8_t edg_owner_load(edg_device *dev)
 {
-    uint8_t b[6];
     int8_t found = valid(dev, EDG_NV_OWNER);
 
     dev->flags &= (uint8_t)~EDG_CLAIMED;
@@ -52,10 +51,8 @@ int8_t edg_owner_load(edg_device *dev)
         return EDG_ERR_STORAGE;
     if (found <= 0)
         return found;
-    if (edg_nv_read(dev, EDG_NV_OWNER + AT_HINT, b, sizeof b) != EDG_OK)
+    if (edg_nv_read(dev, EDG_NV_OWNER + AT_HINT, dev->owner, sizeof dev->owner) != EDG_OK)
         return EDG_ERR_STORAGE;
-    memcpy(dev->hint, b, sizeof dev->hint);
-    dev->epoch = edg_load16(b + AT_EPOCH - AT_HINT);
     dev->flags |= EDG_CLAIMED;
     return EDG_OK;
 }
@@ -70,7 +67,7 @@ int8_t edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, c
     memset(head, 0, sizeof head); /* generations */
     head[0] = MAGIC_HI;
     head[1] = MAGIC_LO;
-    memcpy(head + AT_HINT, hint, AT_EPOCH - AT_HINT);
+    edg_copy(head + AT_HINT, hint, AT_EPOCH - AT_HINT);
     edg_store16(head + AT_EPOCH, epoch);
     if (edg_nv_put(dev, &w, head, sizeof head) != EDG_OK || edg_nv_put(dev, &w, ke, EDG_KEY) != EDG_OK ||
         edg_nv_seal(dev, &w, EDG_NV_BACKUP) != EDG_OK)

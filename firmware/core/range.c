@@ -3,14 +3,14 @@
 enum { HEAD = 28, RANGE = 24, AT_HASH = 8 };
 
 /* head = incarnation u32 | sequence u32 | oldest kept u32 | hash (16) */
-uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n)
+uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, edg_len *n)
 {
     const edg_log *l = edg_log_at(dev, log);
 
     edg_store32(out, edg_log_incarnation(dev, log, spec));
     edg_store32(out + 4, l->sequence);
     edg_store32(out + 8, edg_log_oldest(l));
-    memcpy(out + 12, l->hash, sizeof l->hash);
+    edg_copy(out + 12, l->hash, sizeof l->hash);
     *n = HEAD;
     return 0;
 }
@@ -40,21 +40,21 @@ static void walk(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_
     const edg_log *l = edg_log_at(dev, log);
     uint32_t next = edg_log_oldest(l);
 
-    memcpy(hash, l->u.base, 16);
+    edg_copy(hash, l->u.base, 16);
     if (dev->mark_log == log && dev->mark_sequence + 1 > next && dev->mark_sequence < from) {
         next = dev->mark_sequence + 1;
-        memcpy(hash, dev->mark, 16);
+        edg_copy(hash, dev->mark, 16);
     }
     for (; next < from; next++)
         edg_log_step(dev, spec, dev->boot, next, edg_log_cell(dev, log, spec, next), hash);
 }
 
 /* range = incarnation u32 | first sequence u32 | previous hash (16) | entries: u16 length | payload */
-uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n)
+uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, edg_len room, edg_len *n)
 {
     const edg_log *l = edg_log_at(dev, log);
     uint32_t next;
-    uint16_t at = RANGE;
+    edg_len at = RANGE;
     uint8_t left = r->query & EDG_Q_COUNT ? r->count : 255;
 
     next = first(dev, log, spec, r);
@@ -65,23 +65,23 @@ uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, co
     edg_store32(out, edg_log_incarnation(dev, log, spec));
     edg_store32(out + 4, next);
     if (next > l->sequence)
-        memcpy(out + AT_HASH, l->hash, sizeof l->hash);
+        edg_copy(out + AT_HASH, l->hash, sizeof l->hash);
     else if (!(spec->flags & EDG_LOG_EEPROM))
         walk(dev, log, spec, next, out + AT_HASH);
     else if (edg_cells_read(dev, log, spec, next, out + AT_HASH, NULL) != EDG_OK)
         return EDG_R_STORAGE;
-    for (; next <= l->sequence && left > 0 && (uint16_t)(room - at) >= 2u + spec->size; next++, left--) {
+    for (; next <= l->sequence && left > 0 && (edg_len)(room - at) >= 2u + spec->size; next++, left--) {
         edg_store16(out + at, spec->size);
         if (!(spec->flags & EDG_LOG_EEPROM))
-            memcpy(out + at + 2, edg_log_cell(dev, log, spec, next), spec->size);
+            edg_copy(out + at + 2, edg_log_cell(dev, log, spec, next), spec->size);
         else if (edg_cells_read(dev, log, spec, next, NULL, out + at + 2) != EDG_OK)
             return EDG_R_STORAGE;
-        at = (uint16_t)(at + 2 + spec->size);
+        at = (edg_len)(at + 2 + spec->size);
     }
     if (next > l->sequence && !(spec->flags & EDG_LOG_EEPROM)) { /* a reader who follows the log asks from here next time */
         dev->mark_log = log;
         dev->mark_sequence = l->sequence;
-        memcpy(dev->mark, l->hash, sizeof l->hash);
+        edg_copy(dev->mark, l->hash, sizeof l->hash);
     }
     *n = at;
     return 0;

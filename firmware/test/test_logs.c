@@ -63,7 +63,7 @@ static void temperatures(void)
     uint32_t i;
 
     memset(&m, 0, sizeof m);
-    memcpy(c.desk.hint, hint, 4);
+    memcpy(c.desk.owner, hint, 4);
     CHECK_EQ(range("/l/temperature", NULL), 0);
     CHECK_EQ(c.answer.payload_len, 28);
     CHECK_EQ(edg_load32(c.answer.payload), edg_device_boot(&dev));

@@ -7,6 +7,7 @@
 #include "marks.h"
 
 #define EDG_NV_SIZE 1024
+#define EDG_MAX_MESSAGE 255
 
 /* The valve gives one byte; 8 are the answer to an append. */
 #define EDG_RESULT_MAX 8
