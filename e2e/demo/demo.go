@@ -78,13 +78,13 @@ func (d *demo) play(ctx context.Context) error {
 	}
 	d.facts.Took = time.Since(began)
 	d.out.text("")
-	d.out.text("Done in %.0f s. make demo KEEP=1 leaves the mesh up to play with.", d.facts.Took.Seconds())
+	d.out.text("Done in %.0f s.", d.facts.Took.Seconds())
 	return nil
 }
 
 // goOn says how to go on by hand while the mesh is up.
 func (d *demo) goOn() {
-	d.out.text("The mesh stays up; Ctrl-C ends it. To paste:")
+	d.out.text("The mesh stays up until Ctrl-C. To paste:")
 	for _, args := range [][]string{
 		{"service", "show", "greenhouse"}, {"call", "greenhouse/valve", "15", "--trace"}, {"cap", "attenuate", "greenhouse/owner", "read", temperature, "for", "2h", "--qr"},
 	} {

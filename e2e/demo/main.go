@@ -30,9 +30,12 @@ func run(ctx context.Context, root string, keep bool) int {
 	}
 	d := newDemo(newPrinter(os.Stdout, dir), root, dir)
 	err = d.play(ctx)
-	if err == nil && keep {
+	switch {
+	case err == nil && keep:
 		d.goOn()
 		<-ctx.Done()
+	case err == nil:
+		d.out.text("make demo KEEP=1 leaves the mesh up to play with.")
 	}
 	if closeErr := d.close(); closeErr != nil && err == nil {
 		err = closeErr
