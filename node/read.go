@@ -169,7 +169,10 @@ func (n *Node) check(ctx context.Context, s *source, r api.ReadRequest, out *api
 			return api.Errorf(api.Failed, "the copy cannot be checked: the device is at %d.%d", next.Incarnation, next.First-1)
 		case next.First == last.Sequence+1:
 			if fmt.Sprintf("%x", next.Previous) != last.Hash {
-				return api.Errorf(api.Failed, "the copy is forged: the device's entry %d.%d has another hash", last.Incarnation, last.Sequence)
+				return &api.Error{
+					Kind: api.Failed, Message: fmt.Sprintf("the copy is forged: the device's entry %d.%d has another hash", last.Incarnation, last.Sequence),
+					Action: "read from the device itself: edgeistry log read --direct",
+				}
 			}
 			if out.Copy == nil { // the node's own log
 				out.Copy = &api.Copy{Home: n.host.ID().String()}

@@ -75,7 +75,7 @@ func TestForgedCopy(t *testing.T) {
 		{"what follows it", []string{"--last", "1"}, newest},
 	} {
 		r := lab.CLI(ctx, append([]string{"log", "read", "shed/temperature", "--cap", "shed/anna", "--check"}, tt.args...)...)
-		want := fmt.Sprintf("the copy is forged: the device's entry %d.%d has another hash\n", tt.at.Incarnation, tt.at.Sequence)
+		want := fmt.Sprintf("the copy is forged: the device's entry %d.%d has another hash\nto do: read from the device itself: edgeistry log read --direct\n", tt.at.Incarnation, tt.at.Sequence)
 		if r.Code != 1 || string(r.Stderr) != want || len(r.Stdout) != 0 {
 			t.Errorf("%s, with --check: exit code %d, stdout %q, stderr %q; want 1, nothing and %q", tt.what, r.Code, r.Stdout, r.Stderr, want)
 		}
