@@ -324,7 +324,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 		known.Prune(time.Now())
 		for _, d := range known.Denied {
 			out = append(out, api.Revocation{
-				Service: id.String(), Name: n.home.NameOf(id), Kind: "denied", Capability: d.Name, Fingerprint: d.Fingerprint.String(),
+				Service: id.String(), Name: n.home.NameOf(id), Kind: "denied", Capability: d.Name, Fingerprint: d.Fingerprint.String(), Branch: &d.Branch,
 				Since: d.Since, Expires: d.Expires, State: api.RevokedHere,
 			})
 		}
