@@ -44,7 +44,7 @@ test-c: deps-test
 	$(MAKE) --no-print-directory -C firmware test sim-test
 
 test-fuzz: deps-test
-	$(MAKE) --no-print-directory -C firmware fuzz FUZZTIME=55s
+	$(MAKE) --no-print-directory -C firmware fuzz FUZZTIME=60s
 
 proof: deps-proof ## models of the protocol and of the device, the C parsers under Frama-C; each with mutants (docs/design/proof.md)
 	@$(MAKE) --no-print-directory -C firmware proof
