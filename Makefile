@@ -105,11 +105,12 @@ firmware: deps-demo ## the device images, the POSIX device and the simulator: bu
 boards: deps-boards ## the images for an ESP8266's core and a Cortex-M3, for QEMU: docs/guide/boards.md
 	@$(MAKE) --no-print-directory -C firmware boards
 
+# How foreign packages are compiled. Stripped binaries need no DWARF; not making it saves time where nothing else shares the packages.
+CROSS_GCFLAGS ?= -dwarf=false
 cross: deps-go ## the binary for every supported platform: build/cross/
-	@# Stripped binaries need no DWARF; not making it saves compile time where nothing else shares the packages.
 	@set -e; host=$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH); for p in $(CROSS); do os=$${p%%/*}; rest=$${p#*/}; arch=$${rest%%/*}; arm=; case $$rest in */*) arm=$${rest#*/};; esac; \
-		lean=-gcflags=all=-dwarf=false; if [ $$p = $$host ]; then lean=; fi; \
-		echo "cross $$p"; GOOS=$$os GOARCH=$$arch GOARM=$$arm $(GOBUILD) $$lean -o $(OUT)/cross/edgeistry-$$os-$$arch$$arm ./cmd/edgeistry; done
+		if [ $$p = $$host ]; then lean=; else lean="-gcflags=all=$(CROSS_GCFLAGS)"; fi; \
+		echo "cross $$p"; GOOS=$$os GOARCH=$$arch GOARM=$$arm $(GOBUILD) $${lean:+"$$lean"} -o $(OUT)/cross/edgeistry-$$os-$$arch$$arm ./cmd/edgeistry; done
 
 clean: ## remove what was built
 	rm -rf $(OUT) bench/out

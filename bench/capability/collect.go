@@ -40,6 +40,7 @@ const (
 	howChip  = "make bench-capability: whole device image in libsimavr, over its serial line, from the frame's end"
 	howAVR   = "make bench-capability: core of the ATmega328P image in libsimavr, between marks"
 	howQEMU  = "make bench-capability: core in QEMU, -Os, counted by a plugin between marks"
+	howSize  = "make size: flash of the image; static RAM and the worst stack seen in libsimavr"
 	howBytes = "make bench-capability: encoded by capability and coap"
 )
 
@@ -50,6 +51,8 @@ func ourCount(name string, value uint64, theirs counted) figures.Figure {
 	f := figures.Figure{Name: name, Value: float64(value), Unit: unit(name), How: howQEMU}
 	core, what, _ := strings.Cut(strings.TrimSuffix(name, "."+f.Unit), ".")
 	switch {
+	case f.Unit == "bytes" && core == "avr":
+		f.How = howSize
 	case f.Unit == "bytes":
 		f.How = howBytes
 	case core == "avr" && (what == "hello" || what == "open2" || strings.HasPrefix(what, "session")):

@@ -131,6 +131,23 @@ func (c counted) addChip(path string) error {
 	return nil
 }
 
+// addSizes takes what edg-sim-check says of an image in a line: its flash, and its RAM with the worst stack.
+func (c counted) addSizes(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(data)) {
+		var image string
+		var flash, static, stack uint64
+		if _, err := fmt.Sscanf(line, "board=atmega328p image=%s flash=%d static=%d stack=%d", &image, &flash, &static, &stack); err != nil {
+			return fmt.Errorf("%s: %q is no size: %w", path, line, err)
+		}
+		c["avr."+image+"_flash.bytes"], c["avr."+image+"_ram.bytes"] = flash, static+stack
+	}
+	return nil
+}
+
 // readOurs gives everything that repeats and that CI compares.
 func readOurs(dir string) (counted, error) {
 	c := counted{}
@@ -143,6 +160,7 @@ func readOurs(dir string) (counted, error) {
 		c.addSpans(dir, "lx106", "session", "instructions"),
 		c.addSpans(dir, "m3", "capability", "instructions"),
 		c.addSpans(dir, "m3", "session", "instructions"),
+		c.addSizes(filepath.Join(dir, "avr-size")),
 		c.addBytes(),
 	)
 	return c, err

@@ -96,6 +96,8 @@ func coresTable(b *strings.Builder, v values) {
 	}
 	fmt.Fprintf(b, "\nOn the wire: a carried capability of three frames %s bytes, what protection adds to a request in a session %s bytes.\n",
 		grouped(v.of("capability.3frames.bytes")), grouped(v.of("request.session.overhead.bytes")))
+	fmt.Fprintf(b, "\nThe greenhouse on an ATmega328P: %s bytes of flash and %s of RAM, worst stack included; with programs and private requests %s and %s.\n",
+		grouped(v.of("avr.base_flash.bytes")), grouped(v.of("avr.base_ram.bytes")), grouped(v.of("avr.full_flash.bytes")), grouped(v.of("avr.full_ram.bytes")))
 }
 
 func goTable(b *strings.Builder, v values) {

@@ -119,6 +119,10 @@ $(BENCH)/avr-cost.json: $(OUT)/edg-sim-check $(AVR_ELF) | $(BENCH)
 $(BENCH)/avr-cost-full.json: $(OUT)/edg-sim-check $(AVR_FULL) | $(BENCH)
 	@echo "  run      $(AVR_FULL)"; $(OUT)/edg-sim-check cost $(AVR_FULL) --json >$@.new && mv $@.new $@
 
+# Flash, static RAM and worst stack of the two images.
+$(BENCH)/avr-size: $(OUT)/edg-sim-check $(AVR_ELF) $(AVR_FULL) | $(BENCH)
+	@echo "  run      $(AVR_ELF) $(AVR_FULL)"; { $(OUT)/edg-sim-check size base $(AVR_ELF) && $(OUT)/edg-sim-check size full $(AVR_FULL); } >$@.new && mv $@.new $@
+
 $(BENCH)/avr/bearssl/%.o: $(BEARSSL)/source/inc/bearssl.h
 	@mkdir -p $(@D)
 	@$(AVR_CC) -mmcu=$(AVR_BIG) -Os -ffunction-sections -fdata-sections $(BEARSSL_FLAGS) -c -o $@ $(BEARSSL)/source/$*.c
@@ -133,7 +137,7 @@ $(BENCH)/avr-baseline_p256.elf: $(BENCH)/avr/bench/baseline_p256.o bench/main_av
 $(BENCH)/avr-baseline_p256.counts: $(BENCH)/avr-baseline_p256.elf $(BENCH)/edg-count-avr
 	@echo "  run      $<"; $(BENCH)/edg-count-avr $(AVR_BIG) $< >$@.new && mv $@.new $@
 
-bench-count: $(BENCH)/avr-capability.counts $(BENCH)/avr-cost.json $(BENCH)/avr-cost-full.json $(foreach core,$(BENCH_CORES),$(BENCH)/$(core)-capability.counts $(BENCH)/$(core)-session.counts)
+bench-count: $(BENCH)/avr-capability.counts $(BENCH)/avr-size $(BENCH)/avr-cost.json $(BENCH)/avr-cost-full.json $(foreach core,$(BENCH_CORES),$(BENCH)/$(core)-capability.counts $(BENCH)/$(core)-session.counts)
 
 bench-baseline: $(BENCH)/avr-baseline_p256.counts $(foreach core,$(BENCH_CORES),$(BENCH)/$(core)-baseline_rsa.counts $(BENCH)/$(core)-baseline_p256.counts)
 
