@@ -47,7 +47,8 @@ typedef struct edg_platform {
     void *ctx;
     /* 100 ms units since boot; never backwards. */
     uint32_t (*ticks)(void *ctx);
-    /* EEPROM; 0 or a negative enum. A write returns when the bytes are durable, and writes them in ascending order. */
+    /* EEPROM; 0 or a negative enum. Bytes are written in ascending order, and durable when the write returns, or once the last of them is read: the core reads
+     * back all that it writes. */
     int (*nv_read)(void *ctx, uint16_t addr, void *dst, uint16_t n);
     int (*nv_write)(void *ctx, uint16_t addr, const void *src, uint16_t n);
 } edg_platform;
