@@ -82,6 +82,37 @@ static void cuts(void)
     CHECK_EQ(dev.logs[LOG].count, GREENHOUSE_EVENTS);
 }
 
+/* Memory that keeps what it has, at any bytes of the next cell: an entry that was not stored is not acknowledged, and the log hangs together. */
+static void worn(void)
+{
+    static edg_device dev, after;
+    bench b, before;
+    unsigned at, n;
+    uint32_t head;
+
+    claimed(&b);
+    while (boot(&dev, &b), dev.logs[LOG].sequence < GREENHOUSE_EVENTS + 2u) /* round the ring: the next cell has an older entry, which is valid */
+        ;
+    head = dev.logs[LOG].sequence;
+    for (at = 0; at < 30; at++)
+        for (n = 1; n <= 30 - at; n++) {
+            static const uint8_t entry[4] = {2, 9, 8, 7};
+            int err;
+
+            before = b;
+            before.platform.ctx = &before;
+            before.worn_at = EDG_NV_LOGS + 30u * ((dev.logs[LOG].newest + 1u) % GREENHOUSE_EVENTS) + at;
+            before.worn = n;
+            after = dev;
+            after.platform = &before.platform;
+            err = edg_device_append(&after, LOG, entry);
+            CHECK_EQ(after.logs[LOG].sequence, err == EDG_OK ? head + 1 : head);
+            CHECK_EQ(edg_logs_init(&after), EDG_OK);
+            CHECK_EQ(after.logs[LOG].sequence, err == EDG_OK ? head + 1 : head);
+            check_chain(&after);
+        }
+}
+
 /* Entries survive boots under their first incarnation; each boot adds its own event. */
 static void boots(void)
 {
@@ -146,6 +177,7 @@ static void wear(void)
 void test_cells(void)
 {
     cuts();
+    worn();
     boots();
     wear();
 }
