@@ -130,6 +130,26 @@ static void generations(void)
     CHECK_EQ(edg_owner_generation(&dev, 0), 1);
 }
 
+/* Slots that could all go, the owner's first: his last session falls to nobody else, wherever it is. */
+static void last_session(void)
+{
+    static const uint8_t header[12] = {0x15};
+    uint8_t i;
+
+    memset(&dev, 0, sizeof dev);
+    for (i = 1; i < EDG_SLOTS; i++) {
+        dev.slots[i].body_len = 1;
+        dev.slots[i].first[0] = (uint8_t)(i - 1);
+        dev.slots[i].used = i;
+    }
+    CHECK(edg_slot_choose(&dev, header) == dev.slots + 2);
+    dev.slots[0].body_len = 1;
+    CHECK(edg_slot_choose(&dev, header) == dev.slots + 1);
+    for (i = 0; i < EDG_SLOTS; i++)
+        dev.slots[i].young = 1;
+    CHECK(edg_slot_choose(&dev, header) == NULL);
+}
+
 /* Conditions and blocks that this device does not serve are refused, never ignored. */
 static void conditions(void)
 {
@@ -153,5 +173,6 @@ void test_owner(void)
 {
     times();
     generations();
+    last_session();
     conditions();
 }

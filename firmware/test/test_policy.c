@@ -248,6 +248,40 @@ static void rates(void)
     denied(EDG_R_DENIED, 1, EDG_T_RATE);
 }
 
+/* A bucket that is needed is taken from who used his least recently, but from no open session. */
+static void bucket_order(void)
+{
+    static const uint8_t more[8] = {0xFF};
+    uint8_t identity[8] = {0};
+    edg_bucket *b;
+
+    boot();
+    for (b = dev.buckets; b < dev.buckets + EDG_BUCKETS; b++) {
+        identity[0]++;
+        CHECK(edg_bucket_find(&dev, identity) == b);
+    }
+    edg_bucket_use(&dev, dev.buckets);
+    CHECK(edg_bucket_find(&dev, more) == dev.buckets + 1);
+    dev.slots[0].places[EDG_CELLS + 2] = 1;
+    CHECK(edg_bucket_find(&dev, identity) == dev.buckets + 3);
+    identity[0] = 0xFE;
+    CHECK(edg_bucket_find(&dev, identity) == dev.buckets); /* 2 is the oldest, and in use */
+}
+
+/* Entries of any number, but by number: a read of the head names none. */
+static void entries(void)
+{
+    static const uint8_t all[] = {10, 0x27, 8, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF};
+
+    boot();
+    edg_device_poll(&dev);
+    caller_init(&guest, &dev, &board, ke, hint, 3, 0, all, sizeof all);
+    CHECK_EQ(caller_open(&guest, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+    denied(EDG_R_DENIED, 1, 4);
+    CHECK_EQ(caller_call(&guest, EDG_GET, "/l/events", "s=1&n=1", NULL, 0), 0);
+    CHECK_EQ(guest.code, EDG_CONTENT);
+}
+
 /* r as it goes over the wire. */
 static int raise_epoch(uint16_t epoch, const uint8_t r[32])
 {
@@ -422,6 +456,8 @@ void test_policy(void)
     count_cuts();
     worn_counts();
     rates();
+    bucket_order();
+    entries();
     epochs();
     epoch_cuts();
     epoch_errors();
