@@ -386,6 +386,35 @@ static void refused(uint8_t reason)
     CHECK_EQ(moves, before);
 }
 
+/* Every bit of a tag counts: of requests that the device has not seen. */
+static void tags(void)
+{
+    static edg_device before;
+    static caller sent;
+    uint8_t percent = 1, i, bit;
+    int opens;
+
+    boot();
+    caller_init(&c, &dev, &board, ke, hint, 3, 0, no_frames, 1);
+    for (opens = 1; opens >= 0; opens--) {
+        before = dev;
+        CHECK_EQ(opens ? caller_open(&c, EDG_POST, "/f/valve", NULL, &percent, 1) : valve(2), 0);
+        CHECK_EQ(c.code, EDG_CHANGED);
+        dev = before;
+        sent = c;
+        for (i = 0; i < (opens ? 16 : 8); i++)
+            for (bit = 0; bit < 8; bit++) {
+                proof_of(&c)[(opens ? 32 + c.carried_len : 9) + i] ^= (uint8_t)(1u << bit);
+                refused(EDG_R_TAG);
+                c = sent;
+                c.message_id = (uint16_t)(sent.message_id + 8 * i + bit);
+            }
+        CHECK_EQ(caller_again(&c), 0);
+        CHECK_EQ(c.code, EDG_CHANGED);
+    }
+    CHECK_EQ(moves, 4);
+}
+
 /* What somebody on the way can make of what he has seen. */
 static void attacks(void)
 {
@@ -507,6 +536,7 @@ void test_device(void)
     long_frames();
     kept_frames();
     gone();
+    tags();
     attacks();
     news();
 }

@@ -150,6 +150,23 @@ static void last_session(void)
     CHECK(edg_slot_choose(&dev, header) == NULL);
 }
 
+/* A used cookie is remembered for as long as it is good, and no longer; whoever takes its place is not taken for it. */
+static void used_cookies(void)
+{
+    static const uint8_t mac[8] = {1, 2, 3, 4};
+
+    memset(&dev, 0, sizeof dev);
+    edg_ring_put(&dev, 2, mac, 0);
+    dev.slots[1].entry = 2 + 1;
+    edg_age(&dev, EDG_COOKIE_TICKS);
+    CHECK_EQ(edg_ring_find(&dev, mac), 2);
+    edg_age(&dev, EDG_COOKIE_TICKS + 1);
+    CHECK_EQ(edg_ring_find(&dev, mac), EDG_NO_SLOT);
+    CHECK(edg_slot_by_entry(&dev, 2) == dev.slots + 1);
+    edg_ring_put(&dev, 2, zero, 0);
+    CHECK(edg_slot_by_entry(&dev, 2) == NULL);
+}
+
 /* Conditions and blocks that this device does not serve are refused, never ignored. */
 static void conditions(void)
 {
@@ -174,5 +191,6 @@ void test_owner(void)
     times();
     generations();
     last_session();
+    used_cookies();
     conditions();
 }

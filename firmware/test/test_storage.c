@@ -118,6 +118,7 @@ static void records(void)
             CHECK(edg_owner_generation(&dev, 3) == 2 || (err != EDG_OK && edg_owner_generation(&dev, 3) == 1));
             CHECK_EQ(edg_owner_generation(&dev, 4), 0);
         }
+    CHECK_EQ(edg_owner_set_generation(&dev, 16, 1), EDG_ERR_ARGUMENT); /* the key stands behind them */
 }
 
 static edg_device dev;
