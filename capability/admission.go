@@ -99,13 +99,13 @@ func (a *Admission) judge(parts []part) Denial {
 }
 
 // duplicate answers a request whose sequence came before: again if it is the very same and its answer is kept.
-func (g *Guard) duplicate(a *Admission, s *slot, now Now) *Message {
+func (g *Guard) duplicate(a *Admission, s *slot) *Message {
 	if !hmac.Equal(s.last[:], a.tag[:tagSize]) {
 		return Refusal(ReasonSequence)
 	}
 	a.Private = false // what is kept is encrypted, and reason 9 never is
 	if !s.answer.kept {
-		return a.answer(Refusal(ReasonResultGone), now.Tick)
+		return a.answer(Refusal(ReasonResultGone), s.used)
 	}
 	resp := &Message{Code: s.answer.code, Payload: slices.Clone(s.answer.payload[:s.answer.size])}
 	return a.answer(resp, s.answer.tick)
@@ -158,7 +158,7 @@ func (a *Admission) sign(resp *Message, form uint8, tick, notification uint32) b
 	if a.Opened {
 		requestTag = a.tag[:]
 	}
-	sum, err := a.tagger.response(a.Slot, a.Sequence, notification, tick, requestTag, resp)
+	sum, err := a.tagger.response(a.guard.mac, a.Slot, a.Sequence, notification, tick, requestTag, resp)
 	if err != nil {
 		return false
 	}

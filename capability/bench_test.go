@@ -21,10 +21,11 @@ func BenchmarkVerify2(b *testing.B) {
 	nonce, cookie := [nonceSize]byte{1}, [cookieSize]byte{2}
 	req := callMessage("valve", 1)
 	req.Set(OptionRequest, appendOpen(nil, 0, nonce, cookie, 1, 100, c.Carried()))
+	m := newMAC()
 	b.ReportAllocs()
 	for b.Loop() {
 		k := frameKey(headKey(kb, header, c.Frames[0]), c.Frames[1])
-		if _, err := newTagger(sessionKey(k, nonce, cookie)).request(slotOpening, 1, 0, 100, req); err != nil {
+		if _, err := newTagger(sessionKey(k, nonce, cookie)).request(m, slotOpening, 1, 0, 100, req); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -112,10 +113,10 @@ func BenchmarkExchange(b *testing.B) {
 func BenchmarkTag(b *testing.B) {
 	req := callMessage("valve", 1)
 	req.Set(OptionRequest, appendSession(nil, 0, 1, 1, 0, 100, nil))
-	t := newTagger([keySize]byte{1})
+	t, m := newTagger([keySize]byte{1}), newMAC()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := t.request(1, 1, 0, 100, req); err != nil {
+		if _, err := t.request(m, 1, 1, 0, 100, req); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -2,22 +2,18 @@ package capability
 
 import (
 	"crypto/hmac"
-	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 )
 
 const (
-	dischargePrefix   = "edis1_"
-	dischargeCheck    = "edis1"
+	dischargeKind     = "edis1"
 	maxDischargeBytes = 4 + 4 + 1 + MaxFrame + keySize + checkSize
 
 	// MaxDischargeText bounds the text of a discharge in bytes.
-	MaxDischargeText = len(dischargePrefix) + (maxDischargeBytes*8+5)/6
+	MaxDischargeText = len(dischargeKind+"_") + (maxDischargeBytes*8+5)/6
 )
 
 // ErrDischarge says that a text is no discharge.
@@ -65,9 +61,7 @@ func (d *Discharge) fits(t ThirdParty) bool {
 
 // Text gives guard hint (4) | guard nonce (4) | u8 length | f | d (32) | check (4) in base64url, with the secret.
 func (d *Discharge) Text() string {
-	b := slices.Concat(d.Guard[:], d.GuardNonce[:], []byte{byte(len(d.Frame))}, d.Frame, d.key[:])
-	check := textSum(dischargeCheck, b)
-	return dischargePrefix + base64.RawURLEncoding.EncodeToString(append(b, check[:]...))
+	return encodeText(dischargeKind, slices.Concat(d.Guard[:], d.GuardNonce[:], []byte{byte(len(d.Frame))}, d.Frame, d.key[:]))
 }
 
 // String names the discharge without its secret.
@@ -80,21 +74,13 @@ func (d Discharge) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.Stri
 
 // ParseDischarge reads what Text gives, and nothing else.
 func ParseDischarge(text string) (*Discharge, error) {
-	encoded, ok := strings.CutPrefix(text, dischargePrefix)
-	if !ok || len(text) > MaxDischargeText || strings.ContainsAny(encoded, "\r\n") { // the decoder would skip these
-		return nil, ErrDischarge
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	b, err := decodeText(dischargeKind, text, MaxDischargeText, ErrDischarge)
 	if err != nil {
-		return nil, fmt.Errorf("%w: not base64url without padding", ErrDischarge)
+		return nil, err
 	}
-	const fixed = maxDischargeBytes - MaxFrame
+	const fixed = maxDischargeBytes - MaxFrame - checkSize
 	if len(b) < fixed || b[8] > MaxFrame || len(b) != fixed+int(b[8]) {
 		return nil, fmt.Errorf("%w: %d bytes", ErrDischarge, len(b))
-	}
-	check := textSum(dischargeCheck, b[:len(b)-checkSize])
-	if subtle.ConstantTimeCompare(check[:], b[len(b)-checkSize:]) != 1 {
-		return nil, fmt.Errorf("%w: a character is wrong or missing", ErrDischarge)
 	}
 	end := 9 + int(b[8])
 	return &Discharge{Guard: [4]byte(b), GuardNonce: [4]byte(b[4:]), Frame: b[9:end:end], key: [keySize]byte(b[end:])}, nil

@@ -8,6 +8,10 @@ type Now struct {
 	Unix uint32 // seconds; 0: the clock is unknown
 }
 
+// elapsed gives the ticks from then to now: none where now is before then. Of two requests the one that looked at the clock first may
+// reach the guard second, and for it no time has passed since the other, not almost 2^32 ticks.
+func elapsed(then, now uint32) uint32 { return max(now, then) - then }
+
 // Situation is everything that frames are judged by.
 type Situation struct {
 	Target
@@ -33,10 +37,11 @@ func Evaluate(frames []Frame, s *Situation) Denial {
 
 // judge is one pass in order: the parts; in each its frames, then its discharges.
 func (s *Situation) judge(parts []part) Denial {
+	j := judgement{Situation: s, parts: parts}
 	for i := range parts {
 		p := &parts[i]
 		for k, f := range p.frames[:p.nframes] {
-			j := judgement{Situation: s, parts: parts, part: i, frame: k}
+			j.part, j.frame, j.discharge = i, k, false
 			if t, r := j.evaluate(f); r != ReasonNone {
 				return Denial{Reason: r, Frame: partStep*i + k + 1, Constraint: t}
 			}
@@ -45,7 +50,7 @@ func (s *Situation) judge(parts []part) Denial {
 			if p.discharges[k].binding == nil {
 				continue
 			}
-			j := judgement{Situation: s, parts: parts, part: i, frame: k, discharge: true}
+			j.part, j.frame, j.discharge = i, k, true
 			if t, r := j.evaluate(p.discharges[k].frame); r != ReasonNone {
 				return Denial{Reason: r, Frame: partStep*i + dischargeStep + k + 1, Constraint: t}
 			}
@@ -54,14 +59,14 @@ func (s *Situation) judge(parts []part) Denial {
 	return Denial{}
 }
 
-// judgement is that of one frame, or of one discharge.
+// judgement is that of one frame, or of one discharge, at a time.
 type judgement struct {
 	*Situation
 	parts       []part
 	part, frame int  // its place, from 0
 	discharge   bool // it is that of the frame
 
-	seen uint32 // types that had come: bit t
+	seen uint32 // types that have come in it: bit t
 }
 
 // evaluate is one pass over the frame. The first constraint that is malformed, unknown, or a limit that does not
@@ -70,6 +75,7 @@ func (j *judgement) evaluate(f Frame) (ConstraintType, Reason) {
 	if len(f) > MaxFrame {
 		return TypeInvalid, ReasonDenied
 	}
+	j.seen = 0
 	inGrants := false // a grant has come
 	matches := false  // the grant we are in has this operation and name
 	holds := false    // and every part of it so far holds

@@ -11,7 +11,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(testChain(f, n).Text())
 	}
 	f.Add(testPair(f).Text())
-	f.Add(tokenPrefix)
+	f.Add(tokenKind + "_")
 	f.Add("")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := Parse(text)

@@ -25,6 +25,7 @@ type GuardConfig struct {
 	Denied   func([16]byte) bool // the deny list: whether a fingerprint is on it; nil: there is none
 
 	Slots         int    // sessions at a time, at most 255; 0: 4
+	Opens         int    // sessions opened within 10 s, 2 of the owner's apart; at most 4,096; 0: 16
 	Buckets       int    // for RATE, at most 255; 0: 4
 	MaxCarried    int    // longest carried form taken; 0: MaxCarried
 	Mirror        bool   // this is the mirror verifier: bit 7 of every form is set
@@ -39,6 +40,7 @@ type Guard struct {
 	cfg GuardConfig
 
 	mu          sync.Mutex // guards what follows
+	mac         *mac
 	generations [BranchMirror + 1]uint8
 	ring        usedRing
 	slots       []slot
@@ -57,6 +59,12 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	if cfg.MaxCarried == 0 {
 		cfg.MaxCarried = MaxCarried
 	}
+	if cfg.Opens == 0 {
+		cfg.Opens = defaultOpens
+	}
+	if cfg.Opens < 1 || cfg.Opens > maxOpens {
+		return nil, fmt.Errorf("guard: %d sessions opened within 10 s (1 to %d)", cfg.Opens, maxOpens)
+	}
 	if cfg.Buckets == 0 {
 		cfg.Buckets = defaultBuckets
 	}
@@ -68,7 +76,8 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 			cfg.Slots, maxSlots, cfg.MaxCarried, HeaderSize+1, MaxCarried)
 	}
 	return &Guard{
-		cfg: cfg, generations: cfg.Generations, slots: make([]slot, cfg.Slots), buckets: buckets{list: make([]bucket, cfg.Buckets)},
+		cfg: cfg, mac: newMAC(), generations: cfg.Generations, ring: newRing(cfg.Opens), slots: make([]slot, cfg.Slots),
+		buckets: buckets{list: make([]bucket, cfg.Buckets)},
 	}, nil
 }
 
@@ -286,8 +295,8 @@ func (g *Guard) open(a *Admission, ask *asked) *Message {
 	if g.ring.has(mark, now.Tick) {
 		return g.reopen(a, ask, mark, tick)
 	}
-	entry := g.ring.room(parts[0].header.Branch, now.Tick)
-	if entry == nil {
+	used := g.ring.room(parts[0].header.Branch, now.Tick)
+	if used == nil {
 		return Refusal(ReasonNoRoom)
 	}
 	var chains [MaxParts]chain
@@ -299,17 +308,17 @@ func (g *Guard) open(a *Admission, ask *asked) *Message {
 		ks = joinKey(ks, chains[i+1].ks)
 	}
 	t := newTagger(ks)
-	if !verify(t, p, tick, a.Request) {
+	if !g.verify(t, p, tick, a.Request) {
 		return Refusal(ReasonTag)
 	}
 	i := slotFor(g.slots, parts[0].header, now.Tick)
 	if i < 0 {
 		return Refusal(ReasonNoRoom)
 	}
-	*entry = usedCookie{inUse: true, tick: tick, mark: mark}
+	used.ticks[mark] = tick
 	g.sessions++
 	s := &g.slots[i]
-	s.fill(g.sessions, p, mark, t, now.Tick)
+	s.fill(g.mac, g.sessions, p, mark, t, now.Tick)
 	s.fingerprints, s.meters.guard = a.fingerprints, g
 	g.begin(a, ask, s, uint8(i))
 	if wrong := wrongDischarge(parts, &chains); wrong != 0 {
@@ -348,12 +357,11 @@ func (g *Guard) reopen(a *Admission, ask *asked, mark [ringMark]byte, tick uint3
 		if !s.inUse || s.mark != mark {
 			continue
 		}
-		if !verify(s.tagger, ask.proof, tick, a.Request) {
+		if !g.verify(s.tagger, ask.proof, tick, a.Request) {
 			return Refusal(ReasonTag)
 		}
-		s.used = ask.now.Tick
 		g.begin(a, ask, s, uint8(i))
-		return g.duplicate(a, s, ask.now)
+		return g.duplicate(a, s)
 	}
 	return Refusal(ReasonCookieUsed)
 }
@@ -368,14 +376,13 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 	if p.form == formSession && s.carried == nil {
 		return Refusal(ReasonNeedFrames)
 	}
-	if p.form == formSessionFrames && !s.matches(p.carried) {
+	if p.form == formSessionFrames && !s.matches(g.mac, p.carried) {
 		return Refusal(ReasonTag)
 	}
 	tick := now.Tick - uint32(uint16(now.Tick)-p.tick)
-	if !verify(s.tagger, p, tick, a.Request) {
+	if !g.verify(s.tagger, p, tick, a.Request) {
 		return Refusal(ReasonTag)
 	}
-	s.used = now.Tick
 	if !ask.foremost && slices.ContainsFunc(s.fingerprints, g.cfg.Denied) {
 		*s = slot{}
 		return Refusal(ReasonDenyListed)
@@ -383,16 +390,16 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 	g.begin(a, ask, s, p.slot)
 	switch s.window.take(p.sequence) {
 	case sequenceSeen:
-		return g.duplicate(a, s, now)
+		return g.duplicate(a, s)
 	case sequenceOld:
 		return Refusal(ReasonSequence)
 	case sequenceNew:
 	}
-	s.accept(p.tag)
+	s.accept(p.tag, now.Tick)
 	return g.admit(a, ask, s, tick)
 }
 
-func verify(t *tagger, p *proof, tick uint32, req *Message) bool {
-	sum, err := t.request(p.slot, p.sequence, tick, p.hold, req)
+func (g *Guard) verify(t *tagger, p *proof, tick uint32, req *Message) bool {
+	sum, err := t.request(g.mac, p.slot, p.sequence, tick, p.hold, req)
 	return err == nil && hmac.Equal(sum[:len(p.tag)], p.tag)
 }

@@ -17,6 +17,9 @@ func TestNewGuardRefuses(t *testing.T) {
 		"no cookie key":   func(c *GuardConfig) { c.CookieKey = [32]byte{} },
 		"256 slots":       func(c *GuardConfig) { c.Slots = 256 },
 		"-1 slots":        func(c *GuardConfig) { c.Slots = -1 },
+		"-1 opens":        func(c *GuardConfig) { c.Opens = -1 },
+		"4,097 opens":     func(c *GuardConfig) { c.Opens = 4097 },
+		"256 buckets":     func(c *GuardConfig) { c.Buckets = 256 },
 		"12 bytes":        func(c *GuardConfig) { c.MaxCarried = 12 },
 		"too many bytes":  func(c *GuardConfig) { c.MaxCarried = MaxCarried + 1 },
 		"negative length": func(c *GuardConfig) { c.MaxCarried = -1 },
@@ -298,4 +301,43 @@ func TestWaitIsForNodes(t *testing.T) {
 			t.Errorf("EnableWait %v: %+v", enable, v)
 		}
 	}
+}
+
+// A request may have looked at the clock a tick before one that the guard saw first. That frees no cookie, evicts no new session, and fills no
+// bucket.
+func TestClockOfSlowRequest(t *testing.T) {
+	t.Run("cookies", func(t *testing.T) {
+		m := newMeeting(t, func(cfg *GuardConfig) { cfg.Opens = 1 })
+		slow, early := m.opening(branchCapability(t, 1, 0, 1)), m.verifierNow()
+		m.now = m.now.Add(TickDuration)
+		fast := m.opening(branchCapability(t, 1, 0, 2))
+		m.want("the first", fast, m.verifierNow(), ReasonNone)
+		m.want("one of a tick before", slow, early, ReasonNoRoom)
+		m.want("the first again", fast, m.verifierNow(), ReasonResultGone)
+	})
+	t.Run("sessions", func(t *testing.T) {
+		m := newMeeting(t, func(cfg *GuardConfig) { cfg.Slots = 2 })
+		slow, early := m.opening(branchCapability(t, 1, 0, 1)), m.verifierNow()
+		m.now = m.now.Add(TickDuration)
+		fast := m.opening(branchCapability(t, 1, 0, 2))
+		m.want("the first", fast, m.verifierNow(), ReasonNone)
+		m.want("one of a tick before", slow, early, ReasonNoRoom)
+	})
+	t.Run("rates", func(t *testing.T) {
+		m := newMeeting(t, nil)
+		c, err := wideOwner().Attenuate(newRandom(1), FrameSpec{Limits: []Limit{{Type: TypeRate, Rate: Rate{Burst: 1, Period: 3600}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := m.session(c)
+		m.ask(s, callMessage("valve", 1))
+		m.now = m.now.Add(time.Hour)
+		slow, early := readMessage("temperature"), m.verifierNow()
+		if _, err := s.Protect(slow, 0, m.now); err != nil {
+			t.Fatal(err)
+		}
+		m.now = m.now.Add(TickDuration)
+		m.want("the first of this hour", m.opening(c), m.verifierNow(), ReasonNone)
+		m.want("one of a tick before", slow, early, ReasonDenied)
+	})
 }

@@ -6,15 +6,14 @@ package capability
 
 const payloadMarker = 0xff
 
-// appendInner appends the inner form of m, without the options 65000 and 65001.
-func appendInner(dst []byte, m *Message) []byte {
-	dst = append(dst, m.Code)
+// appendInner appends the inner form of m, which has no proof of its own.
+func appendInner(dst []byte, m *Message) []byte { return appendBody(append(dst, m.Code), m) }
+
+// appendBody appends options and payload as a CoAP message has them (RFC 7252 3).
+func appendBody(dst []byte, m *Message) []byte {
 	previous := uint16(0)
 	for i := range m.Options {
 		o := &m.Options[i]
-		if o.Number == OptionRequest || o.Number == OptionResponse {
-			continue
-		}
 		delta, deltaExtra := optionNibble(int(o.Number - previous))
 		length, lengthExtra := optionNibble(len(o.Value))
 		dst = append(dst, delta<<4|length)

@@ -126,7 +126,7 @@ func cookieMAC(key [keySize]byte, boot, tick uint32, nonce [nonceSize]byte, head
 	return [cookieMACLen]byte(sum[:])
 }
 
-// tagger computes tags under one session key.
+// tagger computes tags under one session key, each in a mac that is lent to it and that it leaves wiped.
 type tagger struct {
 	ks  [keySize]byte
 	key midstate
@@ -135,42 +135,38 @@ type tagger struct {
 func newTagger(ks [keySize]byte) *tagger { return &tagger{ks: ks, key: newMidstate(&ks)} }
 
 // request gives H(ks, 06 | slot | sequence | tick | hold | canonical request).
-func (t *tagger) request(slot uint8, sequence, tick uint32, hold uint8, req *Message) ([keySize]byte, error) {
-	m := macs.Get().(*mac)
-	defer m.release()
+func (t *tagger) request(m *mac, slot uint8, sequence, tick uint32, hold uint8, req *Message) (sum [keySize]byte, err error) {
+	defer m.wipe()
 	b := append(m.input[:0], labelRequest, slot)
 	b = binary.BigEndian.AppendUint32(b, sequence)
 	b = binary.BigEndian.AppendUint32(b, tick)
-	b, err := CanonicalRequest(append(b, hold), req)
-	if err != nil {
-		return [keySize]byte{}, err
+	if b, err = CanonicalRequest(append(b, hold), req); err != nil {
+		m.input = m.input[:cap(m.input)] // some of it has been written
+		return sum, err
 	}
 	m.input = b
-	return m.sumInput(&t.key), nil
+	return *m.sumInput(&t.key), nil
 }
 
 // response gives H(ks, 07 | sequence | notification | request tag | tick | slot | canonical response).
-func (t *tagger) response(slot uint8, sequence, notification, tick uint32, requestTag []byte, resp *Message) ([keySize]byte, error) {
-	m := macs.Get().(*mac)
-	defer m.release()
+func (t *tagger) response(m *mac, slot uint8, sequence, notification, tick uint32, requestTag []byte, resp *Message) (sum [keySize]byte, err error) {
+	defer m.wipe()
 	b := append(m.input[:0], labelResponse)
 	b = binary.BigEndian.AppendUint32(b, sequence)
 	b = binary.BigEndian.AppendUint32(b, notification)
 	b = append(b, requestTag...)
 	b = binary.BigEndian.AppendUint32(b, tick)
-	b, err := CanonicalResponse(append(b, slot), resp)
-	if err != nil {
-		return [keySize]byte{}, err
+	if b, err = CanonicalResponse(append(b, slot), resp); err != nil {
+		m.input = m.input[:cap(m.input)]
+		return sum, err
 	}
 	m.input = b
-	return m.sumInput(&t.key), nil
+	return *m.sumInput(&t.key), nil
 }
 
 // digest gives H(ks, 12 | u8 length | carried form), cut to 16 bytes: what a slot keeps of long frames.
-func (t *tagger) digest(carried []byte) [digestSize]byte {
-	m := macs.Get().(*mac)
-	defer m.release()
+func (t *tagger) digest(m *mac, carried []byte) [digestSize]byte {
+	defer m.wipe()
 	m.input = append(append(m.input[:0], labelFrames, byte(len(carried))), carried...)
-	sum := m.sumInput(&t.key)
-	return [digestSize]byte(sum[:])
+	return [digestSize]byte(m.sumInput(&t.key)[:])
 }

@@ -1,5 +1,7 @@
 package capability
 
+import "slices"
+
 // frameIndex numbers the frames of all parts, from 0.
 func frameIndex(part, frame int) int { return MaxFrames*part + frame }
 
@@ -55,14 +57,14 @@ func (m *meters) take() bool {
 	if !m.any {
 		return true
 	}
-	for frame := range uint8(MaxParts * MaxFrames) {
-		for cell, owner := range m.cells {
-			if owner == frame+1 && m.guard.cfg.Counters.Raise(uint8(cell)) != nil {
-				return false
-			}
+	for cell, owner := range m.cells {
+		if owner != 0 && m.guard.cfg.Counters.Raise(uint8(cell)) != nil {
+			return false
 		}
 	}
-	for _, b := range m.buckets {
+	buckets := m.buckets
+	slices.Sort(buckets[:])
+	for _, b := range buckets {
 		if b != 0 {
 			m.guard.buckets.list[b-1].tokens--
 			m.guard.buckets.touch(b - 1)

@@ -57,9 +57,9 @@ type bucket struct {
 // fill gives the tokens that have come since the last look.
 func (b *bucket) fill(r Rate, now uint32) {
 	period := uint32(r.Period) * tickSeconds
-	gained := (now - b.since) / period
+	gained := elapsed(b.since, now) / period
 	if gained >= uint32(r.Burst-min(b.tokens, r.Burst)) {
-		b.tokens, b.since = r.Burst, now
+		b.tokens, b.since = r.Burst, max(b.since, now)
 		return
 	}
 	b.tokens += uint8(gained)

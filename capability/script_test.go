@@ -238,7 +238,7 @@ func (k *caller) hide(sequence uint32, m *Message) *Message {
 }
 
 func (k *caller) sign(slot uint8, sequence, tick uint32, hold uint8, m *Message) *Message {
-	sum, err := k.t.request(slot, sequence, tick, hold, m)
+	sum, err := k.t.request(newMAC(), slot, sequence, tick, hold, m)
 	if err != nil {
 		// A message with an option that no tag covers: the tag is junk then, which no verifier gets to see.
 		sum = [keySize]byte{}

@@ -66,6 +66,8 @@ func (p *Pending) Opens() bool { return p.open }
 // clone to be able to make it anew.
 func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pending, error) {
 	units := EncodeHold(hold)
+	lent := macs.Get().(*mac)
+	defer macs.Put(lent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next == 0 {
@@ -97,7 +99,7 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 		}
 	}
 	m.Set(OptionRequest, value)
-	sum, err := s.tagger.request(p.slot, p.sequence, tick, units, m)
+	sum, err := s.tagger.request(lent, p.slot, p.sequence, tick, units, m)
 	if err != nil {
 		m.Remove(OptionRequest)
 		return nil, err
@@ -140,6 +142,8 @@ func (s *Session) Verify(p *Pending, resp *Message, now time.Time) (Verdict, err
 	if !ok {
 		return Verdict{}, ErrBadTag
 	}
+	lent := macs.Get().(*mac)
+	defer macs.Put(lent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.form != formNotification && (a.form == formOpen) != p.open {
@@ -148,7 +152,7 @@ func (s *Session) Verify(p *Pending, resp *Message, now time.Time) (Verdict, err
 	if a.form == formNotification && a.notification <= p.notification {
 		return Verdict{}, ErrBadTag
 	}
-	sum, err := s.tagger.response(a.slot, p.sequence, a.notification, a.tick, p.requestTag(), resp)
+	sum, err := s.tagger.response(lent, a.slot, p.sequence, a.notification, a.tick, p.requestTag(), resp)
 	if err != nil || !hmac.Equal(sum[:len(a.tag)], a.tag) {
 		return Verdict{}, ErrBadTag
 	}

@@ -23,7 +23,7 @@ type slot struct {
 	tagger       *tagger
 	window       window
 	opened       uint32 // tick
-	used         uint32 // tick at which a tag last verified
+	used         uint32 // tick at which its newest request was let through
 	carried      []byte // nil: longer than keptCarried, digest stands for it
 	parts        []part // of carried
 	digest       [digestSize]byte
@@ -43,17 +43,18 @@ type keptAnswer struct {
 	payload [maxKeptAnswer + privateOverhead]byte
 }
 
-func (s *slot) matches(carried []byte) bool {
+func (s *slot) matches(m *mac, carried []byte) bool {
 	if s.carried != nil {
 		return hmac.Equal(s.carried, carried)
 	}
-	digest := s.tagger.digest(carried)
+	digest := s.tagger.digest(m, carried)
 	return hmac.Equal(s.digest[:], digest[:])
 }
 
 // accept notes the request that passed the window; the answer to it is not known yet.
-func (s *slot) accept(tag []byte) {
+func (s *slot) accept(tag []byte, now uint32) {
 	copy(s.last[:], tag)
+	s.used = now
 	s.answer.kept = false
 }
 
@@ -77,7 +78,7 @@ func slotFor(slots []slot, h Header, now uint32) int {
 		switch {
 		case !s.inUse:
 			return i
-		case now-s.opened <= minResidency, holds && !s.of(h), first == 1 && s.branch == BranchOwner && owners == 1:
+		case elapsed(s.opened, now) <= minResidency, holds && !s.of(h), first == 1 && s.branch == BranchOwner && owners == 1:
 		case best < 0 || s.used < slots[best].used:
 			best = i
 		}
@@ -88,20 +89,20 @@ func slotFor(slots []slot, h Header, now uint32) int {
 func (s *slot) of(h Header) bool { return s.inUse && s.branch == h.Branch && s.nonce == h.Nonce }
 
 // fill opens a session in the slot.
-func (s *slot) fill(id uint64, p *proof, mark [ringMark]byte, t *tagger, now uint32) {
+func (s *slot) fill(m *mac, id uint64, p *proof, mark [ringMark]byte, t *tagger, now uint32) {
 	first := p.parts[0].header
 	*s = slot{
 		inUse: true, id: id, branch: first.Branch, nonce: first.Nonce, mark: mark,
-		tagger: t, window: newWindow(p.sequence), opened: now, used: now,
+		tagger: t, window: newWindow(p.sequence), opened: now,
 	}
 	for i := range p.parts {
 		s.all |= 1 << p.parts[i].header.Branch
 	}
-	s.accept(p.tag)
+	s.accept(p.tag, now)
 	if len(p.carried) <= keptCarried {
 		s.carried, s.parts = ownParts(p.carried)
 	} else {
-		s.digest = t.digest(p.carried)
+		s.digest = t.digest(m, p.carried)
 	}
 }
 

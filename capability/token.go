@@ -1,29 +1,23 @@
 package capability
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/edgeistry/edgeistry"
 )
 
 const (
-	tokenPrefix   = "ecap1_"
+	tokenKind     = "ecap1"
 	tokenEnd      = 0xff // after the last frame, where a length would be
 	tokenPair     = 0xfe // the same, and the mirror half follows
-	tokenCheck    = "ecap1"
-	checkSize     = 4
 	halfSize      = 1 + keySize
 	maxTokenBytes = MaxCarried + 1 + halfSize + keySize + 32 + checkSize
 
 	// MaxTokenText bounds the text of a capability in bytes.
-	MaxTokenText = len(tokenPrefix) + (maxTokenBytes*8+5)/6
+	MaxTokenText = len(tokenKind+"_") + (maxTokenBytes*8+5)/6
 )
 
 // ErrToken says that a text is no capability.
@@ -108,15 +102,7 @@ func (c *Capability) Text() string {
 		b = append(b, tokenEnd)
 	}
 	b = append(b, c.key[:]...)
-	b = append(b, c.Service[:]...)
-	check := textSum(tokenCheck, b)
-	return tokenPrefix + base64.RawURLEncoding.EncodeToString(append(b, check[:]...))
-}
-
-// textSum is the check of a text of that kind: it catches slips, and protects nothing.
-func textSum(kind string, b []byte) [checkSize]byte {
-	sum := sha256.Sum256(append([]byte(kind), b...))
-	return [checkSize]byte(sum[:])
+	return encodeText(tokenKind, append(b, c.Service[:]...))
 }
 
 // String names the capability without its secret.
@@ -133,29 +119,18 @@ func (c Capability) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.Str
 
 // Parse reads what Text gives, and nothing else.
 func Parse(text string) (*Capability, error) {
-	encoded, ok := strings.CutPrefix(text, tokenPrefix)
-	if !ok || len(text) > MaxTokenText {
-		return nil, ErrToken
-	}
-	if strings.ContainsAny(encoded, "\r\n") { // the decoder would skip them
-		return nil, ErrToken
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	b, err := decodeText(tokenKind, text, MaxTokenText, ErrToken)
 	if err != nil {
-		return nil, fmt.Errorf("%w: not base64url without padding", ErrToken)
+		return nil, err
 	}
 	if len(b) < HeaderSize+1+1+tokenTail {
 		return nil, fmt.Errorf("%w: too short", ErrToken)
 	}
-	check := textSum(tokenCheck, b[:len(b)-checkSize])
-	if subtle.ConstantTimeCompare(check[:], b[len(b)-checkSize:]) != 1 {
-		return nil, fmt.Errorf("%w: a character is wrong or missing", ErrToken)
-	}
 	return parseToken(b)
 }
 
-// tokenTail is what follows the end of the frames and the mirror half: key, service, check.
-const tokenTail = keySize + len(edgeistry.ServiceID{}) + checkSize
+// tokenTail is what follows the end of the frames and the mirror half: key, service.
+const tokenTail = keySize + len(edgeistry.ServiceID{})
 
 func parseToken(b []byte) (*Capability, error) {
 	var p part
@@ -175,7 +150,7 @@ func parseToken(b []byte) (*Capability, error) {
 	}
 	tail := b[len(b)-tokenTail:]
 	c.key = [keySize]byte(tail)
-	if c.Service, err = edgeistry.ServiceIDFromBytes(tail[keySize : tokenTail-checkSize]); err != nil {
+	if c.Service, err = edgeistry.ServiceIDFromBytes(tail[keySize:]); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrToken, err)
 	}
 	if c.Service.Hint() != p.header.Hint {

@@ -2,7 +2,6 @@ package capability
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,15 +68,12 @@ func TestTokenLongest(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	good := testChain(t, 2)
 	text := good.Text()
-	raw, err := base64.RawURLEncoding.DecodeString(text[len(tokenPrefix):])
+	raw, err := decodeText(tokenKind, text, MaxTokenText, ErrToken)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// again encodes bytes with a check that is right, so that only what was changed is wrong.
-	again := func(b []byte) string {
-		sum := textSum(tokenCheck, b[:len(b)-checkSize])
-		return tokenPrefix + base64.RawURLEncoding.EncodeToString(append(bytes.Clone(b[:len(b)-checkSize]), sum[:]...))
-	}
+	again := func(b []byte) string { return encodeText(tokenKind, bytes.Clone(b)) }
 	carried := len(good.Carried())
 	frames := func(header []byte, lengths ...int) []byte {
 		b := bytes.Clone(header)
@@ -88,7 +84,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 	for id, bad := range map[string]string{
 		"empty":             "",
-		"prefix only":       tokenPrefix,
+		"prefix only":       tokenKind + "_",
 		"other prefix":      "ecap2_" + text[6:],
 		"upper-case prefix": "ECAP1_" + text[6:],
 		"space in front":    " " + text,
@@ -109,7 +105,7 @@ func TestParseRefuses(t *testing.T) {
 		"five frames":       again(frames(raw[:12], 0, 0, 0, 0, 0)),
 		"frame of 49":       again(frames(raw[:12], 49)),
 		"too long":          again(frames(raw[:12], 48, 48, 48, 48)),
-		"long text":         tokenPrefix + strings.Repeat("A", MaxTokenText),
+		"long text":         tokenKind + "_" + strings.Repeat("A", MaxTokenText),
 	} {
 		if c, err := Parse(bad); err == nil || !errors.Is(err, ErrToken) {
 			t.Errorf("%s: Parse = %v, %v, want ErrToken", id, c, err)

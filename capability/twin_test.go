@@ -3,16 +3,14 @@ package capability
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/hex"
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/edgeistry/edgeistry/capability/twintest"
 )
 
 var (
@@ -23,7 +21,8 @@ var (
 // TestTwin gives the Go guard and the C core the same bytes at the same ticks, good and bad ones, and wants the same
 // bytes back and the same requests run.
 func TestTwin(t *testing.T) {
-	twin := startTwin(t)
+	in, out := twintest.Start(t, "edg-guard-pipe")
+	twin := &twin{t: t, in: in, out: out}
 	for round := range max(1, *twinRuns/2000) {
 		playTwin(t, twin, *twinSeed+uint64(round))
 		if t.Failed() {
@@ -37,42 +36,6 @@ type twin struct {
 	t   testing.TB
 	in  io.Writer
 	out *bufio.Reader
-}
-
-func startTwin(t *testing.T) *twin {
-	t.Helper()
-	const program = "../build/firmware/edg-guard-pipe"
-	build := exec.Command("make", "-s", "-C", "../firmware", program)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the C core (this test wants make and a C compiler): %v\n%s", err, out)
-	}
-	if _, err := os.Stat(program); err != nil { // and so a cached result ends with a new program
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // t.Context() ends before the program may
-	cmd := exec.CommandContext(ctx, program)
-	cmd.Stderr = os.Stderr
-	cmd.WaitDelay = 10 * time.Second
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		defer cancel()
-		_ = in.Close()
-		if err := cmd.Wait(); err != nil && !t.Failed() {
-			t.Errorf("the C core: %v", err)
-		}
-	})
-	return &twin{t: t, in: in, out: bufio.NewReader(out)}
 }
 
 func (w *twin) say(format string, args ...any) string {

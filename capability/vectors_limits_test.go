@@ -153,12 +153,13 @@ func playSlots(t *testing.T, v *vectors) {
 	s.step("b-gone", b.request(2, s.now.Tick, 100, callMessage("valve", 1), nil), ReasonTag)
 	open("owner-takes-0", Owner(testService(), testKey(), 1), 0, 0)
 	s.now.Tick += minResidency + 1
-	open("a-again-evicts-itself", wide(t, 1), 0, 1)
+	again := open("a-again-evicts-itself", wide(t, 1), 0, 1)
 	s.step("old-a-gone", a.request(3, s.now.Tick, 100, callMessage("valve", 1), nil), ReasonTag)
 	s.step("c-lives", c.request(2, s.now.Tick, 100, callMessage("valve", 1), nil), 0)
 	s.now.Tick += minResidency + 1
 	junk := a.request(9, s.now.Tick, 100, callMessage("valve", 1), nil)
 	s.step("junk-is-no-use-of-slot-1", junk, ReasonTag)
+	s.step("nor-is-a-duplicate", again.open(1, 100, callMessage("valve", 1)), 0)
 	open("e-takes-d", wide(t, 5), 0, 2)
 	open("f-takes-a-used-as-long-ago-as-c-but-lower", wide(t, 6), 0, 1)
 	open("g-takes-c", wide(t, 7), 0, 3)
@@ -219,7 +220,7 @@ func playRing(t *testing.T, v *vectors) {
 	defer s.end()
 	start := s.now.Tick
 	var last *caller
-	for i := range byte(ringGeneral) {
+	for i := range byte(defaultOpens) {
 		if i%7 == 0 && i > 0 {
 			s.now.Tick += minResidency + 1
 		}

@@ -33,7 +33,7 @@ func tagVectors(t *testing.T, v *vectors) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sum, err := newTagger(ks).request(f.slot, p.sequence, tick, p.hold, m.message)
+			sum, err := newTagger(ks).request(newMAC(), f.slot, p.sequence, tick, p.hold, m.message)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +111,7 @@ func responseVectors(t *testing.T, v *vectors, ks [keySize]byte) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sum, err := newTagger(ks).response(slot, sequence, f.notification, tick, f.requestTag, m)
+			sum, err := newTagger(ks).response(newMAC(), slot, sequence, f.notification, tick, f.requestTag, m)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -289,7 +289,7 @@ func keyVectors(t *testing.T, v *vectors) {
 			chain := testChain(t, n)
 			ks := sessionKey(chain.key, nonce, [cookieSize]byte(cookie))
 			v.add("session", fmt.Sprintf("%s-frames%d", id, n), "k", chain.key, "nonce", nonce, "cookie", cookie, "ks", ks,
-				"carried", chain.Carried(), "digest", newTagger(ks).digest(chain.Carried()))
+				"carried", chain.Carried(), "digest", newTagger(ks).digest(newMAC(), chain.Carried()))
 		}
 	}
 }

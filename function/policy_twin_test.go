@@ -1,16 +1,12 @@
 package function
 
 import (
-	"bufio"
-	"context"
 	"flag"
 	"fmt"
-	"os"
-	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/twintest"
 )
 
 var (
@@ -20,30 +16,7 @@ var (
 
 // TestPolicyTwin gives the same programs and inputs to the C core and wants the same verdicts.
 func TestPolicyTwin(t *testing.T) {
-	const program = "../build/firmware/edg-programs"
-	build := exec.Command("make", "-s", "-C", "../firmware", program)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the C core (this test wants make and a C compiler): %v\n%s", err, out)
-	}
-	if _, err := os.Stat(program); err != nil { // and so a cached result ends with a new program
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	verdicts := bufio.NewReader(out)
+	in, verdicts := twintest.Start(t, "edg-programs")
 	p := newTestPolicies(t)
 	counts := map[capability.ProgramVerdict]int{}
 	different := 0
@@ -79,10 +52,6 @@ func TestPolicyTwin(t *testing.T) {
 			}
 		}
 		done += n
-	}
-	_ = in.Close()
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("the C core: %v", err)
 	}
 	t.Logf("%d programs: %d fail, %d hold, %d broken; %d different", *twinRuns, counts[fails], counts[holds], counts[broken], different)
 	for v, n := range counts {

@@ -22,18 +22,7 @@ func TestProofFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	hello, err := capability.NewHello(rand.Reader, key.Owner())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cookie, reason := guard.Hello(hello.Payload(), capability.Now{Tick: 5})
-	if reason != capability.ReasonNone {
-		t.Fatal(reason)
-	}
-	session, err := hello.Open(cookie, now)
-	if err != nil {
-		t.Fatal(err)
-	}
+	session := greet(t, guard, key.Owner(), capability.Now{Tick: 5})
 	for want := uint32(1); want <= 2; want++ {
 		m, err := coap.NewRequest(capability.CodeGET, "/l/events", nil, nil)
 		if err != nil {
@@ -58,6 +47,24 @@ func TestProofFields(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// greet says hello to a guard: the next request opens the session.
+func greet(t *testing.T, guard *capability.Guard, c *capability.Capability, now capability.Now) *capability.Session {
+	t.Helper()
+	hello, err := capability.NewHello(rand.Reader, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie, reason := guard.Hello(hello.Payload(), now)
+	if reason != capability.ReasonNone {
+		t.Fatal(reason)
+	}
+	session, err := hello.Open(cookie, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
 }
 
 func TestLegs(t *testing.T) {

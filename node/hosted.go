@@ -24,6 +24,7 @@ const (
 	maxDatagramRange = 1000     // bytes of entries in an answer to the CoAP port
 	maxStreamRange   = 60 << 10 // bytes of entries in an answer to a stream
 	guardSlots       = 128      // sessions of one hosted service
+	guardOpens       = 1024     // that are opened within 10 s: after a restart all at once
 	guardBuckets     = 255      // rates that it knows at a time: 8 kB
 )
 
@@ -71,6 +72,7 @@ func newGuard(key *home.ServiceKey, v verifier) (*capability.Guard, error) {
 		Boot:          v.boot,
 		Generations:   key.Generations,
 		Slots:         guardSlots,
+		Opens:         guardOpens,
 		Buckets:       guardBuckets,
 		Mirror:        v.mirror,
 		EnableWait:    true,

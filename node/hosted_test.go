@@ -349,3 +349,43 @@ func TestLargestEntry(t *testing.T) {
 		t.Errorf("reading the largest entry: %v", err)
 	}
 }
+
+// TestEverybodyReopens: after a restart all callers of a service open sessions anew, within a few seconds.
+func TestEverybodyReopens(t *testing.T) {
+	const callers, atOnce = 600, guardSlots - 1 // one slot is the owner's
+	key, err := home.NewServiceKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard, err := newGuard(key, verifier{boot: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var now capability.Now
+	for i := range callers {
+		now.Tick = uint32(i / atOnce * 21) // a session of more than 2 s gives its slot up
+		reader, err := newReader(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		session := greet(t, guard, reader, now)
+		req, err := coap.NewRequest(capability.CodeGET, "/-", nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := session.Protect(req, time.Second, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, answer := guard.Check(req, now)
+		if v, err := session.Verify(p, answer, time.Now()); err != nil || !v.Tagged {
+			t.Fatalf("caller %d: %+v, %v; want a tagged answer", i, v, err)
+		}
+		if _, again := guard.Check(req, now); again.Code != capability.CodeUnavailable {
+			t.Fatalf("caller %d, the same OPEN again: %s, want %s", i, capability.CodeText(again.Code), capability.CodeText(capability.CodeUnavailable))
+		}
+	}
+	if now.Tick > 100 {
+		t.Errorf("that took %d ticks; the first cookie was outdated before", now.Tick)
+	}
+}

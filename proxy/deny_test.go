@@ -151,3 +151,83 @@ func TestFirst(t *testing.T) {
 		}
 	})
 }
+
+// verifier is a service of this node, or the mirror of one, and counts what reaches it.
+type verifier struct {
+	guard *capability.Guard
+	asked int
+}
+
+func newVerifier(t *testing.T, mirror bool) *verifier {
+	t.Helper()
+	g, err := capability.NewGuard(capability.GuardConfig{
+		Hint: service.Hint(), Epoch: 1, Boot: 1, CookieKey: [32]byte{1}, BranchKey: epochKey.BranchKeys(1), Mirror: mirror,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &verifier{guard: g}
+}
+
+func (v *verifier) ServeCoAP(_ context.Context, _ coap.Source, req *capability.Message) *capability.Message {
+	v.asked++
+	now := capability.Now{Tick: 1000}
+	if capability.IsHello(req) {
+		return v.guard.AnswerHello(req, now)
+	}
+	a, resp := v.guard.Check(req, now)
+	if a == nil {
+		return resp
+	}
+	return a.Answer(&capability.Message{Code: capability.CodeContent}, now)
+}
+
+// TestDenyOnEntry denies a capability whose session a mirror, or a service of this node, has opened: of what comes under it from then on the
+// verifier sees a hello, which shows no capability, and nothing else. The answer alone would not do: what is refused there has been carried out.
+func TestDenyOnEntry(t *testing.T) {
+	for _, mirror := range []bool{true, false} {
+		v := newVerifier(t, mirror)
+		p, l := greenhouse(t, proxy.Config{})
+		branch := uint8(1)
+		if mirror {
+			branch = capability.BranchMirror
+			if err := p.HostMirror(service, v); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			p.RemoveDevice(service)
+			if err := p.Host(service, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		anna, err := capability.Mint(service, epochKey.Branch(1, branch, 0), capability.Header{Branch: branch, Epoch: 1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := func(caller *coap.Caller) error {
+			m, err := coap.NewRequest(capability.CodeGET, "/l/temperature", nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = caller.Call(bounded(t), p.Local(), anna, coap.Request{Message: m, Mirror: mirror})
+			return err
+		}
+		caller := coap.NewCaller(coap.CallerConfig{})
+		if err := read(caller); err != nil {
+			t.Fatal(err)
+		}
+		p.Deny(service, []denylist.Fingerprint{denylist.Of(anna)})
+		before := v.asked
+		wantDenied(t, "in its session", read(caller))
+		if v.asked != before {
+			t.Errorf("mirror %v: the verifier saw %d requests of a denied session", mirror, v.asked-before)
+		}
+		wantDenied(t, "opening", read(coap.NewCaller(coap.CallerConfig{})))
+		if v.asked != before+1 {
+			t.Errorf("mirror %v: of a denied opening the verifier saw %d requests, want the hello alone", mirror, v.asked-before)
+		}
+		if l.count() != 0 {
+			t.Errorf("mirror %v: the device saw %d requests", mirror, l.count())
+		}
+	}
+}

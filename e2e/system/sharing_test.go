@@ -79,14 +79,15 @@ func (s *shared) denied(words string, args ...string) {
 // until repeats a command until it ends with a code, within 20 s.
 func (s *shared) until(code int, args ...string) {
 	s.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(300 * time.Millisecond) {
+	err := harness.Until(s.ctx, 20*time.Second, func() error {
 		r := s.node.CLI(s.ctx, args...)
-		if r.Code == code {
-			return
+		if r.Code != code {
+			return fmt.Errorf("%s: exit code %d, want %d\n%s%s", r.Line(), r.Code, code, r.Stdout, r.Stderr)
 		}
-		if time.Now().After(end) {
-			s.Fatalf("%s: still exit code %d, want %d\n%s%s", r.Line(), r.Code, code, r.Stdout, r.Stderr)
-		}
+		return nil
+	})
+	if err != nil {
+		s.Fatal(err)
 	}
 }
 

@@ -16,7 +16,7 @@ static uint8_t act_log(edg_device *dev, edg_answer *a, const edg_request *r)
     if (r->op != EDG_APPEND) {
         a->code = EDG_CONTENT;
         if (r->query != 0)
-            return edg_log_range(dev, (uint8_t)log, &spec, r, out, (uint16_t)(a->cap - a->payload), &a->len);
+            return edg_log_range(dev, (uint8_t)log, &spec, r, out, (edg_len)(a->cap - a->payload), &a->len);
         return edg_log_head(dev, (uint8_t)log, &spec, out, &a->len);
     }
     if (!(spec.flags & EDG_LOG_POST))
@@ -32,17 +32,11 @@ static uint8_t act_log(edg_device *dev, edg_answer *a, const edg_request *r)
     return 0;
 }
 
-static int8_t argument_good(const edg_function_spec *spec, const uint8_t *arg, uint8_t width)
+static int8_t argument_good(const edg_function_spec *spec, const uint8_t *arg)
 {
-    uint32_t v = 0, flip = spec->format & EDG_ARG_I8 ? 0x80000000UL : 0;
-    uint8_t i;
+    uint32_t v = edg_number(arg, spec->format), sign = spec->format & EDG_ARG_I8 ? EDG_SIGN : 0;
 
-    if (flip && (arg[0] & 0x80))
-        v = 0xFFFFFFFFUL;
-    for (i = 0; i < width; i++)
-        v = (v << 8) | arg[i];
-    v ^= flip;
-    return v >= ((uint32_t)spec->min ^ flip) && v <= ((uint32_t)spec->max ^ flip);
+    return v >= ((uint32_t)spec->min ^ sign) && v <= ((uint32_t)spec->max ^ sign);
 }
 
 static uint8_t act_function(edg_device *dev, edg_answer *a, const edg_request *r)
@@ -55,8 +49,8 @@ static uint8_t act_function(edg_device *dev, edg_answer *a, const edg_request *r
         return EDG_R_NOT_FOUND;
     if (r->m.payload_len > EDG_MAX_PAYLOAD)
         return EDG_R_TOO_LARGE;
-    width = (uint8_t)(1u << (spec.format & 3));
-    if (r->m.payload_len != width || !argument_good(&spec, r->m.payload, width))
+    width = edg_width(spec.format);
+    if (r->m.payload_len != width || !argument_good(&spec, r->m.payload))
         return EDG_R_ARGUMENT;
     n = edg_device_append(dev, spec.log, r->m.payload);
     if (n != EDG_OK)
@@ -64,7 +58,7 @@ static uint8_t act_function(edg_device *dev, edg_answer *a, const edg_request *r
     n = spec.call(dev, r->m.payload, width, a->out + a->payload);
     if (n < 0)
         return n == EDG_ERR_ARGUMENT ? EDG_R_ARGUMENT : storage_reason(n);
-    a->len = (uint16_t)n;
+    a->len = (edg_len)n;
     return 0;
 }
 
@@ -99,7 +93,7 @@ static uint8_t act_epoch(edg_device *dev, edg_answer *a, const edg_request *r)
     if (r->m.payload_len != 2 + EDG_KEY)
         return EDG_R_ARGUMENT;
     epoch = edg_load16(r->m.payload);
-    if (epoch == 0 || epoch - 1u != dev->epoch)
+    if (epoch == 0 || epoch - 1u != edg_load16(dev->owner + EDG_HINT))
         return EDG_R_ARGUMENT;
     edg_mac_begin(dev, key, EDG_LABEL_PAD);
     edg_mac_put32(dev, r->sequence);

@@ -23,13 +23,13 @@ static uint8_t *option(uint8_t *p, uint8_t delta, uint8_t len)
     return p;
 }
 
-void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint32_t block)
+void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint16_t block)
 {
     uint8_t *p = a->out + 4;
 
-    memcpy(p, r->m.token, r->m.token_len);
+    edg_copy(p, r->m.token, r->m.token_len);
     p += r->m.token_len;
-    a->options = (uint16_t)(p - a->out);
+    a->options = (edg_len)(p - a->out);
     if (kind == EDG_TAGGED) { /* form | slot | tick u32 | tag; delta 65000 and a length of 14 or 22 */
         *p++ = 0xED;
         edg_store16(p, (uint16_t)(EDG_OPT_RESPONSE - 269u));
@@ -40,7 +40,7 @@ void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint32_
         *p++ = CONTENT_FORMAT_LINK;
         if (block != EDG_NO_BLOCK) {
             p = option(p, EDG_OPT_BLOCK2 - EDG_OPT_CONTENT_FORMAT, 2);
-            edg_store16(p, (uint16_t)block);
+            edg_store16(p, block);
             p += 2;
         }
     } else if (kind == EDG_RETRY) {
@@ -52,13 +52,13 @@ void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint32_
     if (kind == EDG_TAGGED && r->is_private)
         p += INNER;
 #endif
-    a->payload = (uint16_t)(p - a->out);
+    a->payload = (edg_len)(p - a->out);
     a->len = 0;
 }
 
-uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t tick)
+edg_len edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r)
 {
-    uint16_t end;
+    edg_len end;
 
 #if EDG_PRIVACY
     if (r->tag_len > 0 && r->is_private) {
@@ -66,12 +66,12 @@ uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r,
 
         inner[0] = a->code;
         inner[1] = 0xFF;
-        a->len = edg_private_seal(dev, r, inner, (uint16_t)(a->len > 0 ? a->len + INNER : 1));
-        a->payload = (uint16_t)(a->payload - INNER);
+        a->len = edg_private_seal(dev, r, inner, (edg_len)(a->len > 0 ? a->len + INNER : 1));
+        a->payload = (edg_len)(a->payload - INNER);
         a->code = EDG_CHANGED;
     }
 #endif
-    end = (uint16_t)(a->payload - 1);
+    end = (edg_len)(a->payload - 1);
     a->out[0] = (uint8_t)(0x40 | ((r->m.type == EDG_CON ? EDG_ACK : EDG_NON) << 4) | r->m.token_len);
     a->out[1] = a->code;
     edg_store16(a->out + 2, r->m.type == EDG_CON ? r->m.id : ++dev->message_id);
@@ -80,11 +80,11 @@ uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r,
 
         proof[0] = r->tag_len == 16 ? EDG_FORM_OPEN : EDG_FORM_SESSION;
         proof[1] = r->slot;
-        edg_store32(proof + 2, tick);
-        edg_guard_tag(dev, r, tick, a->code, a->out + a->options, (uint16_t)(end - a->options), a->out + a->payload, a->len);
-        memcpy(proof + 6, edg_digest(dev), r->tag_len);
+        edg_store32(proof + 2, r->s->tick);
+        edg_guard_tag(dev, r, a->code, a->out + a->options, (edg_len)(end - a->options), a->out + a->payload, a->len);
+        edg_copy(proof + 6, edg_digest(dev), r->tag_len);
     }
-    return a->len > 0 ? (uint16_t)(a->payload + a->len) : end;
+    return a->len > 0 ? (edg_len)(a->payload + a->len) : end;
 }
 
 void edg_answer_refuse(edg_answer *a, const edg_request *r, uint8_t reason)

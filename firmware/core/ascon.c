@@ -60,8 +60,8 @@ void edg_ascon_begin(uint8_t s[EDG_ASCON], const uint8_t key[16], const uint8_t 
     s[2] = 0x8C;
     s[3] = 0x80;
     s[5] = 0x10;
-    memcpy(s + 8, key, 16);
-    memcpy(s + 24, nonce, 16);
+    edg_copy(s + 8, key, 16);
+    edg_copy(s + 24, nonce, 16);
     edg_ascon_permute(s, ROUNDS_12);
     add16(s + 24, key);
 }
@@ -106,7 +106,7 @@ void edg_ascon_end(uint8_t s[EDG_ASCON], const uint8_t key[16], uint8_t tag[16])
     add16(s + 16, key);
     edg_ascon_permute(s, ROUNDS_12);
     add16(s + 24, key);
-    memcpy(tag, s + 24, 16);
+    edg_copy(tag, s + 24, 16);
     edg_wipe(s, EDG_ASCON);
 }
 

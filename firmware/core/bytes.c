@@ -28,6 +28,17 @@ int8_t edg_same(const uint8_t *a, const uint8_t *b, uint8_t n)
     return diff == 0;
 }
 
+#if UINT_MAX == 0xFFFF
+EDG_APART void edg_copy(void *to, const void *from, uint8_t n)
+{
+    const uint8_t *f = from;
+    uint8_t *t = to;
+
+    for (; n > 0; n--)
+        *t++ = *f++;
+}
+#endif
+
 void edg_wipe(void *p, uint16_t n)
 {
     volatile uint8_t *v = p; /* volatile: the compiler may not drop stores to memory that is not read again */

@@ -48,8 +48,10 @@ uint8_t edg_item_next(edg_item *i)
 void edg_part_first(uint8_t first[5], const uint8_t *header)
 {
     first[0] = header[0] & 15;
-    memcpy(first + 1, header + 8, 4);
+    edg_copy(first + 1, header + 8, 4);
 }
+
+int8_t edg_part_is(const uint8_t first[5], const uint8_t *header) { return first[0] == (header[0] & 15) && edg_same(first + 1, header + 8, 4); }
 
 int8_t edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t self, uint8_t branch, const uint8_t *nonce)
 {
@@ -58,13 +60,13 @@ int8_t edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint
     uint8_t kind = EDG_ITEM_PART;
 
     edg_item_first(&i, body, n);
-    memcpy(ident, first, sizeof ident);
+    edg_copy(ident, first, sizeof ident);
     do {
         if (kind != EDG_ITEM_PART)
             continue;
         if (i.part > 0)
             edg_part_first(ident, i.value);
-        if (i.part != self && ident[0] == branch && (nonce == NULL || memcmp(ident + 1, nonce, 4) == 0))
+        if (i.part != self && ident[0] == branch && (nonce == NULL || edg_same(ident + 1, nonce, 4)))
             return 1;
     } while ((kind = edg_item_next(&i)) != EDG_ITEM_END && kind != EDG_ITEM_BROKEN);
     return 0;
@@ -97,7 +99,7 @@ int8_t edg_carried_formed(const uint8_t *carried, uint8_t n)
             continue;
         }
         /* A part: of the same version, hint and epoch, and of a branch and nonce of its own. */
-        if (i.part == EDG_MAX_PARTS || i.value[0] >> 4 != EDG_VERSION || memcmp(i.value + 1, carried + 1, 6) != 0 ||
+        if (i.part == EDG_MAX_PARTS || i.value[0] >> 4 != EDG_VERSION || !edg_same(i.value + 1, carried + 1, 6) ||
             edg_part_has(first, carried + EDG_HEADER, (uint8_t)(i.value - carried - EDG_HEADER - 1), 0xFF, i.value[0] & 15, i.value + 8))
             return 0;
         frames = 0;

@@ -11,7 +11,7 @@ static int8_t branch_key(edg_device *dev, edg_desk *desk, const uint8_t *header)
         return err;
     edg_key_ready(dev, &desk->work, edg_digest(dev));
     edg_mac_begin(dev, &desk->work, EDG_LABEL_ROOT);
-    edg_mac_put16(dev, dev->epoch);
+    edg_mac_put(dev, dev->owner + EDG_HINT, 2);
     edg_mac_put8(dev, header[0] & 15);
     edg_mac_put8(dev, header[7]);
     edg_mac_end(dev, &desk->work);
@@ -27,7 +27,7 @@ static void frame_key(edg_device *dev, edg_desk *desk, const edg_item *i, const 
         edg_mac_put8(dev, EDG_HEADER);
         edg_mac_put(dev, header, EDG_HEADER);
     }
-    edg_mac_put(dev, i->value - 1, (uint16_t)(i->len + 1u)); /* u8 length | frame */
+    edg_mac_put(dev, i->value - 1, (edg_len)(i->len + 1u)); /* u8 length | frame */
     edg_mac_end(dev, &desk->work);
 }
 
@@ -63,7 +63,7 @@ int8_t edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r)
         if (err != EDG_OK)
             return err;
         if (part > 0) {
-            memcpy(desk->kept, edg_digest(dev), EDG_KEY);
+            edg_copy(desk->kept, edg_digest(dev), EDG_KEY);
             edg_key_ready(dev, &desk->work, desk->key);
             edg_mac_begin(dev, &desk->work, EDG_LABEL_JOIN);
             edg_mac_put(dev, desk->kept, EDG_KEY);
@@ -71,7 +71,7 @@ int8_t edg_chain_session(edg_device *dev, edg_desk *desk, const edg_request *r)
         }
         if (kind == EDG_ITEM_END)
             return EDG_OK;
-        memcpy(desk->key, edg_digest(dev), EDG_KEY);
+        edg_copy(desk->key, edg_digest(dev), EDG_KEY);
         header = i.value;
         part = i.part;
     }
@@ -102,7 +102,7 @@ static void read_wants(wants *w, const edg_item *i)
 /* What there is to settle: mostly nothing, and the session is spared another chain. */
 enum { DISCHARGES = 1, PLACES = 2 };
 
-static uint8_t what_to_settle(const edg_request *r)
+static EDG_APART uint8_t what_to_settle(const edg_request *r)
 {
     edg_item i;
     wants w;
@@ -121,21 +121,26 @@ static uint8_t what_to_settle(const edg_request *r)
     return what;
 }
 
-/* The discharge of the frame that i stands at: 1 and its item, or 0. */
-static int8_t find_discharge(const edg_item *i, edg_item *d)
+/* The THIRD-PARTY of the frame that i stands at, if it has a discharge, or NULL. */
+static EDG_APART const uint8_t *third_party(const edg_item *i, const uint8_t **discharge)
 {
+    edg_item d = *i;
     uint8_t kind;
+    wants w;
 
-    *d = *i;
-    while ((kind = edg_item_next(d)) != EDG_ITEM_END && kind != EDG_ITEM_PART)
-        if (kind == EDG_ITEM_DISCHARGE && d->frame == i->frame)
-            return 1;
-    return 0;
+    read_wants(&w, i);
+    while ((kind = edg_item_next(&d)) != EDG_ITEM_END && kind != EDG_ITEM_PART)
+        if (kind == EDG_ITEM_DISCHARGE && d.frame == i->frame) {
+            *discharge = d.value - 1;
+            return w.third;
+        }
+    return NULL;
 }
 
-/* desk->work: the key before the frame; desk->key: ks' of its part. The digest is kept. */
-static int8_t discharge_good(edg_device *dev, edg_desk *desk, const uint8_t *third, const edg_item *d)
+/* `discharge`: u8 length | f | binding. desk->work: the key before the frame; desk->key: ks' of its part. The digest is kept. */
+static int8_t discharge_good(edg_device *dev, edg_desk *desk, const uint8_t *third, const uint8_t *discharge)
 {
+    uint8_t len = (uint8_t)(discharge[0] + 1);
     uint8_t *key = edg_digest(dev);
     uint8_t i;
 
@@ -146,13 +151,13 @@ static int8_t discharge_good(edg_device *dev, edg_desk *desk, const uint8_t *thi
         key[i] = (uint8_t)(key[i] ^ third[12 + i]);
     edg_key_ready(dev, &desk->work, key);
     edg_mac_begin(dev, &desk->work, EDG_LABEL_DISCHARGE);
-    edg_mac_put(dev, d->value - 1, (uint16_t)(d->len + 1u));
+    edg_mac_put(dev, discharge, len);
     edg_mac_end(dev, &desk->work);
     edg_key_ready(dev, &desk->work, key);
     edg_mac_begin(dev, &desk->work, EDG_LABEL_BIND);
     edg_mac_put(dev, desk->key, EDG_KEY);
     edg_mac_end(dev, &desk->work);
-    return edg_same(key, d->value + d->len, EDG_BINDING);
+    return edg_same(key, discharge + len, EDG_BINDING);
 }
 
 /* Cells and buckets of one frame; edg_digest is the key after it. */
@@ -176,16 +181,14 @@ static EDG_APART void find_places(edg_device *dev, edg_slot *s, const edg_item *
 /* Has this frame a good discharge? edg_digest is the key after it, and still is afterwards. */
 static EDG_APART int8_t discharged(edg_device *dev, edg_desk *desk, const edg_item *i)
 {
-    edg_item d;
-    wants w;
+    const uint8_t *discharge, *third = third_party(i, &discharge);
     int8_t good;
 
-    read_wants(&w, i);
-    if (w.third == NULL || !find_discharge(i, &d))
+    if (third == NULL)
         return 0;
-    memcpy(desk->kept, edg_digest(dev), EDG_KEY);
-    good = discharge_good(dev, desk, w.third, &d);
-    memcpy(edg_digest(dev), desk->kept, EDG_KEY);
+    edg_copy(desk->kept, edg_digest(dev), EDG_KEY);
+    good = discharge_good(dev, desk, third, discharge);
+    edg_copy(edg_digest(dev), desk->kept, EDG_KEY);
     return good;
 }
 
@@ -196,7 +199,7 @@ static EDG_APART int8_t keep_session(edg_device *dev, edg_desk *desk, const edg_
     uint8_t kind;
     int8_t err = part_session(dev, desk, r, header, &ahead, &kind);
 
-    memcpy(desk->key, edg_digest(dev), EDG_KEY);
+    edg_copy(desk->key, edg_digest(dev), EDG_KEY);
     return err;
 }
 

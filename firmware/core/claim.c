@@ -2,38 +2,35 @@
 
 /* docs/spec/claim.md. Between the two messages nothing is kept: the device knows its nonce again by the MAC in it. */
 
-enum { FIRST = 1, SECOND = 2, FIRST_LEN = 33, SECOND_LEN = 53, NONCE = 16, CONFIRM = 16, BOARD = 14 };
+enum { FIRST = 1, SECOND = 2, FIRST_LEN = 33, SECOND_LEN = 53, NONCE = 16, MOMENT = 8, CONFIRM = 16, BOARD = 14 };
 #define FACTORY_MAGIC 0xE5F1u
-enum { AT_ID = 2, AT_SECRET = 6, AT_CRC = 38 };
 
-/* Where the keys are, in the answer's buffer before the answer is. */
+/* What is in the answer's buffer before the answer is: a key made ready, and the factory record (factory.c), whose key gives way to others. */
 typedef struct desk {
     edg_pads work;
-    uint8_t key[EDG_KEY];
+    struct {
+        uint8_t magic[2], id[4], key[EDG_KEY];
+    } record;
 } desk;
 
-/* id, and Kf made ready, out of the factory record. */
-static uint8_t factory(edg_device *dev, desk *d, uint8_t id[4])
+/* The factory record, and Kf made ready. */
+static uint8_t factory(edg_device *dev, desk *d)
 {
-    uint8_t magic[2];
-
-    if (edg_nv_read(dev, EDG_NV_FACTORY, magic, sizeof magic) != EDG_OK)
+    if (edg_nv_read(dev, EDG_NV_FACTORY, &d->record, sizeof d->record) != EDG_OK)
         return EDG_R_STORAGE;
-    if (edg_load16(magic) != FACTORY_MAGIC)
+    if (edg_load16(d->record.magic) != FACTORY_MAGIC)
         return EDG_R_CLAIM_CLOSED; /* never provisioned */
-    if (edg_nv_check(dev, EDG_NV_FACTORY, AT_CRC) != 1 || edg_nv_read(dev, EDG_NV_FACTORY + AT_ID, id, 4) != EDG_OK ||
-        edg_nv_read(dev, EDG_NV_FACTORY + AT_SECRET, edg_digest(dev), EDG_KEY) != EDG_OK)
+    if (edg_nv_check(dev, EDG_NV_FACTORY, sizeof d->record) != 1)
         return EDG_R_STORAGE;
-    edg_key_ready(dev, &d->work, edg_digest(dev));
+    edg_key_ready(dev, &d->work, d->record.key);
     return 0;
 }
 
-/* H(Kf, CLAIMNONCE | boot | tick | count | owner nonce); Kf is ready */
-static const uint8_t *nonce_mac(edg_device *dev, const desk *d, uint32_t tick, uint16_t count, const uint8_t *owner_nonce)
+/* H(Kf, CLAIMNONCE | boot | tick | count | owner nonce); Kf is ready, boot and tick stand in the device nonce */
+static const uint8_t *nonce_mac(edg_device *dev, const desk *d, const uint8_t *device_nonce, uint16_t count, const uint8_t *owner_nonce)
 {
     edg_mac_begin(dev, &d->work, EDG_LABEL_CLAIM_NONCE);
-    edg_mac_put32(dev, dev->boot);
-    edg_mac_put32(dev, tick);
+    edg_mac_put(dev, device_nonce, MOMENT);
     edg_mac_put16(dev, count);
     edg_mac_put(dev, owner_nonce, NONCE);
     edg_mac_end(dev, &d->work);
@@ -55,74 +52,68 @@ static int8_t confirmed(edg_device *dev, const desk *d, const uint8_t *in)
     return edg_same(confirm(dev, d, EDG_LABEL_CONFIRM_OWNER, in + 1), in + 1 + 4 + 2 * NONCE, CONFIRM);
 }
 
-static uint8_t begin(edg_device *dev, const desk *d, const uint8_t *in, uint16_t count, const uint8_t *id, uint8_t *out, uint16_t *n)
+static uint8_t begin(edg_device *dev, desk *d, const uint8_t *in, uint16_t count, uint8_t *out, edg_len *n)
 {
-    const char *board;
-    const uint8_t *mac;
+    const char *board = edg_pgm_pointer(const char *, &EDG_SERVICE(dev)->board);
     uint8_t i;
 
-    if (memcmp(in + 1, id, 4) != 0)
+    if (!edg_same(in + 1, d->record.id, sizeof d->record.id))
         return EDG_R_EPOCH;
-    mac = nonce_mac(dev, d, dev->now, count, in + 5);
+    edg_moment_put(dev, d->record.key); /* Kf is ready; `out` is the desk until the MAC is made */
+    nonce_mac(dev, d, d->record.key, count, in + 5);
     out[0] = FIRST;
     edg_store16(out + 1, count);
-    edg_store32(out + 3, dev->boot);
-    edg_store32(out + 7, dev->now);
-    memcpy(out + 11, mac, 8);
-    edg_pgm_copy(&board, &EDG_SERVICE(dev)->board, sizeof board);
+    edg_copy(out + 3, d->record.key, MOMENT);
+    edg_copy(out + 3 + MOMENT, edg_digest(dev), 8);
     for (i = 0; i < BOARD && edg_pgm_u8(board + i) != 0; i++)
         out[19 + i] = edg_pgm_u8(board + i);
-    *n = (uint16_t)(19 + i);
+    *n = (edg_len)(19 + i);
     return 0;
 }
 
-static uint8_t finish(edg_device *dev, desk *d, const uint8_t *in, uint16_t count, const uint8_t *id)
+static uint8_t finish(edg_device *dev, desk *d, const uint8_t *in, uint16_t count)
 {
     const uint8_t *owner_nonce = in + 5, *device_nonce = owner_nonce + NONCE;
-    uint32_t tick = edg_load32(device_nonce + 4);
 
-    if (edg_load32(device_nonce) != dev->boot || tick > dev->now || dev->now - tick > EDG_COOKIE_TICKS)
-        return EDG_R_COOKIE;
-    if (!edg_same(nonce_mac(dev, d, tick, count, owner_nonce), device_nonce + 8, 8))
+    if (!edg_moment_recent(dev, device_nonce) || !edg_same(nonce_mac(dev, d, device_nonce, count, owner_nonce), device_nonce + MOMENT, 8))
         return EDG_R_COOKIE;
     edg_mac_begin(dev, &d->work, EDG_LABEL_CLAIM);
-    edg_mac_put(dev, id, 4);
+    edg_mac_put(dev, d->record.id, sizeof d->record.id);
     edg_mac_put(dev, owner_nonce, 2 * NONCE);
     edg_mac_put16(dev, count);
     edg_mac_end(dev, &d->work);
-    memcpy(d->key, edg_digest(dev), EDG_KEY); /* Ke of epoch 1 */
-    edg_key_ready(dev, &d->work, d->key);
+    edg_copy(d->record.key, edg_digest(dev), EDG_KEY); /* Ke of epoch 1 */
+    edg_key_ready(dev, &d->work, d->record.key);
     if (!confirmed(dev, d, in))
         return EDG_R_TAG;
-    if (edg_past_erase(dev) != EDG_OK || edg_owner_write(dev, in + 1, 1, d->key) != EDG_OK || edg_cookie_key(dev) != EDG_OK)
+    if (edg_past_erase(dev) != EDG_OK || edg_owner_write(dev, in + 1, 1, d->record.key) != EDG_OK || edg_cookie_key(dev) != EDG_OK)
         return EDG_R_STORAGE;
     edg_device_start(dev, EDG_START_CLAIM);
     return 0;
 }
 
-static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *out, uint16_t *n)
+static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *out, edg_len *n)
 {
     const uint8_t *in = r->m.payload;
-    uint8_t first = r->m.payload_len == FIRST_LEN && in[0] == FIRST;
+    uint8_t first = r->m.payload_len == FIRST_LEN;
     uint8_t claimed = dev->flags & EDG_CLAIMED;
-    uint32_t count = 0;
-    uint8_t slot, reason;
-    uint8_t id[4];
+    uint32_t count;
+    uint8_t i, reason;
 
-    if (!first && !(r->m.payload_len == SECOND_LEN && in[0] == SECOND))
+    if ((!first && r->m.payload_len != SECOND_LEN) || in[0] != (first ? FIRST : SECOND))
         return EDG_R_MALFORMED;
-    for (slot = 5 + NONCE; first && slot < FIRST_LEN; slot++)
-        if (in[slot] != 0)
+    for (i = 5 + NONCE; first && i < FIRST_LEN; i++)
+        if (in[i] != 0)
             return EDG_R_MALFORMED;
     /* Only the message that claimed it is answered again, so a lost answer loses nothing. */
-    if (claimed && (first || memcmp(in + 1, dev->hint, sizeof dev->hint) != 0))
+    if (claimed && (first || !edg_same(in + 1, dev->owner, EDG_HINT)))
         return EDG_R_CLAIM_CLOSED;
     if (!claimed) {
-        if (edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count, &slot) < 0)
+        if (edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count) < 0)
             return EDG_R_STORAGE;
-        reason = factory(dev, d, id);
+        reason = factory(dev, d);
         if (reason == 0)
-            reason = first ? begin(dev, d, in, (uint16_t)count, id, out, n) : finish(dev, d, in, (uint16_t)count, id);
+            reason = first ? begin(dev, d, in, (uint16_t)count, out, n) : finish(dev, d, in, (uint16_t)count);
         if (reason != 0 || first)
             return reason;
     }
@@ -133,12 +124,12 @@ static uint8_t answer(edg_device *dev, desk *d, const edg_request *r, uint8_t *o
         return EDG_R_CLAIM_CLOSED;
     confirm(dev, d, EDG_LABEL_CONFIRM_DEVICE, in + 1);
     out[0] = SECOND;
-    memcpy(out + 1, edg_digest(dev), CONFIRM);
+    edg_copy(out + 1, edg_digest(dev), CONFIRM);
     *n = 1 + CONFIRM;
     return 0;
 }
 
-uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, uint16_t room, uint16_t *n)
+uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, edg_len room, edg_len *n)
 {
     desk *d = (desk *)(void *)out; /* bytes only */
     uint8_t reason;

@@ -6,7 +6,7 @@ enum { BACK = 2 };
 #define DAY 86400UL
 #define MARK_STEP 3600UL
 
-uint32_t edg_clock_at(const edg_device *dev, uint32_t now)
+EDG_APART uint32_t edg_clock_at(const edg_device *dev, uint32_t now)
 {
     uint32_t t;
 
@@ -18,12 +18,11 @@ uint32_t edg_clock_at(const edg_device *dev, uint32_t now)
 
 uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds)
 {
-    uint32_t mark = 0, current;
-    uint8_t slot = EDG_CLOCK_SLOTS - 1;
+    uint32_t mark, current;
 
-    if (edg_counter_read(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, &mark, &slot) < 0)
+    if (edg_counter_read(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, &mark) < 0)
         return EDG_R_STORAGE;
-    current = dev->flags & EDG_CLOCK_KNOWN ? edg_clock_at(dev, dev->now) : mark;
+    current = dev->flags & EDG_CLOCK_KNOWN ? edg_clock_at(dev, edg_now(dev)) : mark;
     if (unix_seconds <= current) {
         if (unix_seconds == 0 || current - unix_seconds > BACK)
             return EDG_R_TIME;
@@ -34,10 +33,10 @@ uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_second
     if (unix_seconds - current > DAY && !enable_days)
         return EDG_R_TIME;
     if (unix_seconds - mark >= MARK_STEP && unix_seconds > mark &&
-        edg_counter_write(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, slot, unix_seconds) != EDG_OK)
+        edg_counter_write(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, unix_seconds) != EDG_OK)
         return EDG_R_STORAGE;
     dev->clock_unix = unix_seconds;
-    dev->clock_tick = dev->now;
+    dev->clock_tick = edg_now(dev);
     dev->flags |= EDG_CLOCK_KNOWN;
     return 0;
 }

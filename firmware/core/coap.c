@@ -3,7 +3,7 @@
 /*      0                   1                   2                   3
  *     |Ver| T |  TKL  |      Code     |          Message ID           |
  *     | token (0..8) | options | FF payload                            |       RFC 7252 3 */
-int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
+int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, edg_len n)
 {
     if (n < 4)
         return EDG_ERR_MALFORMED;
@@ -16,10 +16,10 @@ int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n)
     m->token = in + 4;
     if (m->code == 0)
         return n == 4 ? EDG_OK : EDG_ERR_MALFORMED;
-    return edg_coap_body(m, m->token + m->token_len, (uint16_t)(n - 4 - m->token_len));
+    return edg_coap_body(m, m->token + m->token_len, (edg_len)(n - 4 - m->token_len));
 }
 
-int8_t edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n)
+int8_t edg_coap_body(edg_coap *m, const uint8_t *in, edg_len n)
 {
     edg_option o;
     int8_t more;
@@ -36,9 +36,9 @@ int8_t edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n)
     }
     if (more < 0)
         return more;
-    m->options_len = (uint16_t)(o.at - m->options);
+    m->options_len = (edg_len)(o.at - m->options);
     m->payload = o.at;
-    m->payload_len = (uint16_t)(o.end - o.at);
+    m->payload_len = (edg_len)(o.end - o.at);
     if (m->payload_len == 1)
         return EDG_ERR_MALFORMED; /* a marker with nothing behind it */
     if (o.at != o.end) {
@@ -48,7 +48,7 @@ int8_t edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n)
     return EDG_OK;
 }
 
-void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len)
+void edg_option_first(edg_option *o, const uint8_t *options, edg_len len)
 {
     o->at = options;
     o->end = options + len;
@@ -58,7 +58,7 @@ void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len)
 /* The extension of a nibble from 13 up; 1, or 0 if there is no such number. */
 static int8_t extend(edg_option *o, uint16_t *value)
 {
-    uint16_t left = (uint16_t)(o->end - o->at);
+    edg_len left = (edg_len)(o->end - o->at);
 
     if (*value == 15 || left < *value - 12u)
         return 0;
@@ -76,28 +76,32 @@ static int8_t extend(edg_option *o, uint16_t *value)
 
 int8_t edg_option_next(edg_option *o)
 {
-    uint16_t delta;
+    uint16_t delta, len;
 
     if (o->at == o->end || *o->at == 0xFF)
         return 0;
     delta = *o->at >> 4;
-    o->len = *o->at++ & 15;
-    if ((delta > 12 && !extend(o, &delta)) || (o->len > 12 && !extend(o, &o->len)))
+    len = *o->at++ & 15;
+    if ((delta > 12 && !extend(o, &delta)) || (len > 12 && !extend(o, &len)))
         return EDG_ERR_MALFORMED;
-    if (delta > 0xFFFFu - o->number || o->len > (uint16_t)(o->end - o->at))
+    if (delta > 0xFFFFu - o->number || len > (edg_len)(o->end - o->at))
         return EDG_ERR_MALFORMED;
     o->number = (uint16_t)(o->number + delta);
+    o->len = (edg_len)len;
     o->value = o->at;
-    o->at += o->len;
+    o->at += len;
     return 1;
 }
 
-uint32_t edg_option_uint(const edg_option *o)
+uint16_t edg_option_uint(const edg_option *o)
 {
-    uint32_t v = 0;
-    uint16_t i;
+    uint16_t v = 0;
+    edg_len i;
 
-    for (i = 0; i < o->len; i++)
-        v = (v << 8) | o->value[i];
+    for (i = 0; i < o->len; i++) {
+        if (v > 0xFF)
+            return 0xFFFF;
+        v = (uint16_t)((v << 8) | o->value[i]);
+    }
     return v;
 }

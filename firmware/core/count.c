@@ -11,15 +11,9 @@ static uint16_t address(uint8_t cell) { return (uint16_t)(EDG_NV_CELLS + cell * 
 
 int8_t edg_count_is(const edg_device *dev, uint8_t cell, const uint8_t identity[8])
 {
-    uint8_t b[IDENTITY];
-    uint16_t at = address(cell);
-    int8_t ok = edg_nv_check(dev, at, IDENTITY);
+    int8_t ok = edg_nv_check(dev, address(cell), IDENTITY);
 
-    if (ok != 1)
-        return ok;
-    if (edg_nv_read(dev, at, b, IDENTITY) != EDG_OK)
-        return EDG_ERR_STORAGE;
-    return edg_same(b, identity, IDENTITY);
+    return ok == 1 ? edg_nv_same(dev, address(cell), identity, IDENTITY) : ok;
 }
 
 /* The count, and where the next one is to be written. */
@@ -44,7 +38,7 @@ int edg_count_get(const edg_device *dev, uint8_t cell)
 {
     uint16_t next;
 
-    return get(dev, cell, &next);
+    return get(EDG_DEVICE(dev), cell, &next);
 }
 
 static int8_t put(const edg_device *dev, uint16_t at, uint8_t count)
@@ -56,14 +50,13 @@ static int8_t put(const edg_device *dev, uint16_t at, uint8_t count)
     return edg_nv_write(dev, at, b, sizeof b);
 }
 
-int8_t edg_count_raise(const edg_device *dev, uint8_t cell)
+int8_t edg_count_raise(const edg_device *d, uint8_t cell)
 {
+    const edg_device *dev = EDG_DEVICE(d);
     uint16_t next;
     int count = get(dev, cell, &next);
 
-    if (count < 0 || count == SPENT || put(dev, next, (uint8_t)(count + 1)) != EDG_OK)
-        return EDG_ERR_STORAGE;
-    return edg_count_get(dev, cell) == count + 1 ? EDG_OK : EDG_ERR_STORAGE;
+    return count < 0 || count == SPENT ? EDG_ERR_STORAGE : put(dev, next, (uint8_t)(count + 1));
 }
 
 int8_t edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8])
@@ -79,16 +72,15 @@ int8_t edg_count_reserve(edg_device *dev, uint8_t cell, const uint8_t identity[8
         return is > 0 ? EDG_OK : is;
     for (i = 0; i < IDENTITY; i++)
         any = (uint8_t)(any | identity[i]);
-    w.at = address(cell);
-    w.crc = EDG_CRC_INIT;
-    if (edg_nv_fill(dev, w.at, 0xFF, AT_COUNTS) != EDG_OK)
+    edg_nv_begin(&w, address(cell));
+    if (edg_nv_fill(dev, w.at, 0xFF, CELL) != EDG_OK)
         return EDG_ERR_STORAGE;
     if (any == 0)
         return EDG_OK;
-    if (put(dev, (uint16_t)(w.at + AT_COUNTS), 0) != EDG_OK || put(dev, (uint16_t)(w.at + AT_COUNTS + 2), 0) != EDG_OK ||
-        edg_count_get(dev, cell) != 0 || edg_nv_put(dev, &w, identity, IDENTITY) != EDG_OK)
+    if (put(dev, (uint16_t)(w.at + AT_COUNTS), 0) != EDG_OK)
         return EDG_ERR_STORAGE;
-    return edg_nv_seal(dev, &w, address(cell));
+    edg_nv_put(dev, &w, identity, IDENTITY);
+    return edg_nv_seal(dev, &w);
 }
 
 int8_t edg_counts_free(const edg_device *dev) { return edg_nv_fill(dev, EDG_NV_CELLS, 0xFF, EDG_CELLS * CELL); }

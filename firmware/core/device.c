@@ -4,14 +4,13 @@
  * boot counter is lost. */
 static int8_t count_boot(edg_device *dev)
 {
-    uint32_t value = 0;
-    uint8_t slot = EDG_BOOT_SLOTS - 1;
-    int8_t found = edg_counter_read(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, &value, &slot);
+    uint32_t value;
+    int8_t found = edg_counter_read(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, &value);
 
     if (found < 0)
         return found;
     if ((!found && (dev->flags & EDG_CLAIMED)) || value == 0xFFFFFFFFUL ||
-        edg_counter_write(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, slot, value + 1) != EDG_OK)
+        edg_counter_write(dev, EDG_NV_BOOT, EDG_BOOT_SLOTS, value + 1) != EDG_OK)
         dev->flags |= EDG_BOOT_LOST;
     else
         dev->boot = value + 1;
@@ -23,9 +22,15 @@ int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_ser
     int8_t err;
 
     memset(dev, 0, sizeof *dev);
+#if EDG_KEEPS_PLATFORM
     dev->platform = platform;
     dev->service = service;
     dev->user = user;
+#else
+    (void)platform;
+    (void)service;
+    (void)user;
+#endif
     dev->mark_log = 0xFF;
     err = edg_owner_load(dev);
     if (err == EDG_OK)
@@ -40,37 +45,46 @@ int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_ser
 
 void edg_device_start(edg_device *dev, uint8_t cause)
 {
-    void (*start)(edg_device *, uint8_t);
+    void (*start)(edg_device *, uint8_t) = edg_pgm_pointer(void (*)(edg_device *, uint8_t), &EDG_SERVICE(dev)->start);
 
     (void)edg_logs_init(dev); /* a cell that cannot be read ends what is kept, not the device */
-    edg_pgm_copy(&start, &EDG_SERVICE(dev)->start, sizeof start);
     if (start != NULL)
         start(dev, cause);
 }
 
 EDG_APART void edg_device_poll(edg_device *dev)
 {
+    void (*poll)(edg_device *) = edg_pgm_pointer(void (*)(edg_device *), &EDG_SERVICE(dev)->poll);
+    uint16_t now = (uint16_t)edg_device_ticks(dev), passed = (uint16_t)(now - dev->polled);
     edg_log_spec spec;
-    uint32_t now = edg_device_ticks(dev);
     uint8_t entry[EDG_MAX_ENTRY];
     uint8_t i;
-    void (*poll)(edg_device *);
 
+    dev->polled = now;
     if ((dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) != EDG_CLAIMED)
         return;
     for (i = 0; i < edg_pgm_u8(&EDG_SERVICE(dev)->log_count); i++) {
         edg_log *l = edg_log_at(dev, i);
+        uint16_t period;
 
-        if (l->period == 0 || (uint32_t)(now - l->due) > 0x7FFFFFFFUL)
-            continue;
-        l->due += l->period;
-        if (now - l->due < 0x80000000UL) /* more than a period late: no catching up */
-            l->due = now + l->period;
         edg_log_spec_get(dev, i, &spec);
+#if EDG_FIXED_PERIODS
+        period = spec.period;
+#else
+        period = l->period;
+#endif
+        if (l->left > passed) {
+            l->left = (uint16_t)(l->left - passed);
+            continue;
+        }
+        if (period == 0)
+            continue;
+        l->left = (uint16_t)(l->left - passed + period);
+        if (l->left == 0 || l->left > period) /* a period late: no catching up */
+            l->left = period;
         spec.sample(dev, entry);
         (void)edg_device_append(dev, i, entry);
     }
-    edg_pgm_copy(&poll, &EDG_SERVICE(dev)->poll, sizeof poll);
     if (poll != NULL)
         poll(dev);
 }

@@ -23,6 +23,13 @@
 #include "edg_config.h"
 #include "edg_pgm.h"
 
+/* A length: of a message and what is in it. */
+#if EDG_MAX_MESSAGE < 256
+typedef uint8_t edg_len;
+#else
+typedef uint16_t edg_len;
+#endif
+
 /* ---- results ---- */
 
 enum {
@@ -58,7 +65,7 @@ typedef struct edg_sha256 {
 void edg_sha256_block(uint32_t state[8], uint8_t block[64]);
 
 void edg_sha256_init(edg_sha256 *s);
-void edg_sha256_update(edg_sha256 *s, const void *data, uint16_t n);
+void edg_sha256_update(edg_sha256 *s, const void *data, edg_len n);
 void edg_sha256_final(edg_sha256 *s, uint8_t out[32]);
 
 /* A key made ready: what SHA-256 is after each of its two pads, as it stands in memory. Spares two compressions of every HMAC under it. */
@@ -171,10 +178,9 @@ typedef struct edg_slot {
     uint8_t answer_code; /* of the newest request let through, 0: none kept */
     uint8_t answer_len;
     uint8_t tag[8];      /* of that request */
-    uint32_t answer_tick;
+    uint32_t tick;       /* at which it was let through */
     uint32_t sequence; /* highest seen */
     uint32_t window;   /* bit i: sequence - i was seen */
-    uint32_t used;     /* tick at which a tag last verified in it */
     uint8_t places[EDG_CELLS + EDG_BUCKETS]; /* which frame (1..16 over all parts) has this cell, this bucket; 0: none */
     uint8_t answer[EDG_RESULT_MAX];
     uint8_t body[40]; /* the carried form without the first header, or its digest */
@@ -192,8 +198,10 @@ typedef struct edg_log {
             uint8_t budget;
         } nv; /* in EEPROM */
     } u;
-    uint32_t due; /* tick of the next sample */
-    uint16_t period;
+    uint16_t left; /* ticks to the next sample */
+#if !EDG_FIXED_PERIODS
+    uint16_t period; /* between samples */
+#endif
     uint8_t count; /* entries kept */
     uint8_t newest; /* cell of the head */
 } edg_log;
@@ -201,24 +209,26 @@ typedef struct edg_log {
 typedef struct edg_device {
     edg_sha256 sha; /* first: its block may ask for an alignment */
     edg_pads cookie; /* the cookie key of this boot */
+#if EDG_KEEPS_PLATFORM
     const edg_platform *platform;
     const edg_service *service;
     void *user;
+#endif
     uint32_t boot;
     uint32_t clock_unix, clock_tick; /* 0, 0: clock unknown */
     uint32_t now;                    /* tick of the message in hand; the times that count down have done so up to here */
-    uint32_t mark_sequence;          /* a place in a RAM log whose hash is known */
     uint16_t last_left;              /* ticks for which the last message is still known */
     uint16_t last_crc, last_id, last_answer; /* deduplication of the last message; last_answer 0: none */
     uint16_t message_id;
-    uint16_t epoch;
+    uint16_t polled; /* low half of the tick of the last poll */
     uint16_t closing; /* branches whose sessions end after this answer */
-    uint8_t hint[4];
+    uint8_t owner[6]; /* hint (4) | epoch u16, as headers have them */
     uint8_t flags;
-    uint8_t mark_log;
+    uint8_t mark_log;  /* the RAM log of which a hash is known */
+    uint8_t mark_back; /* of which entry: so far behind the head; 255: of none any more */
     uint8_t mark[16];
     uint8_t ring_left[EDG_RING + EDG_RING_OWNER]; /* ticks for which the entry is needed; 0: free */
-    uint8_t ring[EDG_RING + EDG_RING_OWNER][4];
+    uint8_t ring[EDG_RING + EDG_RING_OWNER][3]; /* of the cookie's MAC */
     edg_bucket buckets[EDG_BUCKETS];
     edg_slot slots[EDG_SLOTS];
     edg_log logs[EDG_LOGS];
@@ -244,7 +254,7 @@ enum {
  * as it is in between; keys are made ready in it before the answer is. `in` is decrypted in place. They must not overlap. */
 size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags);
 
-/* Periodic work: samples, write budgets. Call it at least once a second; cheap when nothing is due. */
+/* Periodic work: samples. Call it at least once a second (after an hour and a half of silence a sample may be missed); cheap when nothing is due. */
 void edg_device_poll(edg_device *dev);
 
 /* A device may tell its home node that a log grew by itself (wire.md, News): if one did since the last call, writes a message and returns its
@@ -260,7 +270,9 @@ uint32_t edg_device_boot(const edg_device *dev);                               /
 int edg_device_claimed(const edg_device *dev);                                 /* 1 or 0 */
 uint32_t edg_device_unix(const edg_device *dev);                               /* 0: clock unknown */
 int edg_device_append(edg_device *dev, uint8_t log, const uint8_t *entry);     /* size bytes; EDG_OK or a negative enum */
+#if !EDG_FIXED_PERIODS
 void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks);
+#endif
 /* Erases owner, logs and clock, and raises the claim count. The button. After an error everything protected and every claim is refused until an init. */
 int edg_device_factory_reset(edg_device *dev);
 

@@ -9,7 +9,7 @@
 #include EDG_CONFIG_FILE
 #endif
 
-/* Sessions kept at once; slot 0 is reserved for branch 0. 140 B each, one for each byte of EDG_RESULT_MAX, and one for each cell and bucket. 3..200. */
+/* Sessions kept at once; slot 0 is reserved for branch 0. 136 B each, one for each byte of EDG_RESULT_MAX, and one for each cell and bucket. 3..200. */
 #ifndef EDG_SLOTS
 #define EDG_SLOTS 3
 #endif
@@ -20,7 +20,7 @@
 #define EDG_RESULT_MAX 24
 #endif
 
-/* Used cookies remembered for 10 s, for everybody and for branch 0 only. 5 B each. */
+/* Used cookies remembered for 10 s, for everybody and for branch 0 only. 4 B each. */
 #ifndef EDG_RING
 #define EDG_RING 16
 #endif
@@ -34,14 +34,24 @@
 #define EDG_BUCKETS 4
 #endif
 
-/* Logs of a service, those of its functions included. 44 B each. */
+/* Logs of a service, those of its functions included. 42 B each. */
 #ifndef EDG_LOGS
 #define EDG_LOGS 3
+#endif
+
+/* 1: samples keep the period that their table says (edg_device_set_period is for others). 2 B less of each log. */
+#ifndef EDG_FIXED_PERIODS
+#define EDG_FIXED_PERIODS 0
 #endif
 
 /* Bytes for the entries of all logs in RAM: the sum of capacity * size. */
 #ifndef EDG_LOG_STORE
 #define EDG_LOG_STORE 68
+#endif
+
+/* Longest message taken or given; up to 255, lengths are kept in a byte: smaller code on 8-bit machines. No RAM. */
+#ifndef EDG_MAX_MESSAGE
+#define EDG_MAX_MESSAGE 0xFFFF
 #endif
 
 /* Longest request payload that logs and functions take; it stays in the caller's buffer: no RAM. */
@@ -88,15 +98,17 @@
 #endif
 
 /* Where the device is, on a board that has but one: what a service calls takes it from here instead of its argument, and a compiler that sees the whole
- * program then knows the address everywhere. The same of what edg_device_init is given. No RAM. */
+ * program then knows the address everywhere. The same of platform, service and user, which the device then need not keep: 2 B each. */
 #ifndef EDG_DEVICE
 #define EDG_DEVICE(argument) (argument)
 #endif
 #ifndef EDG_PLATFORM
 #define EDG_PLATFORM(dev) ((dev)->platform)
-#endif
-#ifndef EDG_SERVICE
 #define EDG_SERVICE(dev) ((dev)->service)
+#define EDG_USER(dev) ((dev)->user)
+#define EDG_KEEPS_PLATFORM 1
+#else
+#define EDG_KEEPS_PLATFORM 0
 #endif
 
 /* Called (as a statement) once for every HMAC that starts: lets a port count them. No RAM. */

@@ -11,6 +11,13 @@
 #define EDG_APART
 #endif
 
+/* A function that goes by its pointer even where a compiler knows that there is but one object: on AVR a field takes half the code through a pointer. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define EDG_BY_POINTER __attribute__((noinline, noclone))
+#else
+#define EDG_BY_POINTER
+#endif
+
 /* ---- bytes.c: big-endian load and store, constant-time compare ---- */
 
 static inline uint16_t edg_load16(const uint8_t *p) { return (uint16_t)(((uint16_t)p[0] << 8) | p[1]); }
@@ -19,6 +26,12 @@ void edg_store16(uint8_t *p, uint16_t v);
 void edg_store32(uint8_t *p, uint32_t v);
 int8_t edg_same(const uint8_t *a, const uint8_t *b, uint8_t n); /* 1 if equal; time depends on n only */
 void edg_wipe(void *p, uint16_t n);
+/* memcpy. On a machine of 8 bits a call of its own is smaller than what the compiler puts in place. */
+#if UINT_MAX == 0xFFFF
+void edg_copy(void *to, const void *from, uint8_t n);
+#else
+static inline void edg_copy(void *to, const void *from, uint8_t n) { memcpy(to, from, n); }
+#endif
 
 /* ---- key.c: the labelled HMACs of docs/spec/capability.md ---- */
 
@@ -49,6 +62,7 @@ enum {
 
 #define EDG_KEY 32
 #define EDG_HEADER 12
+#define EDG_HINT 4
 #define EDG_MAX_FRAMES 4
 #define EDG_MAX_FRAME 48
 #define EDG_NONCE 8
@@ -62,7 +76,7 @@ enum {
 uint8_t *edg_digest(edg_device *dev); /* what the last HMAC or hash gave, 32 bytes, until the next begins; a place for a key on its way */
 void edg_key_ready(edg_device *dev, edg_pads *pads, const uint8_t *key); /* the key may be the digest, which is lost */
 void edg_mac_begin(edg_device *dev, const edg_pads *key, uint8_t label);
-void edg_mac_put(edg_device *dev, const void *data, uint16_t n); /* data that is not the digest */
+void edg_mac_put(edg_device *dev, const void *data, edg_len n); /* data that is not the digest */
 void edg_mac_put8(edg_device *dev, uint8_t v);
 void edg_mac_put16(edg_device *dev, uint16_t v);
 void edg_mac_put32(edg_device *dev, uint32_t v);
@@ -101,8 +115,8 @@ typedef struct edg_coap {
     const uint8_t *token;
     const uint8_t *options;
     const uint8_t *payload;
-    uint16_t options_len;
-    uint16_t payload_len;
+    edg_len options_len;
+    edg_len payload_len;
     uint16_t id;
     uint8_t type;
     uint8_t code;
@@ -116,16 +130,16 @@ typedef struct edg_option {
     const uint8_t *end;
     const uint8_t *value;
     uint16_t number;
-    uint16_t len;
+    edg_len len;
 } edg_option;
 
 /* EDG_OK, or EDG_ERR_MALFORMED; type, code and id are set whenever n >= 4. */
-int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, uint16_t n);
-int8_t edg_coap_body(edg_coap *m, const uint8_t *in, uint16_t n); /* what stands behind the token: options and payload */
-void edg_option_first(edg_option *o, const uint8_t *options, uint16_t len);
+int8_t edg_coap_parse(edg_coap *m, const uint8_t *in, edg_len n);
+int8_t edg_coap_body(edg_coap *m, const uint8_t *in, edg_len n); /* what stands behind the token: options and payload */
+void edg_option_first(edg_option *o, const uint8_t *options, edg_len len);
 /* 1: the next option is in o; 0: no more; EDG_ERR_MALFORMED. Stops in front of a payload marker. */
 int8_t edg_option_next(edg_option *o);
-uint32_t edg_option_uint(const edg_option *o); /* of at most 4 bytes */
+EDG_APART uint16_t edg_option_uint(const edg_option *o); /* 0xFFFF: that, or more */
 
 enum {
     EDG_OPT_IF_MATCH = 1,
@@ -165,8 +179,8 @@ uint8_t edg_option_rules(uint16_t number, uint16_t len);
 
 /* Feeds code, covered options (those with a bit of `covered`), and payload into the HMAC under way; of the options 65000 and 65001 the last
  * `cut` bytes are left out. */
-void edg_mac_message(edg_device *dev, uint8_t code, const uint8_t *options, uint16_t options_len, const uint8_t *payload,
-                     uint16_t payload_len, uint8_t covered, uint8_t cut);
+void edg_mac_message(edg_device *dev, uint8_t code, const uint8_t *options, edg_len options_len, const uint8_t *payload,
+                     edg_len payload_len, uint8_t covered, uint8_t cut);
 
 /* ---- reasons ---- */
 
@@ -232,7 +246,7 @@ typedef struct edg_request {
     uint32_t sequence;
     uint32_t from;        /* ?s=, or the sequence of ?a= */
     uint32_t incarnation; /* ?i=, or that of ?a= */
-    uint32_t block2;
+    uint16_t block2;      /* more than 16 bits: EDG_NO_BLOCK */
     uint8_t name_len;
     uint8_t carried_len;
     uint8_t hold;
@@ -275,6 +289,11 @@ typedef struct edg_constraint {
     uint8_t n, type;
 } edg_constraint;
 int8_t edg_constraint_next(edg_constraint *t);
+
+/* A number in a format of BOUND and of EDG_ARG_.., so that unsigned comparison orders it: a signed one has its sign turned over. */
+#define EDG_SIGN 0x80000000UL
+static inline uint8_t edg_width(uint8_t format) { return (uint8_t)(1u << (format & 3)); }
+EDG_APART uint32_t edg_number(const uint8_t *p, uint8_t format);
 
 /* Every frame of the session's carried form (its bytes behind the first header) against the request: a reason with r->frame and r->type, or 0: all hold. */
 uint8_t edg_frames_hold(edg_device *dev, edg_request *r, const edg_slot *s, const uint8_t *body, uint8_t n);
@@ -391,6 +410,7 @@ uint8_t edg_item_next(edg_item *i);                               /* EDG_ITEM_..
 /* 1: a part other than number `self` has this branch, and this nonce unless that is NULL. */
 int8_t edg_part_has(const uint8_t first[5], const uint8_t *body, uint8_t n, uint8_t self, uint8_t branch, const uint8_t *nonce);
 void edg_part_first(uint8_t first[5], const uint8_t *header); /* branch and nonce */
+int8_t edg_part_is(const uint8_t first[5], const uint8_t *header); /* 1: the same */
 /* Structure of a carried form. 1 or 0. */
 int8_t edg_carried_formed(const uint8_t *carried, uint8_t n);
 
@@ -418,7 +438,10 @@ void edg_bucket_use(edg_device *dev, edg_bucket *b);
 
 #define EDG_COOKIE_TICKS 100
 
-void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *header, uint32_t tick, uint8_t *cookie);
+/* boot u32 | tick u32: now, and whether it is of this boot and no older than a cookie may be. */
+void edg_moment_put(const edg_device *dev, uint8_t *p);
+int8_t edg_moment_recent(const edg_device *dev, const uint8_t *p);
+void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *header, uint8_t *cookie);
 int8_t edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie);
 
 /* ---- slot.c: the table of sessions and the ring of used cookies ---- */
@@ -426,6 +449,7 @@ int8_t edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *hea
 #define EDG_NO_SLOT 0xFF
 #define EDG_RESIDENCY 20 /* ticks for which a session cannot be evicted */
 
+EDG_APART uint32_t edg_now(const edg_device *dev);                  /* tick of the message in hand */
 void edg_age(edg_device *dev, uint32_t now);                        /* what counts down does, before anybody looks at it */
 uint8_t edg_ring_find(const edg_device *dev, const uint8_t *mac);   /* an entry, EDG_NO_SLOT: none */
 uint8_t edg_ring_room(const edg_device *dev, uint8_t branch);       /* an entry, EDG_NO_SLOT: full */
@@ -439,10 +463,10 @@ void edg_slot_close(edg_device *dev, uint16_t branches); /* sessions that one of
 
 typedef struct edg_answer {
     uint8_t *out;
-    uint16_t cap;
-    uint16_t options; /* where they start */
-    uint16_t payload; /* where it starts, behind its marker */
-    uint16_t len;     /* of the payload */
+    edg_len cap;
+    edg_len options; /* where they start */
+    edg_len payload; /* where it starts, behind its marker */
+    edg_len len;     /* of the payload */
     uint8_t code;
 } edg_answer;
 
@@ -451,42 +475,42 @@ typedef struct edg_answer {
 #define EDG_REPEAT 0xFF
 EDG_APART uint8_t edg_guard_check(edg_device *dev, edg_desk *desk, edg_request *r);
 /* Tag of an answer, r->tag_len bytes of edg_digest. `options` has option 65000 with room for the tag at its end. */
-void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *options,
-                   uint16_t options_len, const uint8_t *payload, uint16_t payload_len);
-void edg_guard_keep(const edg_device *dev, const edg_request *r, const edg_answer *a);
+void edg_guard_tag(edg_device *dev, const edg_request *r, uint8_t code, const uint8_t *options,
+                   edg_len options_len, const uint8_t *payload, edg_len payload_len);
+void edg_guard_keep(const edg_request *r, const edg_answer *a);
 
 /* ---- private.c ---- */
 
 #define EDG_PRIVATE_TAG 4
 uint8_t edg_private_open(edg_device *dev, edg_request *r); /* r->m becomes the inner request: a reason, or 0 */
 /* Encrypts n bytes of an inner answer and puts the tag behind them; how many there are then. */
-uint16_t edg_private_seal(edg_device *dev, const edg_request *r, uint8_t *text, uint16_t n);
+edg_len edg_private_seal(edg_device *dev, const edg_request *r, uint8_t *text, edg_len n);
 
 /* ---- answer.c ---- */
 
 /* What stands between token and payload: nothing; option 65000; Content-Format 40 and Block2; Max-Age. */
 enum { EDG_PLAIN, EDG_TAGGED, EDG_BLOCK, EDG_RETRY };
-#define EDG_NO_BLOCK 0xFFFFFFFFUL
+#define EDG_NO_BLOCK 0xFFFF /* no block has size 7 */
 
 /* Lays out header, token and options; code and payload may then be written. */
-void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint32_t block);
+void edg_answer_begin(edg_answer *a, const edg_request *r, uint8_t kind, uint16_t block);
 /* Header and tag; the length of the message. */
-uint16_t edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r, uint32_t tick);
+edg_len edg_answer_finish(edg_device *dev, edg_answer *a, const edg_request *r);
 /* Code and payload of a reason, to be tagged if r->tag_len is not 0. */
 void edg_answer_refuse(edg_answer *a, const edg_request *r, uint8_t reason);
 
 /* ---- act.c, plain.c: write code and payload of the answer; a reason, or 0 ---- */
 
 EDG_APART uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r);
-EDG_APART uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, uint16_t asked, unsigned link_flags);
+EDG_APART uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_request *r, edg_len asked, unsigned link_flags);
 
 /* ---- counter.c: values that only grow, in EEPROM slots written in turn ---- */
 
 #define EDG_COUNTER_CELL 6
-/* 1 and the value and its slot; 0: no valid slot; or a negative enum. */
-int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value, uint8_t *slot);
-/* Writes value into the slot after `slot` and reads it back; bad slots are skipped. */
-int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint8_t slot, uint32_t value);
+/* 1 and the value; 0: no valid slot, value 0; or a negative enum. */
+int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value);
+/* Writes value into the slot after the newest one and reads it back; bad slots are skipped. */
+int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t value);
 int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 
 /* ---- EEPROM ---- */
@@ -503,21 +527,29 @@ int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 #define EDG_BOOT_SLOTS 16
 #define EDG_CLOCK_SLOTS 16
 
-int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint16_t n);
-int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint16_t n);
-/* A record written piece by piece, its CRC-16 last; seal reads the whole of it back from `start`. */
+int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint8_t n);
+int edg_nv_byte(const edg_device *dev, uint16_t addr); /* or a negative enum */
+int8_t edg_nv_same(const edg_device *dev, uint16_t addr, const void *src, uint8_t n);  /* 1: that stands there; 0: it does not; or a negative enum */
+int8_t edg_nv_write(const edg_device *dev, uint16_t addr, const void *src, uint8_t n); /* and reads it back */
+/* A record written piece by piece, its CRC-16 last. After a piece that failed nothing is written any more, and seal says so. */
 typedef struct edg_nv_writer {
     uint16_t at, crc;
+    int8_t err;
 } edg_nv_writer;
-int8_t edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
-int8_t edg_nv_seal(const edg_device *dev, edg_nv_writer *w, uint16_t start);
+void edg_nv_begin(edg_nv_writer *w, uint16_t at);
+void edg_nv_put(const edg_device *dev, edg_nv_writer *w, const uint8_t *src, uint8_t n);
+int8_t edg_nv_seal(const edg_device *dev, edg_nv_writer *w);
 /* 1: the n bytes at addr are followed by their CRC-16; 0: they are not; or a negative enum. */
-int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint16_t n);
+int8_t edg_nv_check(const edg_device *dev, uint16_t addr, uint8_t n);
+/* Of so many records, each of n bytes and their CRC-16, the valid one that is greatest in its first bytes, which go to `first`: its number, EDG_ERR_MALFORMED:
+ * none is valid and `first` is zeros; or another negative enum. */
+#define EDG_NV_FIRST 8 /* or all of a shorter record */
+int edg_nv_newest(const edg_device *dev, uint16_t addr, uint8_t n, uint8_t slots, uint8_t *first);
 int8_t edg_nv_fill(const edg_device *dev, uint16_t addr, uint8_t value, uint16_t n); /* writes only the bytes that differ */
 
 /* ---- owner.c: the claim record ---- */
 
-int8_t edg_owner_load(edg_device *dev);                                    /* sets hint, epoch and the claimed flag */
+int8_t edg_owner_load(edg_device *dev);                                    /* sets dev->owner and the claimed flag */
 int8_t edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, const uint8_t ke[EDG_KEY]); /* generations 0; and loads it */
 int8_t edg_owner_erase(edg_device *dev);
 int8_t edg_owner_key(const edg_device *dev, uint8_t key[EDG_KEY]);         /* Ke */
@@ -531,7 +563,7 @@ int8_t edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY]);
 
 /* ---- claim.c, clock.c ---- */
 
-uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, uint16_t room, uint16_t *n);
+uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, edg_len room, edg_len *n);
 uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds);
 uint32_t edg_clock_at(const edg_device *dev, uint32_t now); /* 0: unknown */
 
@@ -545,19 +577,21 @@ void edg_log_spec_get(const edg_device *dev, uint8_t log, edg_log_spec *spec);
 int edg_log_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_log_spec *spec); /* index, or -1 */
 int8_t edg_logs_init(edg_device *dev);                                       /* reads EEPROM logs; RAM logs are empty */
 uint32_t edg_log_incarnation(edg_device *dev, uint8_t log, const edg_log_spec *spec);
-/* hash = h(sequence) from the hash before it and the payload */
-void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnation, uint32_t sequence, const uint8_t *payload, uint8_t hash[16]);
-uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t sequence); /* the cell of a kept entry */
-uint8_t *edg_log_cell(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence); /* in RAM */
+/* Kept entries go by how far they are behind the head. */
+/* hash = h of that entry, from the hash before it and the payload */
+void edg_log_step(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back, const uint8_t *payload, uint8_t hash[16]);
+uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint8_t back); /* its cell */
+EDG_APART uint16_t edg_log_offset(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back); /* that cell's in dev->store, or behind EDG_NV_LOGS */
 
 int8_t edg_cells_init(edg_device *dev, uint8_t log, const edg_log_spec *spec);
-/* The entry behind the head, into that cell; what is known of the log changes once that is done. */
-EDG_APART int8_t edg_cells_write(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t cell, const uint8_t *entry);
+int8_t edg_cells_afford(const edg_device *dev, edg_log *l); /* 1, and takes one write off the budget; 0: it is spent */
+/* The entry behind the head, its CRC last. */
+int8_t edg_cells_write(const edg_device *dev, const edg_log *l, uint16_t offset, const uint8_t *entry, uint8_t size);
 /* prev and payload may be NULL. */
-int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence, uint8_t *prev, uint8_t *payload);
+int8_t edg_cells_read(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back, uint8_t *prev, uint8_t *payload);
 
-uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, uint16_t *n);
-uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, uint16_t room, uint16_t *n);
+uint8_t edg_log_head(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t *out, edg_len *n);
+uint8_t edg_log_range(edg_device *dev, uint8_t log, const edg_log_spec *spec, const edg_request *r, uint8_t *out, edg_len room, edg_len *n);
 
 int edg_function_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_function_spec *spec); /* index, or -1 */
 

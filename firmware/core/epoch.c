@@ -13,14 +13,14 @@ int8_t edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY])
         edg_mac_put16(dev, epoch);
         edg_mac_put(dev, r, EDG_KEY);
         edg_mac_end(dev, &dev->cookie);
-        memcpy(r, key, EDG_KEY);
-        err = edg_owner_write(dev, dev->hint, epoch, r);
+        edg_copy(r, key, EDG_KEY);
+        err = edg_owner_write(dev, dev->owner, epoch, r);
     }
     edg_wipe(r, EDG_KEY);
     /* A write that failed half-way may have left either record. */
     if ((err != EDG_OK && edg_owner_load(dev) != EDG_OK) || edg_cookie_key(dev) != EDG_OK)
         dev->flags = EDG_BOOT_LOST;
-    if (dev->epoch != epoch)
+    if (edg_load16(dev->owner + EDG_HINT) != epoch)
         return EDG_ERR_STORAGE;
     dev->closing = EDG_ALL_BRANCHES;
     return err == EDG_OK ? edg_counts_free(dev) : err;

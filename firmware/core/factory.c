@@ -10,7 +10,7 @@ int edg_factory_provision(const edg_platform *platform, const uint8_t id[4], con
 
     record[0] = 0xE5;
     record[1] = 0xF1;
-    memcpy(record + 2, id, 4);
+    edg_copy(record + 2, id, 4);
     edg_hmac_init(&sha, seed, 16);
     edg_sha256_update(&sha, &label, 1);
     edg_sha256_update(&sha, id, 4);

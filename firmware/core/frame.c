@@ -17,7 +17,7 @@ enum {
 };
 
 enum { RESERVED_OPS = 0xC0, MAX_NAME = 31, MAX_BRANCH = 15, MIN_PROGRAM = 2 };
-enum { WIDTH = 3, SIGNED = 4, LITTLE_ENDIAN_FIELD = 8, RESERVED_FORMAT = 0xF0 };
+enum { WIDTH = 3, SIGNED = EDG_ARG_I8, LITTLE_ENDIAN_FIELD = 8, RESERVED_FORMAT = 0xF0 };
 
 /* What a constraint says of the request. */
 enum { HOLDS, FAILS, CANNOT_TELL, BROKEN };
@@ -52,15 +52,14 @@ int8_t edg_constraint_next(edg_constraint *t)
     return 1;
 }
 
-/* A number of 1, 2 or 4 bytes with its sign bit turned over if it is signed, so that unsigned comparison orders it. */
-static uint32_t number(const uint8_t *p, uint8_t width, uint8_t format, uint8_t little_endian)
+uint32_t edg_number(const uint8_t *p, uint8_t format)
 {
-    uint32_t v = 0;
-    uint8_t i;
+    uint8_t i, width = edg_width(format), first = (uint8_t)(format & LITTLE_ENDIAN_FIELD ? width - 1 : 0);
+    uint32_t v = (format & SIGNED) && (p[first] & 0x80) ? 0xFFFFFFFFUL : 0;
 
     for (i = 0; i < width; i++)
-        v = (v << 8) | p[little_endian ? width - 1 - i : i];
-    return format & SIGNED ? v ^ ((uint32_t)0x80 << (8 * (width - 1))) : v;
+        v = (v << 8) | p[i ^ first];
+    return format & SIGNED ? v ^ EDG_SIGN : v;
 }
 
 static uint8_t bound(const edg_request *r, const uint8_t *v, uint8_t n)
@@ -73,16 +72,16 @@ static uint8_t bound(const edg_request *r, const uint8_t *v, uint8_t n)
     format = v[1];
     if ((format & RESERVED_FORMAT) || (format & WIDTH) == 3)
         return BROKEN;
-    width = (uint8_t)(1u << (format & WIDTH));
+    width = edg_width(format);
     if (n != 2 + 2 * width)
         return BROKEN;
-    min = number(v + 2, width, format, 0);
-    max = number(v + 2 + width, width, format, 0);
+    min = edg_number(v + 2, format & (WIDTH | SIGNED));
+    max = edg_number(v + 2 + width, format & (WIDTH | SIGNED));
     if (min > max)
         return BROKEN;
     if (!(r->op & (EDG_APPEND | EDG_CALL)) || (uint16_t)(v[0] + width) > r->m.payload_len)
         return FAILS;
-    field = number(r->m.payload + v[0], width, format, format & LITTLE_ENDIAN_FIELD);
+    field = edg_number(r->m.payload + v[0], format);
     return field >= min && field <= max ? HOLDS : FAILS;
 }
 
@@ -107,26 +106,16 @@ static uint8_t entries(const edg_request *r, const uint8_t *v)
     return r->from >= from && last_entry(r) <= to ? HOLDS : FAILS;
 }
 
-/* How many frames follow the one in hand in its capability. */
-static uint8_t depth(const judged *j)
+/* What follows the frame in hand in its capability: how many frames, or discharges of it. */
+static uint8_t following(const judged *j, uint8_t what)
 {
     edg_item i = j->item;
-    uint8_t n = 0;
-
-    while (edg_item_next(&i) == EDG_ITEM_FRAME)
-        n++;
-    return n;
-}
-
-static int8_t discharged(const judged *j)
-{
-    edg_item i = j->item;
-    uint8_t kind;
+    uint8_t kind, n = 0;
 
     while ((kind = edg_item_next(&i)) != EDG_ITEM_END && kind != EDG_ITEM_PART)
-        if (kind == EDG_ITEM_DISCHARGE && i.frame == j->item.frame)
-            return 1;
-    return 0;
+        if (kind == what && (what == EDG_ITEM_FRAME || i.frame == j->item.frame))
+            n++;
+    return n;
 }
 
 static uint8_t place(const judged *j) { return (uint8_t)(j->item.part * EDG_MAX_FRAMES + j->item.frame); }
@@ -174,8 +163,8 @@ static uint8_t program(const judged *j, const uint8_t *v, uint8_t n)
         in->local[EDG_PARAM_LAST] = last_entry(r);
     }
     in->local[EDG_PARAM_HOLD] = r->hold;
-    in->local[EDG_PARAM_UNIX] = edg_clock_at(j->dev, j->dev->now);
-    in->local[EDG_PARAM_TICK] = j->dev->now;
+    in->local[EDG_PARAM_UNIX] = edg_clock_at(j->dev, edg_now(j->dev));
+    in->local[EDG_PARAM_TICK] = edg_now(j->dev);
     switch (edg_program_run(v, n, in)) {
     case EDG_PROGRAM_HOLDS:
         return HOLDS;
@@ -228,12 +217,12 @@ static uint8_t limit(judged *j, uint8_t type, const uint8_t *v, uint8_t n)
         return entries(j->r, v);
     case T_EXPIRY:
     case T_NOT_BEFORE:
-        unix_now = edg_clock_at(j->dev, j->dev->now);
+        unix_now = edg_clock_at(j->dev, edg_now(j->dev));
         if (unix_now == 0)
             return CANNOT_TELL;
         return (unix_now < edg_load32(v)) == (type == T_EXPIRY) ? HOLDS : FAILS;
     case T_LEASE:
-        return edg_load32(v) == j->dev->boot && j->dev->now <= edg_load32(v + 4) ? HOLDS : FAILS;
+        return edg_load32(v) == j->dev->boot && edg_now(j->dev) <= edg_load32(v + 4) ? HOLDS : FAILS;
     case T_HOLD:
         return j->r->hold <= v[0] ? HOLDS : FAILS;
     case EDG_T_COUNT:
@@ -243,9 +232,9 @@ static uint8_t limit(judged *j, uint8_t type, const uint8_t *v, uint8_t n)
     case T_AUDIENCE:
         return CANNOT_TELL; /* who sent it is not known here */
     case T_DEPTH:
-        return j->discharge || depth(j) <= v[0] ? HOLDS : FAILS;
+        return j->discharge || following(j, EDG_ITEM_FRAME) <= v[0] ? HOLDS : FAILS;
     case EDG_T_THIRD_PARTY:
-        return discharged(j) ? HOLDS : FAILS; /* which was checked when the session was opened */
+        return following(j, EDG_ITEM_DISCHARGE) > 0 ? HOLDS : FAILS; /* which was checked when the session was opened */
     case T_PROGRAM:
         return n < MIN_PROGRAM ? BROKEN : program(j, v, n);
     case T_ALSO:
@@ -261,7 +250,7 @@ static int8_t named(const edg_request *r, uint8_t type, const uint8_t *name, uin
 {
     if (n > r->name_len || (type == EDG_T_GRANT && n != r->name_len))
         return 0;
-    return n == 0 || memcmp(name, r->name, n) == 0;
+    return edg_same(name, r->name, n);
 }
 
 /* One frame: a reason, and the type that decided. */
@@ -308,24 +297,14 @@ static uint8_t frame(judged *j, uint8_t *type)
     return !grants || admitted || (matches && holds) ? 0 : EDG_R_DENIED;
 }
 
-/* All frames hold: their counts are raised, in the order of the frames, then their tokens taken. */
+/* All frames hold: their counts are raised, then their tokens taken. */
 static uint8_t take(edg_device *dev, const edg_slot *s)
 {
-    uint8_t i, last = 0, next, cell = 0;
+    uint8_t i;
 
-    for (;;) {
-        next = 0xFF;
-        for (i = 0; i < EDG_CELLS; i++)
-            if (s->places[i] > last && s->places[i] < next) {
-                next = s->places[i];
-                cell = i;
-            }
-        if (next == 0xFF)
-            break;
-        if (edg_count_raise(dev, cell) != EDG_OK)
+    for (i = 0; i < EDG_CELLS; i++)
+        if (s->places[i] != 0 && edg_count_raise(dev, i) != EDG_OK)
             return EDG_R_STORAGE;
-        last = next;
-    }
     for (i = 0; i < EDG_BUCKETS; i++)
         if (s->places[EDG_CELLS + i] != 0) {
             dev->buckets[i].tokens--;

@@ -36,6 +36,16 @@ static const uint8_t *digest(edg_device *dev, const edg_slot *s, const edg_reque
     return edg_digest(dev);
 }
 
+static int8_t ours(const edg_device *dev, const uint8_t *header) { return edg_same(header + 1, dev->owner, sizeof dev->owner); }
+
+/* Is the part of its branch's generation? A reason, or 0. */
+static uint8_t generation(const edg_device *dev, const uint8_t *header)
+{
+    int generation = edg_owner_generation(dev, header[0] & 15);
+
+    return generation < 0 ? EDG_R_STORAGE : (uint8_t)generation != header[7] ? EDG_R_GENERATION : 0;
+}
+
 /* Is the carried form the one that the session was opened with? Where the slot keeps it, its header is told by the device's own values. */
 static int8_t carries(edg_device *dev, const edg_slot *s, const edg_request *r)
 {
@@ -44,35 +54,34 @@ static int8_t carries(edg_device *dev, const edg_slot *s, const edg_request *r)
 
     if (s->body_len == EDG_DIGEST)
         return edg_same(digest(dev, s, r), s->body, EDG_DIGEST_SIZE);
-    return n == s->body_len && memcmp(header + EDG_HEADER, s->body, n) == 0 && (header[0] & 15) == s->first[0] && memcmp(header + 8, s->first + 1, 4) == 0 &&
-           memcmp(header + 1, dev->hint, sizeof dev->hint) == 0 && edg_load16(header + 5) == dev->epoch &&
-           edg_owner_generation(dev, s->first[0]) == header[7];
+    return n == s->body_len && edg_same(header + EDG_HEADER, s->body, n) && edg_part_is(s->first, header) && ours(dev, header) && generation(dev, header) == 0;
 }
 
 /* RFC 6347 4.1.2.6 with 32 bits; asked only after the tag has verified, so that junk cannot move it. */
 static uint8_t window(edg_slot *s, uint32_t sequence)
 {
-    uint32_t apart;
+    uint8_t newer = sequence > s->sequence;
+    uint32_t apart = newer ? sequence - s->sequence : s->sequence - sequence;
+    uint32_t bit = 1, *moves = newer ? &s->window : &bit;
+    uint8_t n;
 
-    if (sequence > s->sequence) {
-        apart = sequence - s->sequence;
-        s->window = (apart < 32 ? s->window << apart : 0) | 1;
+    for (n = apart < 32 ? (uint8_t)apart : 32; n > 0; n--)
+        *moves <<= 1;
+    if (newer)
         s->sequence = sequence;
-        return NEW;
-    }
-    apart = s->sequence - sequence;
-    if (apart >= 32)
+    else if (bit == 0)
         return OLD;
-    if (s->window & ((uint32_t)1 << apart))
+    else if (s->window & bit)
         return SEEN;
-    s->window |= (uint32_t)1 << apart;
+    s->window |= bit;
     return NEW;
 }
 
 /* The request is the newest that passed; its answer is not known yet. */
-static void accept(edg_slot *s, const edg_request *r)
+static void accept(const edg_device *dev, edg_slot *s, const edg_request *r)
 {
-    memcpy(s->tag, r->tag, sizeof s->tag);
+    edg_copy(s->tag, r->tag, sizeof s->tag);
+    s->tick = edg_now(dev);
     s->answer_code = 0;
 }
 
@@ -119,7 +128,7 @@ static uint8_t judge(edg_device *dev, edg_request *r, uint32_t tick)
 #endif
     if (r->target != 0)
         return r->target;
-    if ((r->op & ACTING) && dev->now - tick > hold_ticks(r->hold))
+    if ((r->op & ACTING) && edg_now(dev) - tick > hold_ticks(r->hold))
         return EDG_R_STALE;
     if (((s->branches & MIRROR) && !(r->op & (EDG_READ | EDG_OBSERVE))) || (r->op == EDG_MANAGE && s->branches != OWNER) ||
         (r->at == EDG_AT_EPOCH && !owners_own(s)))
@@ -132,27 +141,19 @@ static uint8_t judge(edg_device *dev, edg_request *r, uint32_t tick)
 /* Is every part of the branches' generations? Their bits, and a reason or 0. */
 static uint8_t generations(const edg_device *dev, const edg_request *r, uint16_t *branches)
 {
-    const uint8_t *header = r->carried;
     edg_item i;
-    uint8_t kind = EDG_ITEM_PART;
+    uint8_t kind = EDG_ITEM_PART, reason = 0;
 
     *branches = 0;
-    edg_item_first(&i, header + EDG_HEADER, (uint8_t)(r->carried_len - EDG_HEADER));
-    for (; kind != EDG_ITEM_END; kind = edg_item_next(&i)) {
-        uint8_t branch;
-        int generation;
-
+    edg_item_first(&i, r->carried + EDG_HEADER, (uint8_t)(r->carried_len - EDG_HEADER));
+    i.value = r->carried;
+    for (; kind != EDG_ITEM_END && reason == 0; kind = edg_item_next(&i)) {
         if (kind != EDG_ITEM_PART)
             continue;
-        if (i.part > 0)
-            header = i.value;
-        branch = header[0] & 15;
-        generation = edg_owner_generation(dev, branch);
-        if (generation != header[7])
-            return generation < 0 ? EDG_R_STORAGE : EDG_R_GENERATION;
-        *branches |= (uint16_t)(1u << branch);
+        *branches |= (uint16_t)(1u << (i.value[0] & 15));
+        reason = generation(dev, i.value);
     }
-    return 0;
+    return reason;
 }
 
 /* desk->work is the session key. */
@@ -164,15 +165,14 @@ static void fill(edg_device *dev, const edg_desk *desk, edg_slot *s, const edg_r
     s->key = desk->work;
     edg_part_first(s->first, r->carried);
     s->young = EDG_RESIDENCY + 1;
-    s->used = dev->now;
     s->sequence = r->sequence;
     s->window = 1;
-    accept(s, r);
+    accept(dev, s, r);
     if (n <= sizeof s->body) {
-        memcpy(s->body, r->carried + EDG_HEADER, n);
+        edg_copy(s->body, r->carried + EDG_HEADER, n);
         s->body_len = n;
     } else {
-        memcpy(s->body, digest(dev, s, r), EDG_DIGEST_SIZE);
+        edg_copy(s->body, digest(dev, s, r), EDG_DIGEST_SIZE);
         s->body_len = EDG_DIGEST;
     }
 }
@@ -186,7 +186,7 @@ static uint8_t open_session(edg_device *dev, edg_desk *desk, edg_request *r)
     uint8_t entry, reason;
     edg_slot *s;
 
-    if (memcmp(header + 1, dev->hint, sizeof dev->hint) != 0 || edg_load16(header + 5) != dev->epoch)
+    if (!ours(dev, header))
         return EDG_R_EPOCH;
     reason = generations(dev, r, &branches);
     if (reason != 0)
@@ -201,7 +201,6 @@ static uint8_t open_session(edg_device *dev, edg_desk *desk, edg_request *r)
             return EDG_R_COOKIE_USED;
         if (!verify(dev, r, &s->key, tick))
             return EDG_R_TAG;
-        s->used = dev->now;
         return duplicate(dev, r, s);
     }
     entry = edg_ring_room(dev, header[0] & 15);
@@ -216,7 +215,7 @@ static uint8_t open_session(edg_device *dev, edg_desk *desk, edg_request *r)
     if (s == NULL)
         return EDG_R_NO_ROOM;
 
-    edg_ring_put(dev, entry, mac, (uint8_t)(dev->now - tick));
+    edg_ring_put(dev, entry, mac, (uint8_t)(edg_now(dev) - tick));
     fill(dev, desk, s, r);
     s->entry = (uint8_t)(entry + 1);
     s->branches = branches;
@@ -228,7 +227,7 @@ static uint8_t open_session(edg_device *dev, edg_desk *desk, edg_request *r)
 
 static uint8_t resume(edg_device *dev, edg_request *r)
 {
-    uint32_t tick = dev->now - (uint16_t)((uint16_t)dev->now - edg_load16(r->proof + AT_TICK));
+    uint32_t tick = edg_now(dev) - (uint16_t)((uint16_t)edg_now(dev) - edg_load16(r->proof + AT_TICK));
     edg_slot *s = dev->slots;
 
     if (r->proof[1] >= EDG_SLOTS)
@@ -240,10 +239,9 @@ static uint8_t resume(edg_device *dev, edg_request *r)
         return EDG_R_NEED_FRAMES;
     if ((r->carried != NULL && !carries(dev, s, r)) || !verify(dev, r, &s->key, tick))
         return EDG_R_TAG;
-    s->used = dev->now;
     switch (window(s, r->sequence)) {
     case NEW:
-        accept(s, r);
+        accept(dev, s, r);
         answer_tagged(dev, r, s);
         return judge(dev, r, tick);
     case SEEN:
@@ -268,8 +266,8 @@ uint8_t edg_guard_check(edg_device *dev, edg_desk *desk, edg_request *r)
     return reason;
 }
 
-void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t code, const uint8_t *options,
-                   uint16_t options_len, const uint8_t *payload, uint16_t payload_len)
+void edg_guard_tag(edg_device *dev, const edg_request *r, uint8_t code, const uint8_t *options, edg_len options_len,
+                   const uint8_t *payload, edg_len payload_len)
 {
     const edg_pads *key = &r->s->key;
 
@@ -277,20 +275,19 @@ void edg_guard_tag(edg_device *dev, const edg_request *r, uint32_t tick, uint8_t
     edg_mac_put32(dev, r->sequence);
     edg_mac_put32(dev, 0); /* no notification */
     edg_mac_put(dev, r->tag, r->tag_len);
-    edg_mac_put32(dev, tick);
+    edg_mac_put32(dev, r->s->tick);
     edg_mac_put8(dev, r->slot);
     edg_mac_message(dev, code, options, options_len, payload, payload_len, EDG_O_RESPONSE, r->tag_len);
     edg_mac_end(dev, key);
 }
 
-void edg_guard_keep(const edg_device *dev, const edg_request *r, const edg_answer *a)
+void edg_guard_keep(const edg_request *r, const edg_answer *a)
 {
     edg_slot *s = r->s;
 
     if (r->m.code != EDG_POST || a->len > sizeof s->answer)
         return;
-    memcpy(s->answer, a->out + a->payload, a->len);
+    edg_copy(s->answer, a->out + a->payload, (uint8_t)a->len);
     s->answer_len = (uint8_t)a->len;
-    s->answer_tick = dev->now;
     s->answer_code = a->code;
 }

@@ -7,15 +7,14 @@
 /* EDG_OUT_MIN bytes hold it, and no answer stands in them yet. */
 typedef char desk_fits[sizeof(edg_desk) <= EDG_OUT_MIN ? 1 : -1];
 
-static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r)
+static edg_len protected_request(edg_device *dev, edg_answer *a, edg_request *r)
 {
     uint8_t reason = edg_guard_check(dev, (edg_desk *)(void *)a->out, r); /* bytes only */
-    uint32_t tick = dev->now;
-    uint16_t n;
+    edg_len n;
 
     EDG_ON_VERDICT();
     if (r->is_private)
-        a->cap = (uint16_t)(a->cap - EDG_PRIVATE_TAG);
+        a->cap = (edg_len)(a->cap - EDG_PRIVATE_TAG);
     if (reason == 0 || reason == EDG_REPEAT) {
         edg_answer_begin(a, r, EDG_TAGGED, 0);
         a->code = EDG_CHANGED;
@@ -23,19 +22,18 @@ static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r
     if (reason == EDG_REPEAT) {
         const edg_slot *s = r->s;
 
-        memcpy(a->out + a->payload, s->answer, s->answer_len);
+        edg_copy(a->out + a->payload, s->answer, s->answer_len);
         a->len = s->answer_len;
         a->code = s->answer_code;
-        tick = s->answer_tick;
     } else {
         if (reason == 0)
             reason = edg_act(dev, a, r);
         if (reason != 0)
             edg_answer_refuse(a, r, reason);
         if (r->tag_len > 0 && reason != EDG_R_RESULT_GONE)
-            edg_guard_keep(dev, r, a);
+            edg_guard_keep(r, a);
     }
-    n = edg_answer_finish(dev, a, r, tick);
+    n = edg_answer_finish(dev, a, r);
     if (r->over)
         edg_wipe(r->s, sizeof *r->s);
     edg_slot_close(dev, dev->closing);
@@ -43,7 +41,7 @@ static uint16_t protected_request(edg_device *dev, edg_answer *a, edg_request *r
     return n;
 }
 
-static uint16_t request(edg_device *dev, edg_answer *a, edg_request *r, uint16_t asked, unsigned link_flags)
+static edg_len request(edg_device *dev, edg_answer *a, edg_request *r, edg_len asked, unsigned link_flags)
 {
     uint8_t reason = edg_request_read(r);
 
@@ -55,24 +53,24 @@ static uint16_t request(edg_device *dev, edg_answer *a, edg_request *r, uint16_t
         reason = edg_act_plain(dev, a, r, asked, link_flags);
     if (reason != 0)
         edg_answer_refuse(a, r, reason);
-    return edg_answer_finish(dev, a, r, 0);
+    return edg_answer_finish(dev, a, r);
 }
 
-EDG_APART size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
+size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
 {
     edg_request r;
     edg_answer a;
     uint16_t crc;
 
-    if (n < 4 || n > 0xFFFF || cap < EDG_OUT_MIN || in[0] >> 6 != 1)
+    if (n < 4 || n > EDG_MAX_MESSAGE || cap < EDG_OUT_MIN || in[0] >> 6 != 1)
         return 0;
     r.in = in;
 #if EDG_PROGRAM
     r.scratch = out;
 #endif
     a.out = out;
-    a.cap = cap > 0xFFFF ? 0xFFFF : (uint16_t)cap;
-    if (edg_coap_parse(&r.m, in, (uint16_t)n) != EDG_OK || r.m.code == 0 || r.m.code >> 5 != 0 || r.m.type > EDG_NON) {
+    a.cap = (edg_len)(cap > EDG_MAX_MESSAGE ? EDG_MAX_MESSAGE : cap);
+    if (edg_coap_parse(&r.m, in, (edg_len)n) != EDG_OK || r.m.code == 0 || r.m.code >> 5 != 0 || r.m.type > EDG_NON) {
         if (r.m.type != EDG_CON)
             return 0;
         dev->last_answer = 0; /* its bytes give way to the reset */
@@ -84,11 +82,11 @@ EDG_APART size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8
     edg_age(dev, edg_device_ticks(dev));
     crc = edg_crc16(in, (uint16_t)n);
     if (dev->last_answer != 0 && dev->last_id == r.m.id && dev->last_crc == crc && dev->last_left > 0 &&
-        (out[0] & 15) == r.m.token_len && memcmp(out + 4, r.m.token, r.m.token_len) == 0)
+        (out[0] & 15) == r.m.token_len && edg_same(out + 4, r.m.token, r.m.token_len))
         return dev->last_answer;
     dev->last_id = r.m.id;
     dev->last_crc = crc;
     dev->last_left = EXCHANGE_LIFETIME + 1;
-    dev->last_answer = request(dev, &a, &r, (uint16_t)n, link_flags);
+    dev->last_answer = request(dev, &a, &r, (edg_len)n, link_flags);
     return dev->last_answer;
 }

@@ -9,12 +9,12 @@ static void pad(edg_sha256 *s, const uint8_t *key, uint8_t key_len, uint8_t with
         s->block[i] = (uint8_t)((i < key_len ? key[i] : 0) ^ with);
     edg_sha256_init(s);
     edg_sha256_block(s->state, s->block);
-    memcpy(out, s->state, sizeof s->state);
+    edg_copy(out, s->state, sizeof s->state);
 }
 
 void edg_pads_make(edg_sha256 *s, edg_pads *pads, const uint8_t *key, uint8_t key_len)
 {
-    memcpy(pads->outer, key, key_len); /* it may stand in the block, which the first pad destroys */
+    edg_copy(pads->outer, key, key_len); /* it may stand in the block, which the first pad destroys */
     pad(s, pads->outer, key_len, 0x36, pads->inner);
     pad(s, pads->outer, key_len, 0x5c, pads->outer);
 }
@@ -22,14 +22,14 @@ void edg_pads_make(edg_sha256 *s, edg_pads *pads, const uint8_t *key, uint8_t ke
 void edg_hmac_begin(edg_sha256 *s, const edg_pads *pads)
 {
     EDG_ON_HMAC();
-    memcpy(s->state, pads->inner, sizeof s->state);
+    edg_copy(s->state, pads->inner, sizeof s->state);
     s->length = 64;
 }
 
 void edg_hmac_end(edg_sha256 *s, const edg_pads *pads)
 {
     edg_sha256_final(s, s->block); /* the inner digest: the first half of the outer block */
-    memcpy(s->state, pads->outer, sizeof s->state);
+    edg_copy(s->state, pads->outer, sizeof s->state);
     s->length = 64 + 32;
     edg_sha256_final(s, s->block);
 }
@@ -49,7 +49,7 @@ void edg_hmac_final(edg_sha256 *s, const uint8_t *key, uint8_t key_len, uint8_t 
 
     edg_sha256_final(s, inner);
     edg_pads_make(s, &pads, key, key_len);
-    memcpy(s->state, pads.outer, sizeof s->state);
+    edg_copy(s->state, pads.outer, sizeof s->state);
     s->length = 64;
     edg_sha256_update(s, inner, sizeof inner);
     edg_sha256_final(s, out);

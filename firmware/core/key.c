@@ -12,7 +12,7 @@ void edg_mac_begin(edg_device *dev, const edg_pads *key, uint8_t label)
     edg_mac_put8(dev, label);
 }
 
-void edg_mac_put(edg_device *dev, const void *data, uint16_t n) { edg_sha256_update(&dev->sha, data, n); }
+void edg_mac_put(edg_device *dev, const void *data, edg_len n) { edg_sha256_update(&dev->sha, data, n); }
 
 void edg_mac_put8(edg_device *dev, uint8_t v) { edg_mac_put(dev, &v, 1); }
 

@@ -65,7 +65,11 @@ static void put_log(window *w, const edg_device *dev, uint8_t i)
     text(w, spec.name);
     text(w, text_log_rt);
     if (spec.period > 0) {
+#if EDG_FIXED_PERIODS
+        uint16_t period = spec.period;
+#else
         uint16_t period = dev->logs[i].period > 0 ? dev->logs[i].period : spec.period;
+#endif
 
         text(w, text_period);
         decimal(w, (uint32_t)period / 10 + (period % 10 > 0));

@@ -9,10 +9,7 @@ uint32_t edg_log_oldest(const edg_log *l) { return l->sequence - l->count + 1; }
 
 void edg_log_spec_get(const edg_device *dev, uint8_t log, edg_log_spec *spec)
 {
-    const edg_log_spec *logs;
-
-    edg_pgm_copy(&logs, &EDG_SERVICE(dev)->logs, sizeof logs);
-    edg_pgm_copy(spec, logs + log, sizeof *spec);
+    edg_pgm_copy(spec, edg_pgm_pointer(const edg_log_spec *, &EDG_SERVICE(dev)->logs) + log, sizeof *spec);
 }
 
 static int8_t named(const char *flash, const uint8_t *name, uint8_t n)
@@ -39,10 +36,9 @@ int edg_log_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_log_
 
 int edg_function_find(const edg_device *dev, const uint8_t *name, uint8_t n, edg_function_spec *spec)
 {
-    const edg_function_spec *functions;
+    const edg_function_spec *functions = edg_pgm_pointer(const edg_function_spec *, &EDG_SERVICE(dev)->functions);
     uint8_t i;
 
-    edg_pgm_copy(&functions, &EDG_SERVICE(dev)->functions, sizeof functions);
     for (i = 0; i < edg_pgm_u8(&EDG_SERVICE(dev)->function_count); i++) {
         edg_pgm_copy(spec, functions + i, sizeof *spec);
         if (named(spec->name, name, n))
@@ -57,7 +53,7 @@ uint32_t edg_log_incarnation(edg_device *dev, uint8_t log, const edg_log_spec *s
 }
 
 /* h(n) = SHA-256( 20 | hint | u8 length, name | incarnation | sequence | h(n-1) | u16 length, payload )[:16] */
-void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnation, uint32_t sequence, const uint8_t *payload, uint8_t hash[16])
+void edg_log_step(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back, const uint8_t *payload, uint8_t hash[16])
 {
     uint8_t n = 0;
     uint8_t c;
@@ -66,36 +62,33 @@ void edg_log_step(edg_device *dev, const edg_log_spec *spec, uint32_t incarnatio
         n++;
     edg_sha256_init(&dev->sha);
     edg_mac_put8(dev, EDG_LABEL_ENTRY);
-    edg_mac_put(dev, dev->hint, sizeof dev->hint);
+    edg_mac_put(dev, dev->owner, EDG_HINT);
     edg_mac_put8(dev, n);
     for (n = 0; (c = edg_pgm_u8(spec->name + n)) != 0; n++)
         edg_mac_put8(dev, c);
-    edg_mac_put32(dev, incarnation);
-    edg_mac_put32(dev, sequence);
+    edg_mac_put32(dev, edg_log_incarnation(dev, log, spec));
+    edg_mac_put32(dev, edg_log_at(dev, log)->sequence - back);
     edg_mac_put(dev, hash, 16);
     edg_mac_put16(dev, spec->size);
     edg_mac_put(dev, payload, spec->size);
     edg_sha256_final(&dev->sha, edg_digest(dev));
-    memcpy(hash, edg_digest(dev), 16);
+    edg_copy(hash, edg_digest(dev), 16);
 }
 
-uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint32_t sequence)
+uint8_t edg_log_place(const edg_log *l, const edg_log_spec *spec, uint8_t back)
 {
-    uint8_t back = (uint8_t)(l->sequence - sequence);
-
     return (uint8_t)(l->newest >= back ? l->newest - back : l->newest + spec->capacity - back);
 }
 
-uint8_t *edg_log_cell(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint32_t sequence)
+uint16_t edg_log_offset(edg_device *dev, uint8_t log, const edg_log_spec *spec, uint8_t back)
 {
-    edg_log_spec before;
-    uint8_t *at = dev->store + edg_log_place(edg_log_at(dev, log), spec, sequence) * spec->size;
+    const edg_log_spec *before = edg_pgm_pointer(const edg_log_spec *, &EDG_SERVICE(dev)->logs); /* in flash */
+    uint8_t overhead = spec->flags & EDG_LOG_EEPROM ? EDG_CELL : 0;
+    uint16_t at = (uint16_t)((uint16_t)edg_log_place(edg_log_at(dev, log), spec, back) * (uint8_t)(overhead + spec->size));
 
-    while (log > 0) {
-        edg_log_spec_get(dev, --log, &before);
-        if (!(before.flags & EDG_LOG_EEPROM))
-            at += before.capacity * before.size;
-    }
+    for (; log > 0; log--, before++)
+        if (!((edg_pgm_u8(&before->flags) ^ spec->flags) & EDG_LOG_EEPROM))
+            at = (uint16_t)(at + (uint16_t)edg_pgm_u8(&before->capacity) * (uint8_t)(overhead + edg_pgm_u8(&before->size)));
     return at;
 }
 
@@ -108,26 +101,19 @@ int8_t edg_logs_init(edg_device *dev)
 
     memset(dev->logs, 0, sizeof dev->logs);
     dev->mark_log = 0xFF;
+    dev->polled = (uint16_t)edg_device_ticks(dev);
     for (i = 0; i < edg_pgm_u8(&EDG_SERVICE(dev)->log_count) && err == EDG_OK; i++) {
         edg_log_spec_get(dev, i, &spec);
         l = edg_log_at(dev, i);
         l->newest = (uint8_t)(spec.capacity - 1);
+        l->left = spec.period;
+#if !EDG_FIXED_PERIODS
         l->period = spec.period;
-        l->due = edg_device_ticks(dev) + spec.period;
+#endif
         if (spec.flags & EDG_LOG_EEPROM)
             err = edg_cells_init(dev, i, &spec);
     }
     return err;
-}
-
-/* The oldest entry of a full RAM log falls out: its hash becomes the base. */
-static void drop_oldest(edg_device *dev, uint8_t log, const edg_log_spec *spec)
-{
-    edg_log *l = edg_log_at(dev, log);
-    uint32_t oldest = edg_log_oldest(l);
-
-    edg_log_step(dev, spec, dev->boot, oldest, edg_log_cell(dev, log, spec, oldest), l->u.base);
-    l->count--;
 }
 
 int edg_device_append(edg_device *d, uint8_t log, const uint8_t *entry)
@@ -135,34 +121,43 @@ int edg_device_append(edg_device *d, uint8_t log, const uint8_t *entry)
     edg_device *dev = EDG_DEVICE(d);
     edg_log *l = edg_log_at(dev, log);
     edg_log_spec spec;
-    uint8_t cell;
+    uint16_t at;
+    uint8_t in_eeprom;
 
     if ((dev->flags & (EDG_CLAIMED | EDG_BOOT_LOST)) != EDG_CLAIMED)
         return EDG_ERR_CLOSED;
     edg_log_spec_get(dev, log, &spec);
+    in_eeprom = spec.flags & EDG_LOG_EEPROM;
     if (l->sequence == 0xFFFFFFFFUL)
         return EDG_ERR_STORAGE;
-    cell = (uint8_t)(l->newest + 1 < spec.capacity ? l->newest + 1 : 0);
-    if (spec.flags & EDG_LOG_EEPROM) {
-        int8_t err = edg_cells_write(dev, log, &spec, cell, entry);
-
-        if (err != EDG_OK)
-            return err;
-    } else if (l->count == spec.capacity) {
-        drop_oldest(dev, log, &spec);
+    if (in_eeprom && !edg_cells_afford(dev, l))
+        return EDG_ERR_WEAR;
+    at = edg_log_offset(dev, log, &spec, (uint8_t)(spec.capacity - 1)); /* the cell behind the head: that of the oldest entry, if the log is full */
+    if (l->count == spec.capacity) { /* the oldest entry falls out: in RAM its hash becomes the base, in EEPROM it is gone from the first byte written */
+        l->count--;
+        if (!in_eeprom)
+            edg_log_step(dev, log, &spec, l->count, dev->store + at, l->u.base);
     }
-    l->newest = cell;
+    if (!in_eeprom)
+        edg_copy(dev->store + at, entry, spec.size);
+    else if (edg_cells_write(dev, l, at, entry, spec.size) != EDG_OK)
+        return EDG_ERR_STORAGE;
+    l->newest = (uint8_t)(l->newest + 1 < spec.capacity ? l->newest + 1 : 0);
     l->count++;
     l->sequence++;
-    if (!(spec.flags & EDG_LOG_EEPROM))
-        memcpy(edg_log_cell(dev, log, &spec, l->sequence), entry, spec.size);
-    edg_log_step(dev, &spec, edg_log_incarnation(dev, log, &spec), l->sequence, entry, l->hash);
+    if (dev->mark_log == log && dev->mark_back < 255)
+        dev->mark_back++;
+    edg_log_step(dev, log, &spec, 0, entry, l->hash);
     dev->flags |= EDG_GREW;
     return EDG_OK;
 }
 
+#if !EDG_FIXED_PERIODS
 void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks)
 {
-    edg_log_at(dev, log)->period = ticks;
-    edg_log_at(dev, log)->due = edg_device_ticks(dev) + ticks;
+    edg_log *l = edg_log_at(EDG_DEVICE(dev), log);
+
+    l->period = ticks;
+    l->left = ticks;
 }
+#endif

@@ -42,8 +42,8 @@ uint8_t edg_option_rules(uint16_t number, uint16_t len)
     return 0; /* unknown */
 }
 
-void edg_mac_message(edg_device *dev, uint8_t code, const uint8_t *options, uint16_t options_len, const uint8_t *payload,
-                     uint16_t payload_len, uint8_t covered, uint8_t cut)
+void edg_mac_message(edg_device *dev, uint8_t code, const uint8_t *options, edg_len options_len, const uint8_t *payload,
+                     edg_len payload_len, uint8_t covered, uint8_t cut)
 {
     edg_option o;
 
@@ -53,7 +53,7 @@ void edg_mac_message(edg_device *dev, uint8_t code, const uint8_t *options, uint
         if (!(edg_option_rules(o.number, o.len) & covered))
             continue;
         if (o.number == EDG_OPT_REQUEST || o.number == EDG_OPT_RESPONSE)
-            o.len = (uint16_t)(o.len - cut);
+            o.len = (edg_len)(o.len - cut);
         edg_mac_put32(dev, (uint32_t)o.number << 16 | o.len);
         edg_mac_put(dev, o.value, o.len);
     }

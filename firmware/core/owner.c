@@ -23,19 +23,19 @@ static int8_t valid(const edg_device *dev, uint16_t addr)
 /* Writes the record at addr: the one at `from` with byte `patch` replaced. */
 static int8_t copy(const edg_device *dev, uint16_t addr, uint16_t from, uint8_t patch, uint8_t value)
 {
-    edg_nv_writer w = {addr, EDG_CRC_INIT};
+    edg_nv_writer w;
     uint8_t i;
-    int8_t err = EDG_OK;
 
-    for (i = 0; i < AT_CRC && err == EDG_OK; i++) {
-        uint8_t byte = value;
+    edg_nv_begin(&w, addr);
+    for (i = 0; i < AT_CRC; i++) {
+        int byte = i == patch ? value : edg_nv_byte(dev, (uint16_t)(from + i));
+        uint8_t b = (uint8_t)byte;
 
-        if (i != patch)
-            err = edg_nv_read(dev, (uint16_t)(from + i), &byte, 1);
-        if (err == EDG_OK)
-            err = edg_nv_put(dev, &w, &byte, 1);
+        if (byte < 0)
+            return EDG_ERR_STORAGE;
+        edg_nv_put(dev, &w, &b, 1);
     }
-    return err == EDG_OK ? edg_nv_seal(dev, &w, addr) : err;
+    return edg_nv_seal(dev, &w);
 }
 
 enum { NO_PATCH = 0xFF };
@@ -44,7 +44,6 @@ static int8_t promote(const edg_device *dev) { return copy(dev, EDG_NV_OWNER, ED
 
 int8_t edg_owner_load(edg_device *dev)
 {
-    uint8_t b[6];
     int8_t found = valid(dev, EDG_NV_OWNER);
 
     dev->flags &= (uint8_t)~EDG_CLAIMED;
@@ -52,10 +51,8 @@ int8_t edg_owner_load(edg_device *dev)
         return EDG_ERR_STORAGE;
     if (found <= 0)
         return found;
-    if (edg_nv_read(dev, EDG_NV_OWNER + AT_HINT, b, sizeof b) != EDG_OK)
+    if (edg_nv_read(dev, EDG_NV_OWNER + AT_HINT, dev->owner, sizeof dev->owner) != EDG_OK)
         return EDG_ERR_STORAGE;
-    memcpy(dev->hint, b, sizeof dev->hint);
-    dev->epoch = edg_load16(b + AT_EPOCH - AT_HINT);
     dev->flags |= EDG_CLAIMED;
     return EDG_OK;
 }
@@ -65,17 +62,15 @@ int8_t edg_owner_write(edg_device *dev, const uint8_t hint[4], uint16_t epoch, c
     edg_nv_writer w;
     uint8_t head[AT_KEY];
 
-    w.at = EDG_NV_BACKUP;
-    w.crc = EDG_CRC_INIT;
+    edg_nv_begin(&w, EDG_NV_BACKUP);
     memset(head, 0, sizeof head); /* generations */
     head[0] = MAGIC_HI;
     head[1] = MAGIC_LO;
-    memcpy(head + AT_HINT, hint, AT_EPOCH - AT_HINT);
+    edg_copy(head + AT_HINT, hint, AT_EPOCH - AT_HINT);
     edg_store16(head + AT_EPOCH, epoch);
-    if (edg_nv_put(dev, &w, head, sizeof head) != EDG_OK || edg_nv_put(dev, &w, ke, EDG_KEY) != EDG_OK ||
-        edg_nv_seal(dev, &w, EDG_NV_BACKUP) != EDG_OK)
-        return EDG_ERR_STORAGE;
-    return promote(dev) == EDG_OK ? edg_owner_load(dev) : EDG_ERR_STORAGE;
+    edg_nv_put(dev, &w, head, sizeof head);
+    edg_nv_put(dev, &w, ke, EDG_KEY);
+    return edg_nv_seal(dev, &w) == EDG_OK && promote(dev) == EDG_OK ? edg_owner_load(dev) : EDG_ERR_STORAGE;
 }
 
 int8_t edg_owner_erase(edg_device *dev)
@@ -89,11 +84,7 @@ int8_t edg_owner_key(const edg_device *dev, uint8_t key[EDG_KEY]) { return edg_n
 
 int edg_owner_generation(const edg_device *dev, uint8_t branch)
 {
-    uint8_t generation;
-
-    if (edg_nv_read(dev, (uint16_t)(EDG_NV_OWNER + AT_GENERATIONS + branch), &generation, 1) != EDG_OK)
-        return EDG_ERR_STORAGE;
-    return generation;
+    return edg_nv_byte(dev, (uint16_t)(EDG_NV_OWNER + AT_GENERATIONS + branch));
 }
 
 int8_t edg_owner_set_generation(edg_device *dev, uint8_t branch, uint8_t generation)

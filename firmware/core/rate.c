@@ -27,7 +27,7 @@ edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8])
     edg_bucket *b, *free = NULL;
 
     for (b = dev->buckets; b < dev->buckets + EDG_BUCKETS; b++) {
-        if (b->order != 0 && memcmp(b->identity, identity, sizeof b->identity) == 0)
+        if (b->order != 0 && edg_same(b->identity, identity, sizeof b->identity))
             break;
         if (!in_use(dev, b) && (free == NULL || b->order < free->order))
             free = b;
@@ -36,25 +36,23 @@ edg_bucket *edg_bucket_find(edg_device *dev, const uint8_t identity[8])
         if (free == NULL)
             return NULL;
         b = free;
-        memcpy(b->identity, identity, sizeof b->identity);
+        edg_copy(b->identity, identity, sizeof b->identity);
         b->tokens = 0;
-        b->since = dev->now;
+        b->since = edg_now(dev);
     }
     edg_bucket_use(dev, b);
     return b;
 }
 
 /* Each period gives a token. A full bucket's period begins anew when it is looked at: else burst + 1 could pass within a moment. */
-uint8_t edg_bucket_tokens(const edg_device *dev, edg_bucket *b, uint8_t burst, uint16_t period)
+EDG_APART uint8_t edg_bucket_tokens(const edg_device *d, edg_bucket *b, uint8_t burst, uint16_t period)
 {
-    uint32_t ticks = (uint32_t)period * 10, periods = (dev->now - b->since) / ticks;
+    const edg_device *dev = EDG_DEVICE(d);
+    uint32_t ticks = (uint32_t)period * 10;
 
-    if (periods >= (uint8_t)(burst - b->tokens)) {
-        b->tokens = burst;
-        b->since = dev->now;
-    } else {
-        b->tokens = (uint8_t)(b->tokens + periods);
-        b->since += periods * ticks;
-    }
+    for (; b->tokens < burst && edg_now(dev) - b->since >= ticks; b->tokens++)
+        b->since += ticks;
+    if (b->tokens == burst)
+        b->since = edg_now(dev);
     return b->tokens;
 }

@@ -5,8 +5,8 @@
 enum { MAX_OPTIONS = 32, MAX_SEGMENTS = 3, MAX_QUERIES = 4, MAX_NAME = 31 };
 
 typedef struct path {
-    const uint8_t *value[2];
-    uint8_t len[2];
+    const uint8_t *last, *before; /* segments */
+    uint8_t last_len, before_len;
     uint8_t n, queries; /* how many there are; at most 32 */
     uint8_t proof_len;
 } path;
@@ -45,10 +45,10 @@ static void note_option(edg_request *r, const edg_option *o, path *p)
         r->has |= EDG_HAS_OBSERVE;
         break;
     case EDG_OPT_URI_PATH:
-        if (p->n < 2) {
-            p->value[p->n] = o->value;
-            p->len[p->n] = (uint8_t)o->len;
-        }
+        p->before = p->last;
+        p->before_len = p->last_len;
+        p->last = o->value;
+        p->last_len = (uint8_t)o->len;
         p->n++;
         break;
     case EDG_OPT_URI_QUERY:
@@ -75,9 +75,8 @@ static uint8_t read_options(edg_request *r, path *p, uint8_t protect)
 {
     edg_option o;
 
-    p->n = 0;
-    p->queries = 0;
-    p->proof_len = 0;
+    p->last = p->before = NULL;
+    p->last_len = p->before_len = p->n = p->queries = p->proof_len = 0;
     if (r->m.count > MAX_OPTIONS)
         return EDG_R_MALFORMED;
     edg_option_first(&o, r->m.options, r->m.options_len);
@@ -126,6 +125,16 @@ static uint8_t read_proof(edg_request *r, uint8_t len)
     return r->carried_len > EDG_MAX_CARRIED ? EDG_R_TOO_LARGE : 0;
 }
 
+/* A letter of flash text, counted from 0; n: it is not among the first n. */
+static uint8_t letter(uint8_t c, const char *flash, uint8_t n)
+{
+    uint8_t i;
+
+    for (i = 0; i < n && edg_pgm_u8(flash + i) != c; i++)
+        continue;
+    return i;
+}
+
 /* Reads 1 to 10 digits without leading zeros; advances *p; 1, or 0 if there is no such number of 32 bits. */
 static int8_t decimal(const uint8_t **p, const uint8_t *end, uint32_t *value)
 {
@@ -133,24 +142,24 @@ static int8_t decimal(const uint8_t **p, const uint8_t *end, uint32_t *value)
     uint32_t v = 0;
 
     while (*p < end && **p >= '0' && **p <= '9') {
-        uint8_t digit = (uint8_t)(**p - '0');
+        uint32_t more = v * 10 + (uint8_t)(*(*p)++ - '0');
 
-        if (v > 429496729UL || (v == 429496729UL && digit > 5))
+        if (more / 10 != v) /* too large */
             return 0;
-        v = v * 10 + digit;
-        (*p)++;
+        v = more;
     }
     *value = v;
     return *p > start && (*start != '0' || *p == start + 1);
 }
 
+static const char query_letters[] EDG_PGM = "snai"; /* the bits EDG_Q_FROM to EDG_Q_INCARNATION */
+
 static int8_t query(edg_request *r, const uint8_t *p, const uint8_t *end)
 {
-    uint8_t key = *p;
-    uint8_t bit = key == 's' ? EDG_Q_FROM : key == 'n' ? EDG_Q_COUNT : key == 'a' ? EDG_Q_AFTER : key == 'i' ? EDG_Q_INCARNATION : 0;
+    uint8_t bit = (uint8_t)(1u << letter(*p, query_letters, 4));
     uint32_t v = 0;
 
-    if (bit == 0 || (r->query & bit))
+    if (bit > EDG_Q_INCARNATION || (r->query & bit))
         return 0;
     r->query |= bit;
     p += 2;
@@ -221,32 +230,31 @@ static int8_t is(const uint8_t *value, uint8_t len, const char *flash)
     return edg_pgm_u8(flash + len) == 0;
 }
 
+static const char places[] EDG_PGM = "hklftgen"; /* from EDG_AT_HELLO on */
+enum { PLACES = sizeof places - 1 };
+
 static uint8_t place(const path *p)
 {
-    if (p->n == 1 && p->len[0] == 1) {
-        switch (p->value[0][0]) {
-        case 'h':
-            return EDG_AT_HELLO;
-        case 'k':
-            return EDG_AT_CLAIM;
-        case 't':
-            return EDG_AT_TIME;
-        case 'g':
-            return EDG_AT_GENERATION;
-        case 'e':
-            return EDG_AT_EPOCH;
-        case 'n':
-            return EDG_AT_COUNT;
-        default:
-            return EDG_AT_NOTHING;
-        }
-    }
-    if (p->n != 2)
+    uint8_t at;
+
+    const uint8_t *first = p->n == 1 ? p->last : p->before;
+    uint8_t first_len = p->n == 1 ? p->last_len : p->before_len;
+
+    if (p->n == 0 || p->n > 2)
         return EDG_AT_NOTHING;
-    if (p->len[0] == 1 && name_good(p->value[1], p->len[1]))
-        return p->value[0][0] == 'l' ? EDG_AT_LOG : p->value[0][0] == 'f' ? EDG_AT_FUNCTION : EDG_AT_NOTHING;
-    return is(p->value[0], p->len[0], well_known) && is(p->value[1], p->len[1], core) ? EDG_AT_CORE : EDG_AT_NOTHING;
+    if (p->n == 2 && is(first, first_len, well_known) && is(p->last, p->last_len, core))
+        return EDG_AT_CORE;
+    at = first_len == 1 ? (uint8_t)(letter(*first, places, PLACES) + EDG_AT_HELLO) : EDG_AT_NOTHING;
+    if (at == EDG_AT_LOG || at == EDG_AT_FUNCTION)
+        return p->n == 2 && name_good(p->last, p->last_len) ? at : EDG_AT_NOTHING;
+    return p->n == 1 && at <= EDG_AT_COUNT ? at : EDG_AT_NOTHING;
 }
+
+/* Of each place, what a POST there does. */
+static const uint8_t posts[] EDG_PGM = {
+    [EDG_AT_LOG] = EDG_APPEND,         [EDG_AT_FUNCTION] = EDG_CALL,  [EDG_AT_TIME] = EDG_TIME,
+    [EDG_AT_GENERATION] = EDG_MANAGE, [EDG_AT_EPOCH] = EDG_MANAGE, [EDG_AT_COUNT] = EDG_MANAGE,
+};
 
 /* What the request would do, or why it would do nothing (r->target). */
 static void read_target(edg_request *r, const path *p)
@@ -254,22 +262,16 @@ static void read_target(edg_request *r, const path *p)
     r->at = place(p);
     r->target = r->at == EDG_AT_NOTHING ? EDG_R_NOT_FOUND : 0;
     if (r->at == EDG_AT_LOG || r->at == EDG_AT_FUNCTION) {
-        r->name = p->value[1];
-        r->name_len = p->len[1];
+        r->name = p->last;
+        r->name_len = p->last_len;
     }
     if (r->m.code == EDG_GET && r->at == EDG_AT_LOG)
         r->op = r->has & EDG_HAS_OBSERVE ? EDG_OBSERVE : EDG_READ;
     else if (r->at != EDG_AT_NOTHING && r->m.code != (r->at == EDG_AT_CORE ? EDG_GET : EDG_POST))
         r->target = EDG_R_METHOD;
-    else if (r->at == EDG_AT_LOG)
-        r->op = EDG_APPEND;
-    else if (r->at == EDG_AT_FUNCTION)
-        r->op = EDG_CALL;
-    else if (r->at == EDG_AT_TIME)
-        r->op = EDG_TIME;
-    else if (r->at == EDG_AT_GENERATION || r->at == EDG_AT_EPOCH || r->at == EDG_AT_COUNT)
-        r->op = EDG_MANAGE;
-    if (r->proof != NULL && (r->at == EDG_AT_CORE || r->at == EDG_AT_HELLO || r->at == EDG_AT_CLAIM))
+    else
+        r->op = edg_pgm_u8(posts + r->at);
+    if (r->proof != NULL && r->at <= EDG_AT_CLAIM)
         r->target = EDG_R_NOT_FOUND; /* no protected resources */
 }
 

@@ -12,23 +12,22 @@ int8_t edg_past_erase(const edg_device *dev)
  * serves nobody and cannot be claimed until an init succeeds. */
 int edg_device_factory_reset(edg_device *dev)
 {
-    uint32_t count = 0;
-    uint8_t slot = EDG_COUNT_SLOTS - 1;
+    uint32_t count;
     int err;
 
     dev->last_answer = 0;
     edg_wipe(dev->slots, sizeof dev->slots);
     edg_wipe(&dev->cookie, sizeof dev->cookie);
     edg_wipe(&dev->sha, sizeof dev->sha);
-    err = edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count, &slot);
+    err = edg_counter_read(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, &count);
     if (err >= 0)
-        err = edg_counter_write(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, slot, count + 1);
+        err = edg_counter_write(dev, EDG_NV_COUNT, EDG_COUNT_SLOTS, count + 1);
     if (err == EDG_OK)
         err = edg_owner_erase(dev);
     if (err == EDG_OK)
         err = edg_past_erase(dev);
     if (err == EDG_OK)
-        err = edg_device_init(dev, dev->platform, dev->service, dev->user);
+        err = edg_device_init(dev, EDG_PLATFORM(dev), EDG_SERVICE(dev), EDG_USER(dev));
     if (err != EDG_OK)
         dev->flags = EDG_BOOT_LOST;
     return err;

@@ -10,18 +10,17 @@ void edg_sha256_init(edg_sha256 *s)
     s->length = 0;
 }
 
-void edg_sha256_update(edg_sha256 *s, const void *data, uint16_t n)
+void edg_sha256_update(edg_sha256 *s, const void *data, edg_len n)
 {
     const uint8_t *p = data;
     uint8_t at = (uint8_t)(s->length & 63u);
-    uint8_t *to = s->block + at;
 
     s->length = (uint16_t)(s->length + n);
     for (; n > 0; n--) {
-        *to++ = *p++;
-        if (to == s->block + sizeof s->block) {
+        s->block[at++] = *p++;
+        if (at == sizeof s->block) {
             edg_sha256_block(s->state, s->block);
-            to = s->block;
+            at = 0;
         }
     }
 }

@@ -20,8 +20,7 @@ void edg_slip_init(edg_slip *s, uint8_t *buf, uint16_t cap)
     restart(s);
 }
 
-/* Apart: where the decoder is a constant, its fields are longer to name than through a pointer. */
-EDG_APART uint16_t edg_slip_push(edg_slip *s, uint8_t byte)
+EDG_BY_POINTER uint16_t edg_slip_push(edg_slip *s, uint8_t byte)
 {
     if (byte == SLIP_END) {
         /* The CRC of a message and its CRC is 0. An END inside an escape ends a broken frame. */

@@ -5,6 +5,8 @@
 
 enum { ENTRIES = EDG_RING + EDG_RING_OWNER };
 
+uint32_t edg_now(const edg_device *dev) { return dev->now; }
+
 static void count_down(uint8_t *left, uint8_t ticks) { *left = (uint8_t)(*left > ticks ? *left - ticks : 0); }
 
 void edg_age(edg_device *dev, uint32_t now)
@@ -50,7 +52,7 @@ void edg_ring_put(edg_device *dev, uint8_t entry, const uint8_t *mac, uint8_t ag
 {
     edg_slot *last = edg_slot_by_entry(dev, entry);
 
-    memcpy(dev->ring[entry], mac, sizeof dev->ring[entry]);
+    edg_copy(dev->ring[entry], mac, sizeof dev->ring[entry]);
     dev->ring_left[entry] = (uint8_t)(EDG_COOKIE_TICKS + 1 - age);
     if (last != NULL)
         last->entry = 0; /* its cookie can come no more */
@@ -72,25 +74,23 @@ edg_slot *edg_slot_by_entry(edg_device *dev, uint8_t entry)
  * nobody else; and nobody is evicted within 2 s. */
 edg_slot *edg_slot_choose(edg_device *dev, const uint8_t *header)
 {
-    uint8_t first[5];
-    uint8_t mine = 0, owners = 0;
+    uint8_t branch = header[0] & 15, mine = 0, owners = 0;
     edg_slot *s, *best = NULL;
 
-    edg_part_first(first, header);
     for (s = dev->slots; s < dev->slots + EDG_SLOTS; s++) {
         if (s->body_len == 0)
             continue;
         if (s->first[0] == 0)
             owners++;
-        if (memcmp(s->first, first, sizeof first) == 0)
+        if (edg_part_is(s->first, header))
             mine = 1;
     }
-    for (s = dev->slots + (first[0] != 0); s < dev->slots + EDG_SLOTS; s++) {
+    for (s = dev->slots + (branch != 0); s < dev->slots + EDG_SLOTS; s++) {
         if (s->body_len == 0)
             return s;
-        if (s->young > 0 || (mine && memcmp(s->first, first, sizeof first) != 0) || (first[0] != 0 && owners == 1 && s->first[0] == 0))
+        if (s->young > 0 || (mine && !edg_part_is(s->first, header)) || (branch != 0 && owners == 1 && s->first[0] == 0))
             continue;
-        if (best == NULL || s->used < best->used)
+        if (best == NULL || s->tick < best->tick)
             best = s;
     }
     return best;

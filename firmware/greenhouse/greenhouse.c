@@ -1,6 +1,6 @@
 #include "greenhouse.h"
 
-enum { SAMPLES_A_DAY = 8640, DAY_BEGINS = 1200, MEAN = 195, SCALE = 58 }; /* 19.5 degrees, and 58 * 2160^2 / 2^22 = 6.4 up and down */
+enum { SAMPLES_A_DAY = 8640, DAY_BEGINS = 1200, MEAN = 195, SCALE = 58 }; /* 19.5 degrees, and 58 * (2160^2 / 2^16) / 2^6 = 6.4 up and down */
 
 static void store16(uint8_t *p, uint16_t v)
 {
@@ -11,12 +11,16 @@ static void store16(uint8_t *p, uint16_t v)
 /* A day in 8,640 samples: two parabolas for a sine, warmest in the afternoon, and a little air moving. No sensor, and the same for every run. */
 static void sample_temperature(edg_device *dev, uint8_t *entry)
 {
-    uint32_t n = dev->logs[GREENHOUSE_TEMPERATURE].sequence;
-    uint16_t at = (uint16_t)((n + DAY_BEGINS) % SAMPLES_A_DAY);
-    uint16_t half = SAMPLES_A_DAY / 2;
-    uint32_t x = at < half ? at : (uint32_t)at - half;
-    int16_t swing = (int16_t)((x * (half - x) * SCALE) >> 22);
-    int16_t t = (int16_t)(at < half ? MEAN + swing : MEAN - swing);
+    uint32_t n = dev->logs[GREENHOUSE_TEMPERATURE].sequence, at = n + DAY_BEGINS;
+    const uint16_t half = SAMPLES_A_DAY / 2;
+    uint16_t x;
+    int16_t swing, t;
+
+    while (at >= SAMPLES_A_DAY) /* once for each day since boot: less code than a division */
+        at -= SAMPLES_A_DAY;
+    x = (uint16_t)(at < half ? at : at - half);
+    swing = (int16_t)(((uint8_t)((uint32_t)x * (uint16_t)(half - x) >> 16) * SCALE) >> 6);
+    t = (int16_t)(at < half ? MEAN + swing : MEAN - swing);
 
     t = (int16_t)(t + (((uint8_t)n * 5 + (uint8_t)(n >> 2)) >> 1 & 3) - 1);
     store16(entry, (uint16_t)t);
@@ -24,31 +28,32 @@ static void sample_temperature(edg_device *dev, uint8_t *entry)
 
 static int call_valve(edg_device *dev, const uint8_t *arg, uint8_t n, uint8_t *result)
 {
-    greenhouse *g = dev->user;
+    greenhouse *g = EDG_USER(dev);
 
     (void)n;
     g->position = arg[0];
     g->count++;
     g->unwritten |= 1u << GREENHOUSE_MOVED;
-    if (g->on_valve != NULL)
-        g->on_valve(g->ctx, g->position, g->count);
+    GREENHOUSE_ON_VALVE(g);
     result[0] = g->position;
     return 1;
 }
 
 static void start(edg_device *dev, uint8_t cause)
 {
-    greenhouse *g = dev->user;
+    greenhouse *g = EDG_USER(dev);
 
-    if (!GREENHOUSE_FIXED && g->period > 0)
+#if !EDG_FIXED_PERIODS
+    if (g->period > 0)
         edg_device_set_period(dev, GREENHOUSE_TEMPERATURE, g->period);
+#endif
     g->unwritten = (uint8_t)(1u << (cause == EDG_START_CLAIM ? GREENHOUSE_CLAIMED : GREENHOUSE_BOOT));
 }
 
 /* Writes what happened: here and not where it happens, as EEPROM takes 3.4 ms a byte and a caller waits for its answer. */
 static void poll(edg_device *dev)
 {
-    greenhouse *g = dev->user;
+    greenhouse *g = EDG_USER(dev);
     uint8_t event[4], kind;
 
     for (kind = GREENHOUSE_BOOT; g->unwritten != 0 && kind <= GREENHOUSE_MOVED; kind++) {

@@ -15,7 +15,7 @@
 #endif
 #define GREENHOUSE_PERIOD_TICKS (10 * GREENHOUSE_PERIOD_SECONDS)
 
-/* 1: the period never changes, and the links are the text below. */
+/* 1: the links are a text in greenhouse.c. */
 #ifndef GREENHOUSE_FIXED
 #define GREENHOUSE_FIXED 0
 #endif
@@ -42,11 +42,23 @@ enum { GREENHOUSE_TEMPERATURE = 0, GREENHOUSE_EVENT = 1, GREENHOUSE_VALVE = 2 };
 /* Kinds of events. The value is the valve's position; the count is how often it was moved since boot, or of BOOT and CLAIMED the boot counter's low half. */
 enum { GREENHOUSE_BOOT = 1, GREENHOUSE_CLAIMED = 2, GREENHOUSE_MOVED = 3 };
 
-/* The port sets hook and ctx, zero else, and gives it to edg_device_init as user. */
+/* Moves the real valve (a statement). A port that defines it needs no hook. */
+#ifndef GREENHOUSE_ON_VALVE
+#define GREENHOUSE_ON_VALVE(g) ((g)->on_valve != NULL ? (g)->on_valve((g)->ctx, (g)->position, (g)->count) : (void)0)
+#define GREENHOUSE_HOOK 1
+#else
+#define GREENHOUSE_HOOK 0
+#endif
+
+/* The port sets hook, ctx and period, zero else, and gives it to edg_device_init as user. */
 typedef struct greenhouse {
-    void (*on_valve)(void *ctx, uint8_t percent, uint16_t count); /* moves the real valve; may be NULL */
+#if GREENHOUSE_HOOK
+    void (*on_valve)(void *ctx, uint8_t percent, uint16_t count); /* may be NULL */
     void *ctx;
+#endif
+#if !EDG_FIXED_PERIODS
     uint16_t period;  /* ticks between two temperatures; 0: GREENHOUSE_PERIOD_TICKS */
+#endif
     uint16_t count;   /* moves since boot */
     uint8_t position; /* percent open */
     uint8_t unwritten; /* events to write, a bit of each kind; of moves the newest, once the log's budget allows */

@@ -20,7 +20,7 @@ constraint  -                 holds
 slip        -                 holds
 parse       SHORT_UNCHECKED   alarm
 frame       PAYLOAD_UNCHECKED alarm
-request     PATH_UNCHECKED    alarm
+request     OPEN_UNCHECKED    alarm
 link        TOTAL_UNCHECKED   alarm
 chain       CELL_UNCHECKED    alarm
 carried     ITEM_UNCHECKED    alarm
@@ -35,12 +35,12 @@ edit() {
 	case $1 in
 	SHORT_UNCHECKED) echo 'core/private.c s/if (n < 1 + EDG_PRIVATE_TAG)/if (0)/' ;;
 	PAYLOAD_UNCHECKED) echo 'core/frame.c s/ || (uint16_t)(v\[0\] + width) > r->m.payload_len)/)/' ;;
-	PATH_UNCHECKED) echo 'core/request.c s/if (p->n < 2)/if (p->n < 3)/' ;;
+	OPEN_UNCHECKED) echo 'core/request.c s/ || len < 48)/)/' ;;
 	TOTAL_UNCHECKED) echo 'port/net/udp.c s/ || total > n - NET_ETHERNET//' ;;
 	CELL_UNCHECKED) echo 'core/chain.c s/ \&\& w.count\[1\] < EDG_CELLS//' ;;
 	ITEM_UNCHECKED) echo 'core/carried.c s/ || i->len + behind > left)/)/' ;;
 	LABEL_UNCHECKED) echo 'core/program_check.c s/if (label >= c->blocks)/if (0)/' ;;
-	LENGTH_UNCHECKED) echo 'core/coap.c s/ || o->len > (uint16_t)(o->end - o->at))/)/' ;;
+	LENGTH_UNCHECKED) echo 'core/coap.c s/ || len > (edg_len)(o->end - o->at))/)/' ;;
 	VALUE_UNCHECKED) echo 'core/frame.c s/if (t->n > t->end - t->at)/if (0)/' ;;
 	FULL_UNCHECKED) echo 'core/slip.c s/if (s->n == s->cap)/if (0)/' ;;
 	esac
@@ -75,10 +75,10 @@ prepare() {
 levels() {
 	case $1 in
 	parse) echo '-eva-slevel-function parse:30,private:30,edg_private_open:30,edg_coap_parse:30,edg_coap_body:4 -eva-split-return-function edg_coap_parse:full,edg_coap_body:full' ;;
-	frame) echo '-eva-slevel-function frame:6,bound:60,number:20,limit:60,edg_item_next:20 -eva-split-return-function edg_item_next:full' ;;
+	frame) echo '-eva-slevel-function frame:6,bound:60,edg_number:20,limit:60,edg_item_next:20 -eva-split-return-function edg_item_next:full' ;;
 	request) echo '-eva-slevel-function decimal:200,query:200,edg_option_rules:60,check_option:30,note_option:30,read_proof:60,place:20,option:30 -eva-split-return-function decimal:full -eva-auto-loop-unroll 32' ;;
 	link) echo '-eva-slevel-function net_udp_payload:30,sum:800,net_is_near:50 -eva-auto-loop-unroll 760' ;;
-	chain) echo '-eva-interprocedural-splits -eva-slevel-function edg_item_next:50,edg_chain_session:20,edg_same:50,edg_chain_settle:20,settle:3,part_session:3 -eva-split-return-function part_session:full,edg_chain_session:full,edg_owner_key:full,branch_key:full,find_discharge:full' ;;
+	chain) echo '-eva-interprocedural-splits -eva-slevel-function edg_item_next:50,edg_chain_session:20,edg_same:50,edg_chain_settle:20,settle:3,part_session:3 -eva-split-return-function part_session:full,edg_chain_session:full,edg_owner_key:full,branch_key:full' ;;
 	carried) echo '-eva-slevel-function step:50,edg_item_next_itself:50,edg_item_next:50,edg_part_has_itself:30 -eva-split-return-function edg_item_next_itself:full' ;;
 	program) echo '-eva-slevel-function instruction:100,plain:100,branch:50,number:10,number_itself:60,block:20,binary:50,compare:30,load:20,shift:400,count:100,pop:50,edg_program_value:20 -eva-auto-loop-unroll 33' ;;
 	slip) echo '-eva-slevel-function edg_slip_push:100 -eva-auto-loop-unroll 1300' ;;

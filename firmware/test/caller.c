@@ -154,7 +154,7 @@ static void read_answer(caller *c)
     const uint8_t *proof = NULL;
     uint8_t n, tag[32];
 
-    CHECK_EQ(edg_coap_parse(&c->answer, c->out, (uint16_t)c->out_len), EDG_OK);
+    CHECK_EQ(edg_coap_parse(&c->answer, c->out, (edg_len)c->out_len), EDG_OK);
     c->code = c->answer.code;
     c->tagged = 0;
     edg_option_first(&o, c->answer.options, c->answer.options_len);
@@ -163,7 +163,7 @@ static void read_answer(caller *c)
             proof = o.value;
     if (proof == NULL)
         return;
-    CHECK_EQ(edg_coap_parse(&request, c->in, (uint16_t)c->in_len), EDG_OK);
+    CHECK_EQ(edg_coap_parse(&request, c->in, (edg_len)c->in_len), EDG_OK);
     edg_option_first(&o, request.options, request.options_len);
     while (edg_option_next(&o) > 0 && o.number != EDG_OPT_REQUEST) {
     }
@@ -220,7 +220,7 @@ static void sign(caller *c, uint32_t tick)
     edg_option o;
     uint8_t n, tag[32];
 
-    CHECK_EQ(edg_coap_parse(&m, c->in, (uint16_t)c->in_len), EDG_OK);
+    CHECK_EQ(edg_coap_parse(&m, c->in, (edg_len)c->in_len), EDG_OK);
     edg_option_first(&o, m.options, m.options_len);
     while (edg_option_next(&o) > 0 && o.number != EDG_OPT_REQUEST) {
     }
@@ -268,7 +268,7 @@ static void derive(caller *c)
             edg_mac_put8(&c->desk, 12);
             edg_mac_put(&c->desk, c->carried, 12);
         }
-        edg_mac_put(&c->desk, c->carried + at, (uint16_t)(1u + c->carried[at]));
+        edg_mac_put(&c->desk, c->carried + at, (edg_len)(1u + c->carried[at]));
         caller_mac_end(c, c->ks);
     }
     caller_mac_begin(c, c->ks, EDG_LABEL_SESSION);

@@ -57,7 +57,7 @@ static void message(const uint8_t *p, size_t n, unsigned link)
     memcpy(exact + 1, p, n);
     len = edg_device_handle(&dev, exact + 1, n, out, sizeof out, link);
     free(exact);
-    if (len > sizeof out || (len > 0 && edg_coap_parse(&m, out, (uint16_t)len) != EDG_OK))
+    if (len > sizeof out || (len > 0 && edg_coap_parse(&m, out, (edg_len)len) != EDG_OK))
         abort();
 }
 

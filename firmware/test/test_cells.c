@@ -17,11 +17,11 @@ static void check_chain(edg_device *dev)
 
     edg_log_spec_get(dev, LOG, &spec);
     for (n = l->sequence - l->count + 1; n <= l->sequence; n++) {
-        CHECK_EQ(edg_cells_read(dev, LOG, &spec, n, prev, payload), EDG_OK);
+        CHECK_EQ(edg_cells_read(dev, LOG, &spec, (uint8_t)(l->sequence - n), prev, payload), EDG_OK);
         if (n > l->sequence - l->count + 1)
             CHECK(memcmp(prev, hash, 16) == 0);
         memcpy(hash, prev, 16);
-        edg_log_step(dev, &spec, l->u.nv.incarnation, n, payload, hash);
+        edg_log_step(dev, LOG, &spec, (uint8_t)(l->sequence - n), payload, hash);
     }
     CHECK(l->count == 0 || memcmp(hash, l->hash, 16) == 0);
 }

@@ -48,7 +48,12 @@ static unsigned take(mirror *m, uint8_t log)
     memcpy(hash, c.answer.payload + 8, 16);
     for (; p < end; p += 2 + spec.size, next++, n++) {
         CHECK_EQ(edg_load16(p), spec.size);
-        edg_log_step(&c.desk, &spec, edg_load32(c.answer.payload), next, p + 2, hash);
+        if (spec.flags & EDG_LOG_EEPROM)
+            c.desk.logs[log].u.nv.incarnation = edg_load32(c.answer.payload);
+        else
+            c.desk.boot = edg_load32(c.answer.payload);
+        c.desk.logs[log].sequence = next;
+        edg_log_step(&c.desk, log, &spec, 0, p + 2, hash);
         memcpy(m->hash[next], hash, 16);
         m->sequence = next;
     }
@@ -63,7 +68,7 @@ static void temperatures(void)
     uint32_t i;
 
     memset(&m, 0, sizeof m);
-    memcpy(c.desk.hint, hint, 4);
+    memcpy(c.desk.owner, hint, 4);
     CHECK_EQ(range("/l/temperature", NULL), 0);
     CHECK_EQ(c.answer.payload_len, 28);
     CHECK_EQ(edg_load32(c.answer.payload), edg_device_boot(&dev));

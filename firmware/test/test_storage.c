@@ -98,7 +98,7 @@ static void records(void)
             CHECK(err != EDG_OK || edg_device_claimed(&dev));
             if (edg_device_claimed(&dev)) {
                 CHECK_EQ(edg_owner_key(&dev, key), EDG_OK);
-                CHECK(memcmp(key, ke, sizeof ke) == 0 && memcmp(dev.hint, hint, sizeof hint) == 0 && dev.epoch == 1);
+                CHECK(memcmp(key, ke, sizeof ke) == 0 && memcmp(dev.owner, hint, sizeof hint) == 0 && edg_load16(dev.owner + EDG_HINT) == 1);
                 CHECK_EQ(edg_owner_generation(&dev, 15), 0);
             }
         }

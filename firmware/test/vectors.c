@@ -161,7 +161,8 @@ static void take_cookie(void)
     expect_ready("cookie key", &dev.cookie, "key");
     bytes("nonce", nonce, sizeof nonce);
     bytes("header", header, sizeof header);
-    edg_cookie_make(&dev, nonce, header, number("tick"), cookie);
+    dev.now = number("tick");
+    edg_cookie_make(&dev, nonce, header, cookie);
     expect("cookie", cookie, sizeof cookie, "cookie");
     dev.now = number("tick");
     if (!edg_cookie_good(&dev, nonce, header, cookie)) {
@@ -523,7 +524,7 @@ static void take_claim_step(void)
     expect_number("reason", c.code == EDG_CHANGED ? 0 : c.payload[0], "reason");
     expect("answer", c.payload, c.code == EDG_CHANGED ? c.payload_len : 0, "answer");
     expect_number("claimed", (uint32_t)edg_device_claimed(&dev), "claimed");
-    expect("hint", dev.hint, 4, "hint");
+    expect("hint", dev.owner, 4, "hint");
     expect("key", edg_device_claimed(&dev) ? board.nv + EDG_NV_OWNER + 24 : none, 32, "key");
 }
 

@@ -4,6 +4,7 @@
 #include "board.h"
 
 #define HOLD_TICKS 50u
+enum { UP, DOWN, TOLD };
 
 void button_start(void)
 {
@@ -12,19 +13,17 @@ void button_start(void)
 
 uint8_t button_held(uint32_t ticks)
 {
-    static uint8_t since, down, told;
+    static uint8_t since;
+    static uint8_t state; /* UP, DOWN, TOLD */
 
     if (PIND & _BV(PIND2)) {
-        down = 0;
-        told = 0;
-        return 0;
-    }
-    if (!down) {
-        down = 1;
+        state = UP;
+    } else if (state == UP) {
+        state = DOWN;
         since = (uint8_t)ticks;
+    } else if (state == DOWN && (uint8_t)((uint8_t)ticks - since) >= HOLD_TICKS) {
+        state = TOLD;
+        return 1;
     }
-    if (told || (uint8_t)((uint8_t)ticks - since) < HOLD_TICKS)
-        return 0;
-    told = 1;
-    return 1;
+    return 0;
 }

@@ -5,11 +5,11 @@
 
 #include "board.h"
 
+#define ON (_BV(RXEN0) | _BV(TXEN0) | _BV(RXCIE0))
 #define BAUD_DIVIDER 16 /* F_CPU / 8 / (16 + 1) = 117,647 baud, 2.1 % fast; a receiver stands 3.75 % */
 
 static edg_slip decoder;
-static uint16_t in_len;
-static volatile uint8_t has_message;
+static volatile uint8_t in_len; /* of the message that stands in the buffer; 0: none does */
 
 /* While a message stands in the buffer the stack is deep: a byte is let go there with two bytes of it, where the handler below takes seventeen. */
 ISR(USART_RX_vect, ISR_NAKED)
@@ -30,7 +30,7 @@ ISR(USART_RX_vect, ISR_NAKED)
                      "pop r24\n\t"
                      "reti"
                      :
-                     : "i"(&has_message), "n"(_SFR_MEM_ADDR(UDR0)));
+                     : "i"(&in_len), "n"(_SFR_MEM_ADDR(UDR0)));
 }
 
 void __vector_take(void) __attribute__((signal, used, externally_visible));
@@ -41,14 +41,22 @@ void __vector_take(void)
 
     if (broken) /* a byte was damaged or lost: the frame's check would find it, this is only sooner */
         decoder.crc ^= 1;
-    in_len = edg_slip_push(&decoder, byte);
-    has_message = in_len > 0;
+    in_len = (uint8_t)edg_slip_push(&decoder, byte);
 }
 
-ISR(USART_UDRE_vect)
+/* It only has to wake the core, and is off again. No flag changes. */
+ISR(USART_UDRE_vect, ISR_NAKED)
 {
-    UCSR0B &= (uint8_t)~_BV(UDRIE0); /* it only had to wake the core */
+    __asm__ volatile("push r24\n\t"
+                     "ldi r24, %0\n\t"
+                     "sts %1, r24\n\t"
+                     "pop r24\n\t"
+                     "reti"
+                     :
+                     : "M"(ON), "n"(_SFR_MEM_ADDR(UCSR0B)));
 }
+
+typedef char length_fits[BOARD_IN <= 255 ? 1 : -1];
 
 void line_start(uint8_t *in, uint16_t cap)
 {
@@ -56,12 +64,12 @@ void line_start(uint8_t *in, uint16_t cap)
     UCSR0A = _BV(U2X0);
     UCSR0C = _BV(UCSZ01) | _BV(UCSZ00);
     UBRR0 = BAUD_DIVIDER;
-    UCSR0B = _BV(RXEN0) | _BV(TXEN0) | _BV(RXCIE0);
+    UCSR0B = ON;
 }
 
 uint8_t line_has_message(void)
 {
-    return has_message;
+    return in_len > 0;
 }
 
 uint8_t *line_message(uint16_t *n)
@@ -72,7 +80,7 @@ uint8_t *line_message(uint16_t *n)
 
 void line_release(void)
 {
-    has_message = 0;
+    in_len = 0;
 }
 
 static void put(void *ctx, uint8_t byte)
@@ -80,7 +88,7 @@ static void put(void *ctx, uint8_t byte)
     (void)ctx;
     cli();
     while (!(UCSR0A & _BV(UDRE0))) {
-        UCSR0B |= _BV(UDRIE0);
+        UCSR0B = ON | _BV(UDRIE0);
         tick_sleep();
         cli();
     }

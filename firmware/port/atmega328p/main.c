@@ -1,7 +1,6 @@
 /* The greenhouse on an ATmega328P. */
 #include <avr/interrupt.h>
 #include <avr/io.h>
-#include <avr/power.h>
 #include <avr/wdt.h>
 
 #include "../../greenhouse/greenhouse.h"
@@ -14,15 +13,9 @@ typedef char block_is_first[offsetof(edg_device, sha.block) == 0 ? 1 : -1];
 
 static uint8_t in[BOARD_IN + 2]; /* a message and its CRC */
 static uint8_t out[BOARD_OUT];   /* kept between requests: the core repeats the last answer from it */
-static greenhouse service;
+greenhouse board_greenhouse;
 
 const edg_platform board_platform = {NULL, tick_now, eeprom_load, eeprom_save};
-
-static void on_valve(void *ctx, uint8_t percent, uint16_t count)
-{
-    (void)ctx;
-    valve_set(percent, (uint8_t)count);
-}
 
 /* One request: the in-buffer is free again before the first byte of the answer leaves. */
 static void answer(void)
@@ -60,17 +53,12 @@ int main(void)
 {
     uint16_t boot;
 
-    power_adc_disable();
-    power_spi_disable();
-    power_twi_disable();
-    power_timer2_disable();
+    PRR = _BV(PRADC) | _BV(PRSPI) | _BV(PRTWI) | _BV(PRTIM2); /* not needed here */
     tick_start();
     restart_wait();
     valve_start();
     button_start();
-    service.on_valve = on_valve;
-    /* Platform and service are told by config.h: a pointer to them would keep the platform in RAM. */
-    if (edg_device_init(&board_device, NULL, NULL, &service) != EDG_OK)
+    if (edg_device_init(&board_device, NULL, NULL, NULL) != EDG_OK) /* config.h tells them */
         halt();
     line_start(in, sizeof in);
     boot = (uint16_t)edg_device_boot(&board_device);

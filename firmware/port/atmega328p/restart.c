@@ -10,47 +10,42 @@
 #define MAGIC 0xa5u
 
 /* RAM keeps these through a watchdog reset; a power cut leaves anything in them, which is why they count for nothing then. */
-static uint8_t cause __attribute__((section(".noinit")));
-static uint8_t resets __attribute__((section(".noinit")));
-static uint8_t resets_check __attribute__((section(".noinit")));
+static uint8_t waited __attribute__((section(".noinit"))); /* seconds, before the last start */
+static uint8_t waited_check __attribute__((section(".noinit")));
 
-/* Before main, before RAM is set up: a watchdog that has fired keeps running at 16 ms. */
+/* Before main, before RAM is set up: a watchdog that has fired keeps running at 16 ms. GPIOR2 keeps the cause until restart_wait. */
 void restart_early(void) __attribute__((naked, used, section(".init3")));
 void restart_early(void)
 {
-    cause = MCUSR;
+    GPIOR2 = MCUSR;
     MCUSR = 0;
     wdt_disable();
 }
 
-static void remember(uint8_t n)
+static void remember(uint8_t seconds)
 {
-    resets = n;
-    resets_check = n ^ MAGIC;
+    waited = seconds;
+    waited_check = seconds ^ MAGIC;
 }
 
 static uint8_t remembered(void)
 {
-    return (resets ^ resets_check) == MAGIC ? resets : 0;
+    return (waited ^ waited_check) == MAGIC ? waited : 0;
 }
 
 void restart_wait(void)
 {
     uint8_t seconds = 0;
-    uint32_t until;
 
-    if ((cause & (_BV(WDRF) | _BV(PORF) | _BV(BORF) | _BV(EXTRF))) == _BV(WDRF)) {
-        uint8_t n = remembered();
-
-        seconds = n < 6 ? (uint8_t)(1u << n) : LONGEST_WAIT;
-        remember(n < 6 ? (uint8_t)(n + 1) : n);
+    if ((GPIOR2 & (_BV(WDRF) | _BV(PORF) | _BV(BORF) | _BV(EXTRF))) == _BV(WDRF)) {
+        seconds = remembered();
+        seconds = seconds == 0 ? 1 : seconds <= LONGEST_WAIT / 2 ? (uint8_t)(2 * seconds) : LONGEST_WAIT;
         GPIOR1 = seconds;
         GPIOR0 = EDG_MARK_WAIT;
-    } else {
-        remember(0);
     }
+    remember(seconds);
     wdt_enable(WDTO_2S);
-    for (until = 10u * seconds; tick_now(0) < until;) {
+    while ((uint16_t)tick_now(0) < 10u * seconds) {
         tick_sleep();
         wdt_reset();
     }
@@ -58,6 +53,6 @@ void restart_wait(void)
 
 void restart_settle(uint32_t ticks)
 {
-    if (ticks > SETTLED_TICKS && remembered() != 0)
+    if (ticks > SETTLED_TICKS)
         remember(0);
 }

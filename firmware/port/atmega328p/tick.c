@@ -14,7 +14,7 @@ ISR(TIMER1_COMPA_vect)
 
 void tick_start(void)
 {
-    SMCR = 0; /* sleep means idle: timers and the UART go on */
+    SMCR = _BV(SE); /* sleep means idle: timers and the UART go on */
     OCR1A = (uint16_t)(F_CPU / 64 / 10 - 1);
     TCCR1B = _BV(WGM12) | _BV(CS11) | _BV(CS10); /* clear on compare, clock / 64 */
     TIMSK1 = _BV(OCIE1A);
@@ -34,8 +34,6 @@ uint32_t tick_now(void *ctx)
 
 void tick_sleep(void)
 {
-    sleep_enable();
-    sei(); /* the instruction after it runs before any interrupt: called with interrupts off, it loses no wake-up */
+    sei(); /* tick_start has enabled sleep; the instruction after it runs before any interrupt: called with interrupts off, it loses no wake-up */
     sleep_cpu();
-    sleep_disable();
 }

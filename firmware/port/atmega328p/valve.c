@@ -13,7 +13,7 @@ void valve_start(void)
 
 void valve_set(uint8_t percent, uint8_t count)
 {
-    OCR0A = (uint8_t)((uint16_t)percent * 255u / 100u);
+    OCR0A = (uint8_t)((percent * 653u + 128) >> 8); /* 255 at 100, without a division */
     GPIOR1 = percent;
     GPIOR2 = count;
     GPIOR0 = EDG_MARK_VALVE;

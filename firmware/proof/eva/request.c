@@ -27,12 +27,12 @@ int8_t edg_option_next(edg_option *o)
 
 static uint8_t alone; /* one option is looked at, whose number and length are known */
 
-uint32_t edg_option_uint(const edg_option *o)
+uint16_t edg_option_uint(const edg_option *o)
 {
     if (alone) {
         //@ assert fits: o->len <= 4;
     }
-    return Frama_C_unsigned_int_interval(0, 0xFFFFFFFFU);
+    return Frama_C_unsigned_short_interval(0, 0xFFFF);
 }
 
 void edg_mac_put(edg_device *d, const void *data, uint16_t n) { (void)d, (void)data, (void)n; }
@@ -50,6 +50,8 @@ static void option(uint16_t len, uint16_t first, uint16_t last)
     any(&r, sizeof r);
     p.n = Frama_C_unsigned_char_interval(0, MAX_SEGMENTS);
     p.queries = Frama_C_unsigned_char_interval(0, MAX_QUERIES);
+    p.last_len = any_u8(0, MAX_NAME);
+    p.last = any_bytes(MAX_NAME);
     o.number = Frama_C_unsigned_short_interval(first, last);
     o.len = len;
     o.value = any_bytes(len);
@@ -77,8 +79,6 @@ static void walk(void)
     any(&r, sizeof r);
     r.m.options = area;
     r.m.options_len = MOST;
-    p.n = 0;
-    p.queries = 0;
     (void)read_options(&r, &p, any_u8(PLAIN, INNER));
     (void)read_outer(&r);
     edg_mac_message(&dev, 1, area, MOST, area, 0, EDG_O_REQUEST, 8);
@@ -113,10 +113,10 @@ static void one_path(uint8_t first, uint8_t second)
     any(&r, sizeof r);
     any(other, sizeof other);
     p.n = Frama_C_unsigned_char_interval(0, MAX_SEGMENTS);
-    p.len[0] = first;
-    p.len[1] = second;
-    p.value[0] = any_bytes(first);
-    p.value[1] = other + MAX_NAME - second;
+    p.before_len = first;
+    p.last_len = second;
+    p.before = any_bytes(first);
+    p.last = other + MAX_NAME - second;
     read_target(&r, &p);
 }
 

@@ -37,6 +37,8 @@ uint8_t edg_item_next(edg_item *i)
     i->frame = any_u8(1, EDG_MAX_FRAMES);
     i->len = frame_len;
     i->value = any_bytes((uint16_t)(kind == EDG_ITEM_DISCHARGE ? frame_len + EDG_BINDING : frame_len));
+    if (kind == EDG_ITEM_DISCHARGE)
+        area[MOST - frame_len - EDG_BINDING - 1] = frame_len; /* stands in front of it */
     return kind;
 }
 
