@@ -137,7 +137,7 @@ static void boots(void)
     CHECK_EQ(dev.logs[LOG].count, 3);
     check_chain(&dev);
     b.nv[EDG_NV_LOGS + 30u * dev.logs[LOG].newest + 24] ^= 1; /* nor is it served, if it rots later */
-    CHECK_EQ(edg_cells_read(&dev, LOG, &greenhouse_service.logs[LOG], dev.logs[LOG].sequence, NULL, entry), EDG_ERR_STORAGE);
+    CHECK_EQ(edg_cells_read(&dev, LOG, &greenhouse_service.logs[LOG], 0, NULL, entry), EDG_ERR_STORAGE);
     b.nv[EDG_NV_LOGS + 30u * dev.logs[LOG].newest + 24] ^= 1;
     /* Factory reset: nothing of it is left, and the next owner's log is another incarnation. */
     CHECK_EQ(edg_device_factory_reset(&dev), EDG_OK);

@@ -140,7 +140,7 @@ static void last_session(void)
     for (i = 1; i < EDG_SLOTS; i++) {
         dev.slots[i].body_len = 1;
         dev.slots[i].first[0] = (uint8_t)(i - 1);
-        dev.slots[i].used = i;
+        dev.slots[i].tick = i;
     }
     CHECK(edg_slot_choose(&dev, header) == dev.slots + 2);
     dev.slots[0].body_len = 1;
