@@ -91,8 +91,8 @@ static void worn(void)
     uint32_t head;
 
     claimed(&b);
-    while (boot(&dev, &b), dev.logs[LOG].sequence < GREENHOUSE_EVENTS + 2u) /* round the ring: the next cell has an older entry, which is valid */
-        ;
+    for (n = 0; n < GREENHOUSE_EVENTS + 2; n++) /* round the ring: the next cell has an older entry, which is valid */
+        boot(&dev, &b);
     head = dev.logs[LOG].sequence;
     for (at = 0; at < 30; at++)
         for (n = 1; n <= 30 - at; n++) {

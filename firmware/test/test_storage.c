@@ -247,6 +247,8 @@ static void worn_records(void)
         CHECK(edg_owner_generation(&writer, 3) == 2 || (err != EDG_OK && edg_owner_generation(&writer, 3) == 1));
         CHECK_EQ(edg_owner_key(&writer, key), EDG_OK);
         CHECK(memcmp(key, ke, sizeof ke) == 0);
+        wears_out(&b, EDG_NV_OWNER + at, 58);
+        CHECK_EQ(edg_owner_erase(&writer), EDG_ERR_STORAGE); /* a key that stays is not said to be gone */
     }
 }
 
