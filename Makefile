@@ -28,7 +28,7 @@ export GOFLAGS     := -trimpath
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: deps-demo build firmware ## the main job: a mesh, an 8-bit chip, a shared capability (KEEP=1 leaves it up)
+demo: deps-demo build firmware ## the main job: a mesh, an 8-bit chip, a capability shared and revoked (KEEP=1 leaves it up)
 	$(GO) build -o $(OUT)/demo ./e2e/demo
 	$(OUT)/demo $(if $(KEEP),--keep)
 
@@ -44,7 +44,7 @@ test-c: deps-test
 	$(MAKE) --no-print-directory -C firmware test sim-test
 
 test-fuzz: deps-test
-	$(MAKE) --no-print-directory -C firmware fuzz FUZZTIME=55s
+	$(MAKE) --no-print-directory -C firmware fuzz FUZZTIME=60s
 
 proof: deps-proof ## models of the protocol and of the device, the C parsers under Frama-C; each with mutants (docs/design/proof.md)
 	@$(MAKE) --no-print-directory -C firmware proof

@@ -7,7 +7,7 @@ import "time"
 const (
 	AVRClockHz              = 16_000_000
 	AVRCyclesPerCompression = 25_600 // of SHA-256: 23.9 k, and what an HMAC does around it
-	AVRCyclesPerExchange    = 75_000 // all the rest: the line, parsing, policy, the handler, and 2 compressions for its log
+	AVRCyclesPerExchange    = 71_000 // all the rest: the line, parsing, policy, the handler, and 2 compressions for its log
 	AVRCyclesPerCount       = 2 * avrCyclesPerEEPROMByte
 	AVRCyclesPerProgramByte = 340 // validated and run, each instruction once; a loop can take it to 125 k cycles in all
 

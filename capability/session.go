@@ -174,7 +174,7 @@ func (s *Session) Verify(p *Pending, resp *Message, now time.Time) (Verdict, err
 func (s *Session) untagged(resp *Message) Verdict {
 	var v Verdict
 	v.Reason, v.Frame, v.Constraint = readError(resp.Payload)
-	if v.Reason == ReasonNeedFrames { // if it is a lie it costs bytes
+	if v.Reason == ReasonNeedFrames || v.Reason == ReasonDenyListed { // if it is a lie it costs bytes
 		s.mu.Lock()
 		s.sendFrames = true
 		s.mu.Unlock()

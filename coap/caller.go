@@ -125,7 +125,7 @@ type Result struct {
 // answer. An answer that is an error gives the Result and a *Denied.
 //
 // A question (GET) is asked anew, each once: on an untagged reason 3, 4 or 7, or 6 within a session, with a new session, and on 5 up to five times; on a tagged
-// reason 10 with the tick of that answer; on reason 19 with the frames.
+// reason 10 with the tick of that answer; on reason 19, and on 28 within a session, with the frames.
 //
 // A request that acts (POST) is never made anew on a refusal without proof: whoever sent that may have had the request executed
 // and thrown the answer away, or may keep it to deliver it later. It is sent only in a session that has proved itself a moment ago,
@@ -300,6 +300,8 @@ func (r *retries) next(err error, opening bool) (retry, renew bool) {
 		return !opening && first(&r.session), !opening
 	case capability.ReasonNeedFrames:
 		return first(&r.frames), false
+	case capability.ReasonDenyListed: // what is denied may have taken the slot from this session: the frames tell them apart
+		return !opening && first(&r.frames), false
 	}
 	return false, false
 }

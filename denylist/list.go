@@ -16,7 +16,7 @@ type Judgement uint8
 // The judgements.
 const (
 	Pass   Judgement = iota
-	Denied           // it shows a denied capability, or is in a session of one
+	Denied           // it shows a denied capability; or it shows none, in a slot that one of them opened last
 	Unseen           // it is in a session that was not seen opened: whose it is cannot be told
 )
 
@@ -82,7 +82,8 @@ func (l *List) Judge(req *capability.Message) Judgement {
 	if len(l.entries) == 0 {
 		return Pass
 	}
-	if carried, ok := capability.CarriedForm(req); ok && slices.ContainsFunc(shown(carried), l.has) {
+	carried, shows := capability.CarriedForm(req)
+	if shows && slices.ContainsFunc(shown(carried), l.has) {
 		return Denied
 	}
 	slot, ok := capability.Slot(req)
@@ -91,9 +92,9 @@ func (l *List) Judge(req *capability.Message) Judgement {
 	}
 	o, ok := l.seen[session{slot, capability.IsMirror(req)}]
 	switch {
-	case slices.ContainsFunc(o.of, l.has):
-		return Denied
-	case !ok, o.before:
+	case slices.ContainsFunc(o.of, l.has) && !shows:
+		return Denied // or it is of who lost the slot to that one, and shows its own when it asks again
+	case slices.ContainsFunc(o.of, l.has), !ok, o.before:
 		return Unseen
 	}
 	return Pass

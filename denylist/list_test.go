@@ -164,6 +164,48 @@ func TestSlotUsedAgain(t *testing.T) {
 	}
 }
 
+// TestSlotLost lets a capability take the slot of another, which does not know, and denies it. Shown the frames, the list tells them apart: the
+// other is to open anew, the denied one is denied.
+func TestSlotLost(t *testing.T) {
+	owner := capability.Owner(service, key, 1)
+	anna := narrow(t, owner, "a")
+	l := new(denylist.List)
+	c := start(t, l, newGuard(t, false), owner, false)
+	c.read("b")
+	lost := start(t, l, newGuard(t, false), anna, false) // a device that has started anew: its first slot again
+	lost.read("a")
+	l.Set([]denylist.Fingerprint{denylist.Of(anna)})
+	for _, c := range []*caller{c, lost} {
+		if j := c.read("b"); j != denylist.Denied {
+			t.Errorf("with no frames shown, in a slot that a denied capability opened last: %d, want Denied", j)
+		}
+		c.showFrames()
+	}
+	if j := c.read("b"); j != denylist.Unseen {
+		t.Errorf("with the frames of who had the slot before: %d, want Unseen", j)
+	}
+	if j := lost.read("a"); j != denylist.Denied {
+		t.Errorf("with the frames of the denied capability: %d, want Denied", j)
+	}
+	c = start(t, l, lost.guard, owner, false)
+	if j := c.read("b"); j != denylist.Pass {
+		t.Errorf("opened anew: %d, want Pass", j)
+	}
+}
+
+// showFrames lets the session have heard a refusal of the list.
+func (c *caller) showFrames() {
+	c.t.Helper()
+	m := &capability.Message{Code: capability.CodeGET}
+	p, err := c.session.Protect(m, 0, time.Now())
+	if err == nil {
+		_, err = c.session.Verify(p, denylist.Refusal(denylist.Denied), time.Now())
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
 // TestSlotTakenUnseen lets a capability take a slot in a way that this node does not see: through another home node, or by an OPEN whose answer
 // never came. Once it is denied here nobody takes its session for that of whoever had the slot before.
 func TestSlotTakenUnseen(t *testing.T) {

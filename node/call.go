@@ -100,6 +100,13 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 			what, action = " of the mirror branch", "edgeistry cap mint --mirror at the service's owner"
 		}
 		e := &api.Error{Kind: api.Denied, Message: fmt.Sprintf("no capability%s for %s in the keychain", what, n.nameOf(id)), Action: action}
+		if known, err := n.home.Revocations(id); err == nil {
+			if next, waits := known.Epoch(); waits {
+				return chosen{}, &api.Error{
+					Kind: api.Denied, Message: fmt.Sprintf("epoch %d of %s is over, and the service has not confirmed the next", next.Epoch-1, n.nameOf(id)), Action: "edgeistry cap revocations, and the same again once it says done",
+				}
+			}
+		}
 		if len(over) > 0 {
 			e.Message += " that is not over: " + strings.Join(over, ", ")
 		}

@@ -83,7 +83,7 @@ func (r *revoker) begin() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pending = len(known.Pending()) > 0
-	r.failure = nil
+	r.tried, r.failure = time.Time{}, nil // that was of what is done by now
 	if r.pending && !r.running {
 		r.running = r.node.spawn(r.keep)
 	}

@@ -69,6 +69,7 @@ type source struct {
 	with   chosen
 	mirror bool
 	by     string
+	wait   uint8 // seconds that another node may let this reader wait for news; 0: a device is asked, which answers at once
 
 	away string    // why the service did not answer, the last time it was asked
 	asOf time.Time // when the copy was last known to be up to date; zero: not known
@@ -110,9 +111,9 @@ func (n *Node) sourceOf(ctx context.Context, r api.ReadRequest, follow bool) (*s
 	s.mirror = s.mirror || s.with.Header.Branch == capability.BranchMirror
 	switch {
 	case s.mirror:
-		s.by = "mirror"
+		s.by, s.wait = "mirror", tailWait
 	case n.isNodeService(id):
-		s.by = "node"
+		s.by, s.wait = "node", tailWait
 	default:
 		s.by = "device"
 	}
@@ -154,6 +155,7 @@ func (s *source) ask(ctx context.Context, q capability.Query) ([]byte, error) {
 	}
 	m.SetQuery(q)
 	n := s.node
+	s.away = ""
 	began := time.Now()
 	res, err := n.caller.Call(ctx, n.via(), s.with.Capability, s.with.request(m, s.mirror))
 	if err == nil {
@@ -251,11 +253,7 @@ func (s *source) after(ctx context.Context, p edgeistry.Place) ([]api.Entry, err
 		entries, err := s.local.After(ctx, p, tailBatch)
 		return s.stored(entries), err
 	}
-	q := capability.Query{HasAfter: true, After: p}
-	if s.by != "device" {
-		q.Wait = tailWait
-	}
-	raw, err := s.ask(ctx, q)
+	raw, err := s.ask(ctx, capability.Query{HasAfter: true, After: p, Wait: s.wait})
 	if err != nil {
 		return nil, err
 	}

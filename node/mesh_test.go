@@ -122,7 +122,7 @@ func testTail(t *testing.T, reader, writer *api.Client, r api.ReadRequest) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	var got []byte
-	err := reader.Tail(ctx, r, func(e api.Entry) error {
+	err := reader.Tail(ctx, r, nil, func(e api.Entry) error {
 		got = append(got, e.Payload...)
 		if len(got) == 3 {
 			cancel()

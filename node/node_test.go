@@ -122,7 +122,7 @@ func TestNoLeak(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		tailed := make(chan error, 1)
 		go func() {
-			tailed <- c.Tail(ctx, api.ReadRequest{Log: "events", Last: 1}, func(api.Entry) error { cancel(); return nil })
+			tailed <- c.Tail(ctx, api.ReadRequest{Log: "events", Last: 1}, nil, func(api.Entry) error { cancel(); return nil })
 		}()
 		<-tailed
 		cancel()

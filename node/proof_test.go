@@ -2,12 +2,15 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"errors"
-	"net"
+	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap/coaptest"
@@ -191,19 +194,7 @@ func TestReadFromCopy(t *testing.T) {
 	h := testHome(t, nil)
 	n, c := startNode(t, h)
 	_, reader := startNode(t, testHome(t, func(c *home.Config) { c.Seeds = []string{seedOf(n)} }))
-	code, err := capability.NewSetupCode(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() { defer close(done); coaptest.New(code).ServeUDP(socket) }()
-	leave := func() { _ = socket.Close(); <-done }
-	t.Cleanup(leave)
-	setup, link := code.Text(), "udp:"+socket.LocalAddr().String()
+	device, setup, link := greenhouse(t, nil)
 	claimed, err := c.Claim(ctx, api.ClaimRequest{SetupCode: setup, Link: link, Name: "greenhouse"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +230,7 @@ func TestReadFromCopy(t *testing.T) {
 		}
 		return err
 	})
-	leave()
+	device.Asleep.Store(true)
 	r, err := reader.Read(ctx, read)
 	if err != nil {
 		t.Fatal(err)
@@ -256,5 +247,39 @@ func TestReadFromCopy(t *testing.T) {
 	mirror.Mirror = true
 	if r, err := reader.Read(ctx, mirror); err != nil || r.By != "mirror" || r.Copy.Away != "" {
 		t.Errorf("the mirror itself: %+v, %v", r, err)
+	}
+	testTailFromCopy(t, reader, read, device)
+}
+
+// testTailFromCopy follows the log of a device that sleeps: the newest entries of the copy, which is said, and the device itself once it is awake.
+func testTailFromCopy(t *testing.T, reader *api.Client, r api.ReadRequest, device *coaptest.Device) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r.Last, r.TimeoutMS = 2, 1000
+	var heard []string
+	err := reader.Tail(ctx, r, func(s api.Source) {
+		heard = append(heard, fmt.Sprintf("from the %s at %d", s.By, s.Head.Sequence))
+		switch {
+		case s.Copy != nil && s.Copy.Away == "":
+			t.Errorf("the copy: %+v, want why", s.Copy)
+		case s.Copy != nil:
+			device.Asleep.Store(false)
+		default:
+			cancel()
+		}
+	}, func(e api.Entry) error {
+		heard = append(heard, fmt.Sprint(e.Sequence))
+		return nil
+	})
+	if want := []string{"from the mirror at 3", "2", "3", "from the device at 3"}; err != nil || !slices.Equal(heard, want) {
+		t.Errorf("Tail gave %q, %v, want %q", heard, err, want)
+	}
+	device.Asleep.Store(true)
+	r.Direct = true
+	ctx, cancel = context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := reader.Tail(ctx, r, func(s api.Source) { t.Errorf("direct, with the device away: from %+v", s) }, nil); err != nil && api.KindOf(err) != api.Timeout {
+		t.Errorf("direct, with the device away: %v", err)
 	}
 }

@@ -37,9 +37,7 @@ func (n *Node) Read(ctx context.Context, r api.ReadRequest) (*api.ReadResult, er
 	}
 	out, second := other.result(ctx, r)
 	if second != nil {
-		failed := *asAPIError(err)
-		failed.Tried = append(failed.Tried, fmt.Sprintf("the copy at %s: %s", other.homeText(), asAPIError(second).Message))
-		return nil, &failed
+		return nil, other.notEither(err, second)
 	}
 	out.Copy.Away = s.away
 	return out, nil
@@ -59,7 +57,7 @@ func (s *source) copy() *source {
 	if s.local != nil || s.mirror || s.by != "device" {
 		return nil
 	}
-	out := &source{node: s.node, id: s.id, name: s.name, with: s.with, mirror: true, by: "mirror"}
+	out := &source{node: s.node, id: s.id, name: s.name, with: s.with, mirror: true, by: "mirror", wait: uint8(liveAgain / time.Second)}
 	if out.with.Capability = half(s.with.Capability, true); out.with.Capability == nil {
 		return nil
 	}
@@ -86,10 +84,30 @@ func (s *source) result(ctx context.Context, r api.ReadRequest) (*api.ReadResult
 		return nil, err
 	}
 	out.Entries = notNil(entries)
-	if s.mirror && s.local == nil {
-		out.Copy = &api.Copy{Home: s.homeText(), AsOf: s.asOf}
-	}
+	out.Copy = s.copyText()
 	return out, nil
+}
+
+// notEither is the error where neither the service answers nor the copy serves.
+func (s *source) notEither(first, second error) error {
+	failed := *asAPIError(first)
+	failed.Tried = append(failed.Tried, fmt.Sprintf("the copy at %s: %s", s.homeText(), asAPIError(second).Message))
+	return &failed
+}
+
+// copyText says which copy a source is; nil: none.
+func (s *source) copyText() *api.Copy {
+	switch {
+	case s.local == nil && s.mirror:
+		return &api.Copy{Home: s.homeText(), AsOf: s.asOf}
+	case s.local == nil || s.id == s.node.home.OwnService().ID:
+		return nil
+	}
+	out := &api.Copy{Home: s.node.host.ID().String()}
+	if d := s.node.device(s.id); d != nil {
+		out.AsOf = d.asOf(s.name)
+	}
+	return out
 }
 
 // homeText names the node that keeps the copy.
@@ -151,9 +169,12 @@ func (n *Node) check(ctx context.Context, s *source, r api.ReadRequest, out *api
 			return api.Errorf(api.Failed, "the copy cannot be checked: the device is at %d.%d", next.Incarnation, next.First-1)
 		case next.First == last.Sequence+1:
 			if fmt.Sprintf("%x", next.Previous) != last.Hash {
-				return api.Errorf(api.Failed, "the copy is forged: the device's entry %d.%d has another hash", last.Incarnation, last.Sequence)
+				return &api.Error{
+					Kind: api.Failed, Message: fmt.Sprintf("the copy is forged: the device's entry %d.%d has another hash", last.Incarnation, last.Sequence),
+					Action: "read from the device itself: edgeistry log read --direct",
+				}
 			}
-			if out.Copy == nil {
+			if out.Copy == nil { // the node's own log
 				out.Copy = &api.Copy{Home: n.host.ID().String()}
 			}
 			out.Copy.Checked = true

@@ -16,8 +16,9 @@ import (
 	"github.com/edgeistry/edgeistry/node/home"
 )
 
-// revokeWait is how long a revocation waits for the service before it says that it is pending.
-const revokeWait = 2 * time.Second
+// revokeWait is how long a revocation waits for the service before it says that it is pending. A device whose few sessions are all taken has room
+// again after 2 s.
+const revokeWait = 4 * time.Second
 
 // revoking is one revocation: what it is of, and what it will do.
 type revoking struct {
@@ -324,7 +325,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 		known.Prune(time.Now())
 		for _, d := range known.Denied {
 			out = append(out, api.Revocation{
-				Service: id.String(), Name: n.home.NameOf(id), Kind: "denied", Capability: d.Name, Fingerprint: d.Fingerprint.String(),
+				Service: id.String(), Name: n.home.NameOf(id), Kind: "denied", Capability: d.Name, Fingerprint: d.Fingerprint.String(), Branch: &d.Branch,
 				Since: d.Since, Expires: d.Expires, State: api.RevokedHere,
 			})
 		}

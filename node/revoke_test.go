@@ -318,6 +318,10 @@ func TestEpoch(t *testing.T) {
 			if len(res.Changes) != 1 || res.Changes[0].State != api.RevokedWaiting || res.Changes[0].Epoch != 2 {
 				f.t.Errorf("revoked: %+v, want epoch 2 to wait", res.Changes)
 			}
+			_, err := f.client.Call(f.t.Context(), api.CallRequest{Service: "greenhouse", Method: "POST", Path: "/f/valve", Payload: []byte{1}})
+			if want := "epoch 1 of greenhouse is over, and the service has not confirmed the next"; err == nil || !strings.HasPrefix(err.Error(), want) {
+				f.t.Errorf("the owner meanwhile: %v, want %q", err, want)
+			}
 			f.restart()
 			f.device.Asleep.Store(false)
 		},

@@ -77,6 +77,31 @@ func TestDeny(t *testing.T) {
 	}
 }
 
+// TestDenyAfterSlotLost denies a capability that has taken the slot of the owner's session, of which the owner does not know: the owner goes on.
+func TestDenyAfterSlotLost(t *testing.T) {
+	p, l := greenhouse(t, proxy.Config{})
+	anna, owner := narrowed(t), capability.Owner(service, epochKey, 1)
+	caller := coap.NewCaller(coap.CallerConfig{})
+	if _, err := caller.Call(bounded(t), p.Local(), owner, coap.Request{Message: move(t)}); err != nil {
+		t.Fatal(err)
+	}
+	l.device.Reboot() // its first slot again
+	if _, err := caller.Call(bounded(t), p.Local(), anna, coap.Request{Message: move(t)}); err != nil {
+		t.Fatal(err)
+	}
+	p.Deny(service, []denylist.Fingerprint{denylist.Of(anna)})
+	asked := l.count()
+	_, err := caller.Call(bounded(t), p.Local(), anna, coap.Request{Message: coap.Harmless()})
+	wantDenied(t, "in the slot", err)
+	if l.count() != asked {
+		t.Errorf("the device saw %d requests of a denied session", l.count()-asked)
+	}
+	var answered *coap.Denied
+	if _, err := caller.Call(bounded(t), p.Local(), owner, coap.Request{Message: coap.Harmless()}); !errors.As(err, &answered) || !answered.ByDevice {
+		t.Errorf("the owner, who has lost the slot: %v, want the device's answer", err)
+	}
+}
+
 // TestDenyWhileQueued denies a capability while its request waits for the device's turn.
 func TestDenyWhileQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -106,7 +106,7 @@ func arrivals(ctx context.Context, m *harness.Mesh, service string, news func() 
 	defer done()
 	var took []time.Duration
 	began := time.Now()
-	err = client.Tail(ctx, api.ReadRequest{Log: to}, func(api.Entry) error {
+	err = client.Tail(ctx, api.ReadRequest{Log: to}, nil, func(api.Entry) error {
 		now := time.Now()
 		var last time.Time
 		for _, t := range news() {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,12 +58,25 @@ A claim that stopped half way is taken up by the same command.`,
 					return usagef("--name: %w", err)
 				}
 			}
-			return c.claim(cmd.Context(), api.ClaimRequest{SetupCode: setup.Text(), Link: link, Name: name})
+			return c.claim(cmd.Context(), api.ClaimRequest{SetupCode: setup.Text(), Link: fromHere(link), Name: name})
 		},
 	}
 	cmd.Flags().StringVar(&link, "link", "", "`LINK` that the device is attached to: serial:/dev/ttyUSB0 or udp:ADDRESS:PORT")
 	cmd.Flags().StringVar(&name, "name", "", "local `NAME` for the device's service")
 	return cmd
+}
+
+// fromHere makes the path of a serial line good for the node, which keeps it and may run, or start again, in another directory.
+func fromHere(link string) string {
+	path, serial := strings.CutPrefix(link, "serial:")
+	if _, err := os.Stat(path); !serial || err != nil || filepath.IsAbs(path) {
+		return link
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return link
+	}
+	return "serial:" + absolute
 }
 
 // claim shows the steps on one line as they are done, then what came out.

@@ -51,20 +51,19 @@ func allows(frames []string) string {
 }
 
 func ends(in inspection) string {
-	if in.Ended != "" {
+	text := "no end"
+	switch t, err := time.Parse(time.RFC3339, in.Expires); {
+	case in.Ended != "":
 		return "revoked: " + in.Ended
-	}
-	if in.Expires == "" {
-		return "no end"
-	}
-	if in.Expired {
+	case in.Expired:
 		return "over"
+	case err == nil:
+		text = stamp(t)
 	}
-	t, err := time.Parse(time.RFC3339, in.Expires)
-	if err != nil {
-		return in.Expires
+	if in.MirrorEnded != "" {
+		text += "; its mirror half is revoked"
 	}
-	return stamp(t)
+	return text
 }
 
 func (c *cli) capImportCommand() *cobra.Command {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -118,20 +119,24 @@ type readFlags struct {
 	from, incarnation int64
 	count, last       int
 	proof             proofFlags
-	mirror            bool
-	direct, check     bool // of read
+	mirror, direct    bool
+	check             bool // of read
 }
 
 func (f *readFlags) register(cmd *cobra.Command) {
 	cmd.Flags().Int64Var(&f.from, "from", 0, "first entry, by `SEQUENCE`")
 	cmd.Flags().Int64Var(&f.incarnation, "incarnation", 0, "of this `INCARNATION` (a device's boot count; default: the newest)")
 	cmd.Flags().BoolVar(&f.mirror, "mirror", false, "ask the home node for what it keeps, not the service itself")
+	cmd.Flags().BoolVar(&f.direct, "direct", false, "ask the device and nobody else")
 	f.proof.register(cmd)
 }
 
 // request checks the flags and makes the request.
 func (c *cli) readRequest(at target, f readFlags) (api.ReadRequest, error) {
-	req := api.ReadRequest{Service: at.service, Log: at.name, Count: f.count, Last: f.last, Mirror: f.mirror, TimeoutMS: c.timeoutMS()}
+	req := api.ReadRequest{Service: at.service, Log: at.name, Count: f.count, Last: f.last, Mirror: f.mirror, Direct: f.direct, TimeoutMS: c.timeoutMS()}
+	if f.direct && f.mirror {
+		return req, usagef("--direct excludes --mirror")
+	}
 	var err error
 	if req.From, err = clampU32("from", f.from); err != nil {
 		return req, err
@@ -185,8 +190,8 @@ with --check the device proves what the copy gave, by the hash that its own next
 				return usagef("--count %d is not within 1..%d", f.count, maxRead)
 			case isSet("count") && !isSet("from"):
 				return usagef("--count needs --from (or give --last)")
-			case f.direct && (f.mirror || f.check):
-				return usagef("--direct excludes --mirror and --check")
+			case f.direct && f.check:
+				return usagef("--direct excludes --check")
 			case isSet("from") && f.from < 1:
 				return usagef("--from %d: entries count from 1", f.from)
 			}
@@ -194,7 +199,7 @@ with --check the device proves what the copy gave, by the hash that its own next
 			if err != nil {
 				return err
 			}
-			req.Direct, req.Check = f.direct, f.check
+			req.Check = f.check
 			return c.ask(cmd.Context(), "reading "+at.String(), func(ctx context.Context, _ *home.Home, client *api.Client) error {
 				result, err := client.Read(ctx, req)
 				if err != nil {
@@ -206,7 +211,6 @@ with --check the device proves what the copy gave, by the hash that its own next
 		},
 	}
 	f.register(cmd)
-	cmd.Flags().BoolVar(&f.direct, "direct", false, "ask the device and nobody else")
 	cmd.Flags().BoolVar(&f.check, "check", false, "ask the home node's copy, and have the device prove it by its hash")
 	cmd.Flags().IntVar(&f.last, "last", 0, "this `NUMBER` of the newest entries (default 10)")
 	cmd.Flags().IntVar(&f.count, "count", 0, "this `NUMBER` of entries from --from")
@@ -222,23 +226,23 @@ func (c *cli) showEntries(at target, r *api.ReadResult) {
 	if len(r.Entries) == 0 {
 		c.note("no such entries in %s", at)
 	}
-	c.note("head %s, %s", place(r.Head.Incarnation, r.Head.Sequence), c.fromCopy(r))
+	c.note("head %s, %s", place(r.Head.Incarnation, r.Head.Sequence), c.fromCopy(r.By, r.Copy))
 }
 
 // fromCopy says where entries came from: "from the copy at 12D3KooW..., 3 min old; the device is away (...)".
-func (c *cli) fromCopy(r *api.ReadResult) string {
-	if r.Copy == nil {
-		return from(r.By)
+func (c *cli) fromCopy(by string, kept *api.Copy) string {
+	if kept == nil {
+		return from(by)
 	}
-	text := "from the copy at " + r.Copy.Home
-	if !r.Copy.AsOf.IsZero() {
-		text += ", " + span(max(c.now().Sub(r.Copy.AsOf), 0)) + " old"
+	text := "from the copy at " + kept.Home
+	if !kept.AsOf.IsZero() {
+		text += ", " + span(max(c.now().Sub(kept.AsOf), 0)) + " old"
 	}
-	if r.Copy.Checked {
+	if kept.Checked {
 		text += "; the device has proved it"
 	}
-	if r.Copy.Away != "" {
-		text += "; the device is away (" + r.Copy.Away + ")"
+	if kept.Away != "" {
+		text += "; the device is away (" + kept.Away + ")"
 	}
 	return text
 }
@@ -285,6 +289,10 @@ func (c *cli) logTailCommand() *cobra.Command {
 		Long: `Tail prints each entry as it comes, until Ctrl-C, or until --count entries have come. --from begins with what the log already
 holds. With --json it prints one line per entry.
 
+Where the device is away and the capability has a mirror half, the copy at its home node is followed until the device is back, and a line
+on standard error says so, as it does when the device answers again. --direct never does that; --mirror follows the copy alone. On a home
+node of the device its own copy is followed.
+
 ` + capFlagHelp,
 		Example: `  edgeistry log tail greenhouse/temperature
   edgeistry log tail smoothed --from 1 --json
@@ -314,6 +322,24 @@ holds. With --json it prints one line per entry.
 	return cmd
 }
 
+// showSource says on standard error that it is a copy that is followed, and when that changes.
+func (c *cli) showSource() func(api.Source) {
+	first := true
+	return func(s api.Source) {
+		again := ""
+		if s.Copy == nil && !first {
+			again = " again"
+		}
+		if s.Copy != nil || !first {
+			if c.json {
+				_ = json.NewEncoder(c.stderr).Encode(map[string]any{"source": s})
+			}
+			c.note("head %s, %s%s", place(s.Head.Incarnation, s.Head.Sequence), c.fromCopy(s.By, s.Copy), again)
+		}
+		first = false
+	}
+}
+
 func (c *cli) tail(ctx context.Context, at target, req api.ReadRequest, wanted int) error {
 	h, client, err := c.connect()
 	if err != nil {
@@ -324,7 +350,7 @@ func (c *cli) tail(ctx context.Context, at target, req api.ReadRequest, wanted i
 	defer cancel()
 	seen := 0
 	var before *api.Entry
-	err = client.Tail(follow, req, func(e api.Entry) error {
+	err = client.Tail(follow, req, c.showSource(), func(e api.Entry) error {
 		if c.json {
 			if err := c.writeLine(e); err != nil {
 				return err

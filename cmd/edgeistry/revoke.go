@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
 )
@@ -207,6 +208,9 @@ func (c *cli) revocationTable(all []api.Revocation) {
 		}
 		if r.Kind == "denied" {
 			what = strings.TrimSpace(r.Capability + " " + r.Fingerprint)
+			if r.Branch != nil && *r.Branch == capability.BranchMirror {
+				what += " (mirror half)"
+			}
 		}
 		rows = append(rows, []string{name, what, stamp(r.Since), c.stateOf(r)})
 	}

@@ -43,7 +43,9 @@ type inspection struct {
 	Expires    string   `json:"expires,omitempty"`     // RFC 3339, the earliest of all frames
 	Expired    bool     `json:"expired"`
 	Ended      string   `json:"ended,omitempty"` // why it was revoked, if this home owns the service
-	Cost       cost     `json:"cost"`
+	// MirrorEnded says why the mirror half alone was revoked, if this home owns the service.
+	MirrorEnded string `json:"mirror_ended,omitempty"`
+	Cost        cost   `json:"cost"`
 }
 
 type cost struct {
@@ -77,6 +79,9 @@ func inspect(name string, p *capability.Capability, h *home.Home, now time.Time)
 	}
 	if h != nil {
 		in.Local, in.Ended = h.NameOf(p.Service), h.Ended(p)
+		if m := p.Mirror(); m != nil && in.Ended == "" {
+			in.MirrorEnded = h.Ended(m)
+		}
 	}
 	if end, ok := earliestEnd(p); ok {
 		in.Expires, in.Expired = end.UTC().Format(time.RFC3339), !now.Before(end)
@@ -142,6 +147,9 @@ func (c *cli) showInspection(in inspection) {
 	if in.Expired {
 		lines = append(lines, [2]string{"over", "since " + in.Expires})
 	}
+	if in.Ended != "" {
+		lines = append(lines, [2]string{"revoked", in.Ended})
+	}
 	branch := fmt.Sprintf("branch %d, generation %d", in.Branch, in.Generation)
 	switch {
 	case in.Mirror:
@@ -151,7 +159,10 @@ func (c *cli) showInspection(in inspection) {
 	case in.MirrorHalf:
 		branch += "; its mirror half with branch 15"
 	}
-	if in.MirrorHalf {
+	switch {
+	case in.MirrorEnded != "":
+		lines = append(lines, [2]string{"mirror", "home nodes answer to it no more: " + in.MirrorEnded})
+	case in.MirrorHalf && in.Ended == "":
 		lines = append(lines, [2]string{"mirror", "home nodes answer to it too, from the entries they keep, while the device is away"})
 	}
 	lines = append(lines,

@@ -1,6 +1,7 @@
 // The demo is the main job of Edgeistry on real parts: three nodes as processes, an ATmega328P in its simulator on a serial line, a device on
-// UDP; a capability is narrowed with the network off and used from another site, attacks are refused by the device, the log flows
-// to the cloud, and nothing is lost when a node is killed. `make demo` runs it; the test beside it asserts every step.
+// UDP; a capability is shared with the network off and used from another site, a guard's word is needed and given, attacks are refused by
+// the device, the log flows to the cloud, nothing is lost when a node is killed, and what was shared is revoked while the device is away.
+// Every step checks that what it shows is so, refusals too. `make demo` runs it; the test beside it asserts the rest.
 package main
 
 import (
@@ -27,11 +28,14 @@ func run(ctx context.Context, root string, keep bool) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	d := newDemo(newPrinter(os.Stdout), root, dir)
+	d := newDemo(newPrinter(os.Stdout, dir), root, dir)
 	err = d.play(ctx)
-	if err == nil && keep {
-		d.out.text("The mesh stays up; Ctrl-C ends it.")
+	switch {
+	case err == nil && keep:
+		d.goOn()
 		<-ctx.Done()
+	case err == nil:
+		d.out.text("make demo KEEP=1 leaves the mesh up to play with.")
 	}
 	if closeErr := d.close(); closeErr != nil && err == nil {
 		err = closeErr

@@ -26,6 +26,7 @@ type Wire struct {
 	chip *os.File
 
 	mu       sync.Mutex
+	cut      bool        // nothing gets through
 	flip     bool        // alter the next POST to a function
 	flipped  chan []byte // takes the chip's answer to the altered request
 	flipID   uint16      // its message ID, while flipped waits
@@ -70,6 +71,25 @@ func (w *Wire) Close() error {
 	err := errors.Join(os.Remove(w.Path), w.node.Close(), w.chip.Close(), w.held.Close())
 	w.wg.Wait()
 	return err
+}
+
+// Cut takes the line apart: until Mend nothing gets through, either way.
+func (w *Wire) Cut() { w.setCut(true) }
+
+// Mend joins the line again.
+func (w *Wire) Mend() { w.setCut(false) }
+
+func (w *Wire) setCut(cut bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = cut
+}
+
+// isCut says whether nothing gets through.
+func (w *Wire) isCut() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.cut
 }
 
 // FlipNext alters one bit in the payload of the next request that calls a function. The channel gets the chip's answer to it, which
@@ -181,7 +201,7 @@ func (w *Wire) pump(from, to *os.File, see func([]byte) []byte) {
 				}
 				continue
 			}
-			if m, ok := slipDecode(frame); ok {
+			if m, ok := slipDecode(frame); ok && !w.isCut() {
 				if m = see(m); m != nil {
 					if _, err := to.Write(slipEncode(m)); err != nil {
 						return

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/e2e/harness"
+	"github.com/edgeistry/edgeistry/node/api"
 )
 
 // shared is a site whose datagrams to the device can be looked at.
@@ -103,6 +104,7 @@ func TestSharing(t *testing.T) {
 	s.counted()
 	s.rated()
 	s.copied()
+	s.followed()
 }
 
 // guarded needs the word of a guard, which ends by the device's own timer.
@@ -234,5 +236,49 @@ func (s *shared) copied() {
 	}
 	if r := s.node.CLI(s.ctx, append(read, "--direct", "--timeout", "5s")...); r.Code == 0 {
 		s.Errorf("--direct read without the device:\n%s", r.Stdout)
+	}
+}
+
+// followed begins to follow while the device is away (copied left it so): what the copy has, said to be that, then the device itself.
+func (s *shared) followed() {
+	s.Helper()
+	var last api.ReadResult
+	if err := s.node.JSON(s.ctx, &last, "log", "read", "shed/temperature", "--last", "1", "--mirror", "--cap", "shed/reader"); err != nil {
+		s.Fatal(err)
+	}
+	tail, err := harness.Start(s.dir, "tail", nil, s.node.Command("log", "tail", "shed/temperature", "--last", "2", "--cap", "shed/reader")...)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.closes("log tail", tail.Stop)
+	place := func(sequence uint32) string { return fmt.Sprintf(`^%d\.%d `, last.Head.Incarnation, sequence) }
+	expect := func(patterns ...string) {
+		s.Helper()
+		for _, pattern := range patterns {
+			ctx, cancel := context.WithTimeout(s.ctx, 30*time.Second)
+			_, err := tail.Wait(ctx, 0, pattern)
+			cancel()
+			if err != nil {
+				s.Fatal(err)
+			}
+		}
+	}
+	expect(fmt.Sprintf(`^head %d\.%d, from the copy at 12D3KooW\w+, \d+ s old; the device is away \(.+\)$`, last.Head.Incarnation, last.Head.Sequence),
+		place(last.Head.Sequence-1), place(last.Head.Sequence))
+	if err := s.device.Restart(s.ctx); err != nil {
+		s.Fatal(err)
+	}
+	expect(fmt.Sprintf(`^ +-- the device started again: incarnation %d --$`, last.Head.Incarnation+1), fmt.Sprintf(`^%d\.1 `, last.Head.Incarnation+1), `^head .*, from the device again$`)
+	mark := tail.Mark()
+	if _, err := tail.Wait(s.ctx, mark, fmt.Sprintf(`^%d\.\d+ `, last.Head.Incarnation+1)); err != nil {
+		s.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, line := range tail.Since(0, `^\d+\.\d+ `) {
+		at := strings.Fields(line)[0]
+		if seen[at] {
+			s.Errorf("entry %s was given twice:\n%s", at, tail.Tail())
+		}
+		seen[at] = true
 	}
 }

@@ -25,12 +25,13 @@ type site struct {
 	coap    string // host:port
 }
 
-func startSite(t *testing.T, ctx context.Context) *site {
+// startSite runs a site; extra are more arguments of its init.
+func startSite(t *testing.T, ctx context.Context, extra ...string) *site {
 	t.Helper()
 	dir, bin := t.TempDir(), harness.Built(root)
 	s := &site{}
 	var err error
-	if s.node, err = harness.NewNode(ctx, bin.Edgeistry, dir, "edge", "--mesh", "test", "--listen", "/ip4/127.0.0.1/tcp/0"); err != nil {
+	if s.node, err = harness.NewNode(ctx, bin.Edgeistry, dir, "edge", append([]string{"--mesh", "test", "--listen", "/ip4/127.0.0.1/tcp/0"}, extra...)...); err != nil {
 		t.Fatal(err)
 	}
 	if _, err = s.node.Start(ctx); err != nil {

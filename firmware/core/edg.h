@@ -218,7 +218,7 @@ typedef struct edg_device {
     uint32_t clock_unix, clock_tick; /* 0, 0: clock unknown */
     uint32_t now;                    /* tick of the message in hand; the times that count down have done so up to here */
     uint16_t last_left;              /* ticks for which the last message is still known */
-    uint16_t last_crc, last_id, last_answer; /* deduplication of the last message; last_answer 0: none */
+    uint16_t last_sum, last_id, last_answer; /* deduplication of the last message; last_answer 0: none */
     uint16_t message_id;
     uint16_t polled; /* low half of the tick of the last poll */
     uint16_t closing; /* branches whose sessions end after this answer */

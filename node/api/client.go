@@ -182,8 +182,9 @@ func (c *Client) Read(ctx context.Context, req ReadRequest) (*ReadResult, error)
 	return post[ReadResult](ctx, c, "/v1/logs/read", req)
 }
 
-// Tail follows a log until ctx ends, entry returns an error, or the node stops. The end of ctx is no error.
-func (c *Client) Tail(ctx context.Context, req ReadRequest, entry func(Entry) error) error {
+// Tail follows a log until ctx ends, entry returns an error, or the node stops. The end of ctx is no error. source, if not nil, is told where
+// the entries come from, before the first and whenever that changes.
+func (c *Client) Tail(ctx context.Context, req ReadRequest, source func(Source), entry func(Entry) error) error {
 	err := c.stream(ctx, "/v1/logs/tail", req, func(raw []byte) error {
 		var line tailLine
 		if err := json.Unmarshal(raw, &line); err != nil {
@@ -191,6 +192,12 @@ func (c *Client) Tail(ctx context.Context, req ReadRequest, entry func(Entry) er
 		}
 		if line.Error != nil {
 			return line.Error
+		}
+		if line.Source != nil {
+			if source != nil {
+				source(*line.Source)
+			}
+			return nil
 		}
 		return entry(line.Entry)
 	})

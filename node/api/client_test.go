@@ -102,7 +102,7 @@ func TestTail(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	n := 0
-	err := c.Tail(ctx, ReadRequest{Log: "events"}, func(e Entry) error {
+	err := c.Tail(ctx, ReadRequest{Log: "events"}, nil, func(e Entry) error {
 		if n++; int(e.Sequence) != n || e.Payload[0] != byte(n-1) {
 			t.Errorf("entry %d = %+v", n, e)
 		}
@@ -115,7 +115,7 @@ func TestTail(t *testing.T) {
 		t.Errorf("Tail = %v after %d entries", err, n)
 	}
 	stop := errors.New("enough")
-	if err := c.Tail(t.Context(), ReadRequest{}, func(Entry) error { return stop }); !errors.Is(err, stop) {
+	if err := c.Tail(t.Context(), ReadRequest{}, nil, func(Entry) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("Tail = %v, want the callback's error", err)
 	}
 }

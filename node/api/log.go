@@ -90,8 +90,16 @@ type Entry struct {
 	Payload     []byte    `json:"payload"`
 }
 
+// Source says where the entries that follow come from: the first line when following, and again when that changes.
+type Source struct {
+	By   string `json:"by"` // as of a ReadResult
+	Head Head   `json:"head"`
+	Copy *Copy  `json:"copy,omitempty"`
+}
+
 // tailLine is a line of the NDJSON answer.
 type tailLine struct {
 	Entry
-	Error *Error `json:"error,omitempty"`
+	Source *Source `json:"source,omitempty"`
+	Error  *Error  `json:"error,omitempty"`
 }

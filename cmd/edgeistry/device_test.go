@@ -1,0 +1,31 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestFromHere(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("chip.tty", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for link, want := range map[string]string{
+		"serial:chip.tty":           "serial:" + filepath.Join(dir, "chip.tty"),
+		"serial:./chip.tty":         "serial:" + filepath.Join(dir, "chip.tty"),
+		"serial:" + dir:             "serial:" + dir,
+		"serial:no-such-line":       "serial:no-such-line",
+		"udp:192.168.1.40:5683":     "udp:192.168.1.40:5683",
+		"chip.tty":                  "chip.tty",
+		"serial:/dev/no-such-thing": "serial:/dev/no-such-thing",
+	} {
+		if got := fromHere(link); got != want {
+			t.Errorf("fromHere(%q) = %q, want %q", link, got, want)
+		}
+	}
+}
