@@ -221,6 +221,7 @@ static void worn_clock(void)
 /* At any byte of either copy of the record, to its end. A byte that had the right value all along does no harm. */
 static void worn_records(void)
 {
+    static const uint8_t next[32] = {4, 5, 6};
     static edg_device writer;
     unsigned at;
     uint8_t key[32];
@@ -233,6 +234,12 @@ static void worn_records(void)
         load(&writer, &b);
         wears_out(&b, EDG_NV_OWNER + at, 58);
         CHECK_EQ(edg_owner_write(&writer, hint, 1, ke), EDG_ERR_STORAGE);
+
+        bench_init(&b);
+        bench_owner(&b, ke, hint, 1, zero);
+        load(&writer, &b);
+        wears_out(&b, EDG_NV_OWNER + at, 58);
+        CHECK_EQ(edg_owner_write(&writer, hint, 2, next), EDG_ERR_STORAGE);
 
         bench_init(&b);
         bench_owner(&b, ke, hint, 1, zero);
