@@ -5,8 +5,8 @@
  * depends on happening once is session.pml's).
  *
  * h(key, x) is HMAC, untruncated; a nonce is a function of the session. Constants beginning with l are labels. Goals: -DGOAL_name. Mutants:
- * NO_LABELS UNBOUND_REQUEST UNBOUND_RESPONSE FRAME_NOT_CHAINED FIRST_FRAME_ONLY GENERATION_NOT_KEYED RATCHET_WITHOUT_R PAD_IS_TAG VID_UNMASKED MASK_IS_KEY
- * UNBOUND_DISCHARGE DISCHARGE_IS_FRAME JOIN_FIRST_ONLY JOIN_LAST_ONLY. */
+ * ONE_LABEL UNBOUND_REQUEST UNBOUND_RESPONSE FRAME_NOT_CHAINED FIRST_FRAME_ONLY GENERATION_NOT_KEYED RATCHET_WITHOUT_R NEXT_IS_XOR PAD_IS_TAG
+ * PAD_OF_CAPABILITY VID_UNMASKED MASK_IS_KEY UNBOUND_DISCHARGE UNBOUND_FRAME DISCHARGE_IS_FRAME JOIN_FIRST_ONLY JOIN_LAST_ONLY. */
 
 cnf(hash, axiom, ~att(K) | ~att(X) | att(h(K, X))).
 cnf(pair, axiom, ~att(X) | ~att(Y) | att(p(X, Y))).
@@ -17,10 +17,10 @@ cnf(mask, axiom, ~att(K) | ~att(X) | att(xor(K, X))).
 cnf(unmask, axiom, ~att(xor(K, X)) | ~att(K) | att(X)).
 cnf(unmask, axiom, ~att(xor(K, X)) | ~att(X) | att(K)).
 
-#ifdef NO_LABELS
-#define H(k, label, x) h(k, x)
-#else
 #define H(k, label, x) h(k, p(label, x))
+#ifdef ONE_LABEL
+#define lsess lframe
+#define lreq lframe
 #endif
 
 cnf(public, axiom, att(lroot)). cnf(public, axiom, att(lhead)). cnf(public, axiom, att(lframe)). cnf(public, axiom, att(lsess)).
@@ -35,6 +35,8 @@ cnf(public, axiom, att(n(S))). cnf(public, axiom, att(harmless(S))).
 
 #ifdef RATCHET_WITHOUT_R
 #define KE2 H(ke, lratchet, two)
+#elif defined(NEXT_IS_XOR)
+#define KE2 xor(ke, r)
 #else
 #define KE2 H(ke, lratchet, p(two, r))
 #endif
@@ -156,6 +158,8 @@ cnf(goal, negated_conjecture, ~acts(K, inside)).
 #define KSO SESSION(H(H(ke, lroot, p(owner, gen0)), lhead, p(header, all)), n(o))
 #ifdef PAD_IS_TAG
 #define PAD REQUEST(KSO, one, harmless(o))
+#elif defined(PAD_OF_CAPABILITY)
+#define PAD H(HEAD(ke, gen0), lpad, one)
 #else
 #define PAD H(KSO, lpad, one)
 #endif
@@ -163,16 +167,18 @@ cnf(goal, negated_conjecture, ~acts(K, inside)).
 cnf(before, axiom, att(REQUEST(KSO, one, harmless(o)))).
 cnf(sent, axiom, att(xor(PAD, r))).
 #endif
-#ifdef GOAL_pad /* r stays secret, whatever leaked but keys of epoch 1 */
+#ifdef GOAL_pad /* r stays secret, and the next key, whatever leaked but keys of epoch 1 */
 cnf(leak, axiom, att(HEAD(ke, gen0))).
 cnf(goal, negated_conjecture, ~att(r)).
+cnf(goal, negated_conjecture, ~att(KE2)).
 #endif
 #ifdef GOAL_ratchet_capability /* a capability of epoch 1 has leaked */
 cnf(leak, axiom, att(HEAD(ke, gen0))).
 cnf(goal, negated_conjecture, ~acts(K, inside)).
 #endif
-#ifdef GOAL_ratchet_past /* the key of epoch 2 has leaked: epoch 1 stays closed */
+#ifdef GOAL_ratchet_past /* the key of epoch 2 has leaked, and r: epoch 1 stays closed */
 cnf(leak, axiom, att(KE2)).
+cnf(leak, axiom, att(r)).
 cnf(goal, negated_conjecture, ~att(ke)).
 cnf(goal, negated_conjecture, ~att(HEAD(ke, gen0))).
 #endif
@@ -198,6 +204,8 @@ cnf(goal, negated_conjecture, ~acts(K, inside)).
 #define KL CHILD(K1, LOCK)
 #ifdef DISCHARGE_IS_FRAME
 #define DISCHARGE(f) H(ck, lframe, f)
+#elif defined(UNBOUND_FRAME)
+#define DISCHARGE(f) H(ck, ldis, ldis)
 #else
 #define DISCHARGE(f) H(ck, ldis, f)
 #endif
@@ -225,6 +233,16 @@ cnf(honest, axiom, ~att(cookie(n(S))) | att(BINDING(DISCHARGE(granted), SESSION(
 cnf(leak, axiom, att(KL)).
 cnf(goal, negated_conjecture, ~unlocks(mine, inside)).
 cnf(goal, negated_conjecture, ~acts(K, inside)).
+#endif
+#ifdef GOAL_lock_frame /* who has the discharge of one frame, and the locked capability, does nothing outside that frame */
+cnf(leak, axiom, att(KL)).
+cnf(leak, axiom, att(DISCHARGE(granted))).
+cnf(goal, negated_conjecture, ~unlocks(N, outside)).
+#endif
+#ifdef GOAL_discharge_key /* no key of a discharge gets out */
+cnf(leak, axiom, att(KL)).
+cnf(leak, axiom, att(H(ck, lframe, granted))).
+cnf(goal, negated_conjecture, ~att(DISCHARGE(F))).
 #endif
 #ifdef GOAL_lock_guard /* the guard alone does nothing */
 cnf(leak, axiom, att(ck)).

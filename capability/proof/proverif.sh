@@ -15,7 +15,7 @@ status=0
 
 # check FILE NAME EXPECTED
 check() {
-	got=$(timeout 120 proverif "$1" 2>&1 | sed -n 's/^RESULT .* \(is true\|is false\|cannot be proved\)\..*$/\1/p' | sed 's/^is //; s/cannot be proved/unknown/' | tr '\n' ' ' | sed 's/ $//')
+	got=$(timeout 120 proverif "$1" 2>&1 | sed -n 's/^RESULT [^(].* \(is true\|is false\|cannot be proved\)\..*$/\1/p' | sed 's/^is //; s/cannot be proved/unknown/' | tr '\n' ' ' | sed 's/ $//')
 	if [ "$got" = "$3" ]; then
 		printf 'ok   proverif %-34s %s\n' "$2" "$got"
 	else

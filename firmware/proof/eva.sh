@@ -86,11 +86,10 @@ levels() {
 	esac
 }
 
-# one DIR DRIVER MUTANT EXPECTED: writes DIR/line, starting with ok or FAIL.
+# one DIR DRIVER MUTANT EXPECTED
 one() {
 	dir=$1 driver=$2 mutant=$3 expected=$4
-	rm -rf "$dir"
-	mkdir -p "$dir/proof" "$dir/port"
+	mkdir "$dir/proof" "$dir/port"
 	cp -R "$here/eva" "$dir/proof/"
 	cp -R "$here/../core" "$dir/"
 	cp -R "$here/../port/net" "$dir/port/"
@@ -115,17 +114,5 @@ one() {
 	[ "$verdict" = ok ] || printf '     see %s/eva.log\n' "$dir" >>"$dir/line"
 }
 
-if [ "$1" = --one ]; then
-	shift
-	one "$@"
-	exit
-fi
-mkdir -p "$1"
-out=$(cd "$1" && pwd)
-rm -rf "$out"/*
-echo "$table" | awk 'NF == 3 { print NR, $0 }' | while read -r n driver mutant expected; do
-	echo "$out/$(printf %02d "$n")-$driver $driver $mutant $expected"
-done | xargs -P "${2:-2}" -L 1 sh "$here/eva.sh" --one
-cat "$out"/*/line
-# shellcheck disable=SC2046
-! grep -q '^FAIL' $(ls "$out"/*/line)
+# shellcheck source=firmware/proof/rows.sh
+. "$here/rows.sh"

@@ -45,11 +45,9 @@ revoke  REACH_PROMOTE           does_happen
 revoke  REACH_FAILED            does_happen
 '
 
-# one DIR MODEL DEFINES EXPECTED: writes DIR/line, starting with ok or FAIL.
+# one DIR MODEL DEFINES EXPECTED
 one() {
 	dir=$1 model=$2 defines=$3 expected=$4
-	rm -rf "$dir"
-	mkdir -p "$dir"
 	cd "$dir"
 	flags=
 	opt=-O0 hash=18
@@ -73,18 +71,5 @@ one() {
 	[ "$verdict" = ok ] || printf '     expected %s; see %s\n' "$expected" "$dir" >>line
 }
 
-if [ "$1" = --one ]; then
-	shift
-	one "$@"
-	exit
-fi
-mkdir -p "$1"
-out=$(cd "$1" && pwd)
-rm -rf "$out"/*
-# The long ones first; the lines come in the table's order.
-echo "$table" | awk 'NF == 3 { print ($2 == "-" ? 0 : 1), NR, $0 }' | sort -n | while read -r _ n model defines expected; do
-	echo "$out/$(printf %02d "$n")-$model $model $defines $expected"
-done | xargs -P "${2:-2}" -L 1 sh "$here/spin.sh" --one
-cat "$out"/*/line
-# shellcheck disable=SC2046
-! grep -q '^FAIL' $(ls "$out"/*/line)
+# shellcheck source=firmware/proof/rows.sh
+. "$here/rows.sh"

@@ -22,7 +22,7 @@ static int nv_write(void *ctx, uint16_t addr, const void *src, uint16_t n)
     if (addr > sizeof b->nv || n > sizeof b->nv - addr || b->read_only)
         return EDG_ERR_STORAGE;
     for (; n > 0; n--, addr++, from++) {
-        if (b->nv[addr] == *from)
+        if (b->nv[addr] == *from || (addr >= b->worn_at && addr - b->worn_at < b->worn))
             continue;
         if (b->power == 0) {
             if (b->torn >= 0)

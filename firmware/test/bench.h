@@ -1,4 +1,4 @@
-/* A board on the test bench: an EEPROM that can lose its power or wear out, and a clock set by hand. */
+/* A board on the test bench: an EEPROM that can lose its power, fail or forget, and a clock set by hand. */
 #ifndef EDG_TEST_BENCH_H
 #define EDG_TEST_BENCH_H
 
@@ -11,6 +11,7 @@ typedef struct bench {
     int torn;      /* what the byte that power failed on reads as afterwards */
     int read_only; /* writes fail */
     long reads;    /* that still succeed; negative: all */
+    unsigned worn_at, worn; /* bytes from here on keep what they have, and their writes succeed all the same */
     unsigned long written;
     uint8_t nv[EDG_NV_BASE + EDG_NV_SIZE];
 } bench;

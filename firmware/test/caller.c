@@ -187,7 +187,10 @@ static void read_answer(caller *c)
 
 int caller_send(caller *c)
 {
-    c->out_len = edg_device_handle(c->dev, c->in, c->in_len, c->out, c->out_cap, c->link);
+    uint8_t in[CALLER_MESSAGE]; /* the device may write over what it was given */
+
+    memcpy(in, c->in, c->in_len);
+    c->out_len = edg_device_handle(c->dev, in, c->in_len, c->out, c->out_cap, c->link);
     if (c->out_len == 0)
         return -1;
     CHECK(c->out_len <= c->out_cap);

@@ -82,12 +82,44 @@ static void cuts(void)
     CHECK_EQ(dev.logs[LOG].count, GREENHOUSE_EVENTS);
 }
 
+/* Memory that keeps what it has, at any bytes of the next cell: an entry that was not stored is not acknowledged, and the log hangs together. */
+static void worn(void)
+{
+    static edg_device dev, after;
+    bench b, before;
+    unsigned at, n;
+    uint32_t head;
+
+    claimed(&b);
+    for (n = 0; n < GREENHOUSE_EVENTS + 2; n++) /* round the ring: the next cell has an older entry, which is valid */
+        boot(&dev, &b);
+    head = dev.logs[LOG].sequence;
+    for (at = 0; at < 30; at++)
+        for (n = 1; n <= 30 - at; n++) {
+            static const uint8_t entry[4] = {2, 9, 8, 7};
+            int err;
+
+            before = b;
+            before.platform.ctx = &before;
+            before.worn_at = EDG_NV_LOGS + 30u * ((dev.logs[LOG].newest + 1u) % GREENHOUSE_EVENTS) + at;
+            before.worn = n;
+            after = dev;
+            after.platform = &before.platform;
+            err = edg_device_append(&after, LOG, entry);
+            CHECK_EQ(after.logs[LOG].sequence, err == EDG_OK ? head + 1 : head);
+            CHECK_EQ(edg_logs_init(&after), EDG_OK);
+            CHECK_EQ(after.logs[LOG].sequence, err == EDG_OK ? head + 1 : head);
+            check_chain(&after);
+        }
+}
+
 /* Entries survive boots under their first incarnation; each boot adds its own event. */
 static void boots(void)
 {
     static edg_device dev;
     bench b;
     uint32_t i, incarnation;
+    uint8_t entry[4];
 
     claimed(&b);
     boot(&dev, &b);
@@ -104,6 +136,9 @@ static void boots(void)
     CHECK_EQ(edg_logs_init(&dev), EDG_OK);
     CHECK_EQ(dev.logs[LOG].count, 3);
     check_chain(&dev);
+    b.nv[EDG_NV_LOGS + 30u * dev.logs[LOG].newest + 24] ^= 1; /* nor is it served, if it rots later */
+    CHECK_EQ(edg_cells_read(&dev, LOG, &greenhouse_service.logs[LOG], 0, NULL, entry), EDG_ERR_STORAGE);
+    b.nv[EDG_NV_LOGS + 30u * dev.logs[LOG].newest + 24] ^= 1;
     /* Factory reset: nothing of it is left, and the next owner's log is another incarnation. */
     CHECK_EQ(edg_device_factory_reset(&dev), EDG_OK);
     CHECK(!edg_device_claimed(&dev));
@@ -146,6 +181,7 @@ static void wear(void)
 void test_cells(void)
 {
     cuts();
+    worn();
     boots();
     wear();
 }

@@ -321,6 +321,47 @@ static void long_frames(void)
     CHECK_EQ(moves, 2);
 }
 
+/* Frames that come again though the slot keeps them: every byte must be as it was when the session opened, under however good a tag. */
+static void kept_frames(void)
+{
+    static const uint8_t salt[] = {5, 0x4C, 1, 2, 3, 4};
+    uint8_t i;
+
+    boot();
+    caller_init(&c, &dev, &board, ke, hint, 3, 0, salt, sizeof salt);
+    CHECK_EQ(caller_open(&c, EDG_POST, "/f/valve", NULL, zero, 1), 0);
+    CHECK_EQ(c.code, EDG_CHANGED);
+    c.send_frames = 1;
+    CHECK_EQ(valve(1), 0);
+    CHECK_EQ(c.code, EDG_CHANGED);
+    for (i = 0; i < c.carried_len; i++) {
+        c.carried[i] ^= 1;
+        CHECK_EQ(valve(2), 0);
+        CHECK_EQ(caller_reason(&c), i == EDG_HEADER ? EDG_R_MALFORMED : EDG_R_TAG); /* the frame's length */
+        c.carried[i] ^= 1;
+    }
+    CHECK_EQ(moves, 2);
+}
+
+/* A repeated request whose answer is not kept: a question, however short its answer; and told in the clear, since its nonce has been used. */
+static void gone(void)
+{
+    uint8_t hidden;
+
+    for (hidden = 0; hidden < 2; hidden++) {
+        boot();
+        caller_init(&c, &dev, &board, ke, hint, 3, 0, no_frames, 1);
+        c.hidden = hidden;
+        CHECK_EQ(caller_open(&c, EDG_GET, "/-", NULL, NULL, 0), 0);
+        CHECK_EQ(c.code, 0x84);
+        CHECK_EQ(caller_call(&c, EDG_GET, "/-", NULL, NULL, 0), 0);
+        CHECK(c.code == 0x84 && c.tagged);
+        CHECK_EQ(caller_again(&c), 0);
+        CHECK(caller_reason(&c) == EDG_R_RESULT_GONE && c.tagged);
+        CHECK_EQ(c.answer.payload_len, 1);
+    }
+}
+
 /* Option 65001 of the request in c->in. */
 static uint8_t *proof_of(caller *who)
 {
@@ -343,6 +384,35 @@ static void refused(uint8_t reason)
     CHECK_EQ(caller_reason(&c), reason);
     CHECK(!c.tagged);
     CHECK_EQ(moves, before);
+}
+
+/* Every bit of a tag counts: of requests that the device has not seen. */
+static void tags(void)
+{
+    static edg_device before;
+    static caller sent;
+    uint8_t percent = 1, i, bit;
+    int opens;
+
+    boot();
+    caller_init(&c, &dev, &board, ke, hint, 3, 0, no_frames, 1);
+    for (opens = 1; opens >= 0; opens--) {
+        before = dev;
+        CHECK_EQ(opens ? caller_open(&c, EDG_POST, "/f/valve", NULL, &percent, 1) : valve(2), 0);
+        CHECK_EQ(c.code, EDG_CHANGED);
+        dev = before;
+        sent = c;
+        for (i = 0; i < (opens ? 16 : 8); i++)
+            for (bit = 0; bit < 8; bit++) {
+                proof_of(&c)[(opens ? 32 + c.carried_len : 9) + i] ^= (uint8_t)(1u << bit);
+                refused(EDG_R_TAG);
+                c = sent;
+                c.message_id = (uint16_t)(sent.message_id + 8 * i + bit);
+            }
+        CHECK_EQ(caller_again(&c), 0);
+        CHECK_EQ(c.code, EDG_CHANGED);
+    }
+    CHECK_EQ(moves, 4);
 }
 
 /* What somebody on the way can make of what he has seen. */
@@ -464,6 +534,9 @@ void test_device(void)
     session();
     non();
     long_frames();
+    kept_frames();
+    gone();
+    tags();
     attacks();
     news();
 }

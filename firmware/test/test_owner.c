@@ -130,6 +130,43 @@ static void generations(void)
     CHECK_EQ(edg_owner_generation(&dev, 0), 1);
 }
 
+/* Slots that could all go, the owner's first: his last session falls to nobody else, wherever it is. */
+static void last_session(void)
+{
+    static const uint8_t header[12] = {0x15};
+    uint8_t i;
+
+    memset(&dev, 0, sizeof dev);
+    for (i = 1; i < EDG_SLOTS; i++) {
+        dev.slots[i].body_len = 1;
+        dev.slots[i].first[0] = (uint8_t)(i - 1);
+        dev.slots[i].tick = i;
+    }
+    CHECK(edg_slot_choose(&dev, header) == dev.slots + 2);
+    dev.slots[0].body_len = 1;
+    CHECK(edg_slot_choose(&dev, header) == dev.slots + 1);
+    for (i = 0; i < EDG_SLOTS; i++)
+        dev.slots[i].young = 1;
+    CHECK(edg_slot_choose(&dev, header) == NULL);
+}
+
+/* A used cookie is remembered for as long as it is good, and no longer; whoever takes its place is not taken for it. */
+static void used_cookies(void)
+{
+    static const uint8_t mac[8] = {1, 2, 3, 4};
+
+    memset(&dev, 0, sizeof dev);
+    edg_ring_put(&dev, 2, mac, 0);
+    dev.slots[1].entry = 2 + 1;
+    edg_age(&dev, EDG_COOKIE_TICKS);
+    CHECK_EQ(edg_ring_find(&dev, mac), 2);
+    edg_age(&dev, EDG_COOKIE_TICKS + 1);
+    CHECK_EQ(edg_ring_find(&dev, mac), EDG_NO_SLOT);
+    CHECK(edg_slot_by_entry(&dev, 2) == dev.slots + 1);
+    edg_ring_put(&dev, 2, zero, 0);
+    CHECK(edg_slot_by_entry(&dev, 2) == NULL);
+}
+
 /* Conditions and blocks that this device does not serve are refused, never ignored. */
 static void conditions(void)
 {
@@ -153,5 +190,7 @@ void test_owner(void)
 {
     times();
     generations();
+    last_session();
+    used_cookies();
     conditions();
 }

@@ -173,6 +173,45 @@ static void count_cuts(void)
     CHECK_EQ(edg_count_get(&dev, 0), 255);
 }
 
+/* Memory that keeps what it has, with no word of it: what is not counted does not act, and nobody gets a cell with another's count. */
+static void worn_counts(void)
+{
+    static const uint8_t one[8] = {1}, two[8] = {2};
+    uint8_t identity[8];
+    unsigned at, n;
+
+    boot();
+    caller_init(&guest, &dev, &board, ke, hint, 3, 0, three, sizeof three);
+    identify(identity);
+    CHECK_EQ(edg_count_reserve(&dev, 2, identity), EDG_OK);
+    CHECK_EQ(caller_open(&guest, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+    CHECK_EQ(guest.code, EDG_CONTENT);
+    board.worn_at = EDG_NV_CELLS + 2 * 16 + 10;
+    board.worn = 4;
+    CHECK_EQ(valve(&guest, 7), 0);
+    CHECK_EQ(caller_reason(&guest), EDG_R_STORAGE);
+    CHECK_EQ(house.count, 0);
+    board.worn = 0;
+    CHECK_EQ(valve(&guest, 7), 0);
+    CHECK_EQ(guest.code, EDG_CHANGED);
+    for (at = 0; at < 16; at++)
+        for (n = 1; n <= 16 - at; n++) {
+            int err;
+
+            boot();
+            CHECK_EQ(edg_count_reserve(&dev, 1, one), EDG_OK);
+            CHECK_EQ(edg_count_raise(&dev, 1), EDG_OK);
+            CHECK_EQ(edg_count_raise(&dev, 1), EDG_OK);
+            board.worn_at = EDG_NV_CELLS + 16 + at;
+            board.worn = n;
+            err = edg_count_raise(&dev, 1);
+            CHECK_EQ(edg_count_get(&dev, 1) >= 3, err == EDG_OK);
+            err = edg_count_reserve(&dev, 1, two);
+            CHECK_EQ(edg_count_is(&dev, 1, two), err == EDG_OK);
+            CHECK(err != EDG_OK || edg_count_get(&dev, 1) == 0);
+        }
+}
+
 /* Bursts of 2, a token every 3 s. */
 static const uint8_t slowly[] = {4, 0x5B, 2, 0, 3};
 
@@ -207,6 +246,40 @@ static void rates(void)
     CHECK_EQ(guest.code, EDG_CHANGED);
     CHECK_EQ(valve(&guest, 1), 0);
     denied(EDG_R_DENIED, 1, EDG_T_RATE);
+}
+
+/* A bucket that is needed is taken from who used his least recently, but from no open session. */
+static void bucket_order(void)
+{
+    static const uint8_t more[8] = {0xFF};
+    uint8_t identity[8] = {0};
+    edg_bucket *b;
+
+    boot();
+    for (b = dev.buckets; b < dev.buckets + EDG_BUCKETS; b++) {
+        identity[0]++;
+        CHECK(edg_bucket_find(&dev, identity) == b);
+    }
+    edg_bucket_use(&dev, dev.buckets);
+    CHECK(edg_bucket_find(&dev, more) == dev.buckets + 1);
+    dev.slots[0].places[EDG_CELLS + 2] = 1;
+    CHECK(edg_bucket_find(&dev, identity) == dev.buckets + 3);
+    identity[0] = 0xFE;
+    CHECK(edg_bucket_find(&dev, identity) == dev.buckets); /* 2 is the oldest, and in use */
+}
+
+/* Entries of any number, but by number: a read of the head names none. */
+static void entries(void)
+{
+    static const uint8_t all[] = {10, 0x27, 8, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF};
+
+    boot();
+    edg_device_poll(&dev);
+    caller_init(&guest, &dev, &board, ke, hint, 3, 0, all, sizeof all);
+    CHECK_EQ(caller_open(&guest, EDG_GET, "/l/events", NULL, NULL, 0), 0);
+    denied(EDG_R_DENIED, 1, 4);
+    CHECK_EQ(caller_call(&guest, EDG_GET, "/l/events", "s=1&n=1", NULL, 0), 0);
+    CHECK_EQ(guest.code, EDG_CONTENT);
 }
 
 /* r as it goes over the wire. */
@@ -381,7 +454,10 @@ void test_policy(void)
     unread_discharge();
     counts();
     count_cuts();
+    worn_counts();
     rates();
+    bucket_order();
+    entries();
     epochs();
     epoch_cuts();
     epoch_errors();

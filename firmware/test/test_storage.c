@@ -118,6 +118,7 @@ static void records(void)
             CHECK(edg_owner_generation(&dev, 3) == 2 || (err != EDG_OK && edg_owner_generation(&dev, 3) == 1));
             CHECK_EQ(edg_owner_generation(&dev, 4), 0);
         }
+    CHECK_EQ(edg_owner_set_generation(&dev, 16, 1), EDG_ERR_ARGUMENT); /* the key stands behind them */
 }
 
 static edg_device dev;
@@ -175,8 +176,94 @@ static void clocks(void)
     CHECK_EQ(edg_clock_at(&dev, 1005), 0xFFFFFFFFUL);
 }
 
+/* Cells that keep what they have: only reading back tells, and what is then refused has changed nothing that counts. */
+static void wears_out(bench *b, unsigned at, unsigned n)
+{
+    b->worn_at = at;
+    b->worn = n;
+}
+
+static void worn_counters(void)
+{
+    bench b;
+    uint32_t i, boot = 2 * EDG_BOOT_SLOTS;
+    unsigned at;
+
+    bench_init(&b);
+    for (i = 1; i <= boot; i++) /* every slot has an earlier value, which is valid */
+        CHECK_EQ(boot_of(&b), i);
+    for (i = 0; i < EDG_BOOT_SLOTS; i++)
+        for (at = 0; at < EDG_COUNTER_CELL; at++) {
+            wears_out(&b, EDG_NV_BOOT + i * EDG_COUNTER_CELL + at, EDG_COUNTER_CELL - at);
+            CHECK_EQ(boot_of(&b), ++boot);
+            CHECK_EQ(boot_of(&b), ++boot);
+        }
+    bench_owner(&b, ke, hint, 1, zero);
+    wears_out(&b, EDG_NV_BOOT, EDG_BOOT_SLOTS * EDG_COUNTER_CELL);
+    CHECK_EQ(boot_of(&b), 0);
+    wears_out(&b, 0, 0);
+    CHECK_EQ(boot_of(&b), boot + 1);
+}
+
+static void worn_clock(void)
+{
+    bench b;
+
+    bench_init(&b);
+    bench_owner(&b, ke, hint, 1, zero);
+    load(&dev, &b);
+    CHECK_EQ(set_clock(1, 1700000000UL, 100), 0);
+    wears_out(&b, EDG_NV_CLOCK, EDG_CLOCK_SLOTS * EDG_COUNTER_CELL);
+    CHECK_EQ(set_clock(1, 1800000000UL, 100), EDG_R_STORAGE);
+    CHECK_EQ(edg_clock_at(&dev, 100), 1700000000UL);
+}
+
+/* At any byte of either copy of the record, to its end. A byte that had the right value all along does no harm. */
+static void worn_records(void)
+{
+    static const uint8_t next[32] = {4, 5, 6};
+    static edg_device writer;
+    unsigned at;
+    uint8_t key[32];
+    int err;
+
+    for (at = 0; at < EDG_NV_BACKUP + 58 - EDG_NV_OWNER; at++) {
+        bench b;
+
+        bench_init(&b);
+        load(&writer, &b);
+        wears_out(&b, EDG_NV_OWNER + at, 58);
+        CHECK_EQ(edg_owner_write(&writer, hint, 1, ke), EDG_ERR_STORAGE);
+
+        bench_init(&b);
+        bench_owner(&b, ke, hint, 1, zero);
+        load(&writer, &b);
+        wears_out(&b, EDG_NV_OWNER + at, 58);
+        CHECK_EQ(edg_owner_write(&writer, hint, 2, next), EDG_ERR_STORAGE);
+
+        bench_init(&b);
+        bench_owner(&b, ke, hint, 1, zero);
+        load(&writer, &b);
+        CHECK_EQ(edg_owner_set_generation(&writer, 3, 1), EDG_OK);
+        wears_out(&b, EDG_NV_OWNER + at, 58);
+        err = edg_owner_set_generation(&writer, 3, 2);
+        CHECK(edg_owner_load(&writer) != EDG_OK || edg_device_claimed(&writer));
+        wears_out(&b, 0, 0);
+        load(&writer, &b);
+        CHECK(edg_device_claimed(&writer));
+        CHECK(edg_owner_generation(&writer, 3) == 2 || (err != EDG_OK && edg_owner_generation(&writer, 3) == 1));
+        CHECK_EQ(edg_owner_key(&writer, key), EDG_OK);
+        CHECK(memcmp(key, ke, sizeof ke) == 0);
+        wears_out(&b, EDG_NV_OWNER + at, 58);
+        CHECK_EQ(edg_owner_erase(&writer), EDG_ERR_STORAGE); /* a key that stays is not said to be gone */
+    }
+}
+
 void test_storage(void)
 {
+    worn_counters();
+    worn_clock();
+    worn_records();
     boots();
     records();
     clocks();
