@@ -23,7 +23,7 @@ export GOTOOLCHAIN := local
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c test-fuzz e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
+.PHONY: help demo test test-go test-race test-c test-fuzz e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross cross-check clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,8 +37,9 @@ test: deps-test build firmware boards test-c proof test-fuzz test-race e2e ## ev
 test-go: ## the Go tests without the race detector (quick, while working)
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
 
+# What starts the binary again and again, scripts of the command line and e2e, runs without the race detector: with it a start takes eight times as long.
 test-race: deps-go
-	CGO_ENABLED=1 $(GO) test -race -timeout 8m $$($(GO) list ./... | grep -v /e2e)
+	CGO_ENABLED=1 $(GO) test -race -timeout 8m $$($(GO) list ./... | grep -v -e /e2e -e /cmd/)
 
 test-c: deps-test
 	$(MAKE) --no-print-directory -C firmware test sim-test
@@ -52,7 +53,7 @@ proof: deps-proof ## models of the protocol and of the device, the C parsers und
 	@sh capability/proof/proverif.sh $(OUT)/proof/proverif
 
 e2e: deps-test build firmware boards
-	$(GO) test -count=1 -timeout 8m ./e2e/...
+	$(GO) test -count=1 -timeout 8m ./cmd/... ./e2e/...
 
 lint: deps-lint ## gofumpt, vet, staticcheck; gcc, clang and avr-gcc warnings as errors
 	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
@@ -105,12 +106,15 @@ firmware: deps-demo ## the device images, the POSIX device and the simulator: bu
 boards: deps-boards ## the images for an ESP8266's core and a Cortex-M3, for QEMU: docs/guide/boards.md
 	@$(MAKE) --no-print-directory -C firmware boards
 
-# How foreign packages are compiled. Stripped binaries need no DWARF; not making it saves time where nothing else shares the packages.
-CROSS_GCFLAGS ?= -dwarf=false
 cross: deps-go ## the binary for every supported platform: build/cross/
+	@# Stripped binaries need no DWARF; not making it saves compile time where nothing else shares the packages.
 	@set -e; host=$$($(GO) env GOHOSTOS)/$$($(GO) env GOHOSTARCH); for p in $(CROSS); do os=$${p%%/*}; rest=$${p#*/}; arch=$${rest%%/*}; arm=; case $$rest in */*) arm=$${rest#*/};; esac; \
-		if [ $$p = $$host ]; then lean=; else lean="-gcflags=all=$(CROSS_GCFLAGS)"; fi; \
-		echo "cross $$p"; GOOS=$$os GOARCH=$$arch GOARM=$$arm $(GOBUILD) $${lean:+"$$lean"} -o $(OUT)/cross/edgeistry-$$os-$$arch$$arm ./cmd/edgeistry; done
+		if [ $$p = $$host ]; then lean=; else lean=-gcflags=all=-dwarf=false; fi; \
+		echo "cross $$p"; GOOS=$$os GOARCH=$$arch GOARM=$$arm $(GOBUILD) $$lean -o $(OUT)/cross/edgeistry-$$os-$$arch$$arm ./cmd/edgeistry; done
+
+cross-check: deps-go ## type-check the binary for every supported platform, from sources: a fraction of the time of building it
+	@$(GO) -C tools build -o ../$(OUT)/crosscheck ./crosscheck
+	@$(OUT)/crosscheck ./cmd/edgeistry $(CROSS)
 
 clean: ## remove what was built
 	rm -rf $(OUT) bench/out

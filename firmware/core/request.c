@@ -235,10 +235,9 @@ enum { PLACES = sizeof places - 1 };
 
 static uint8_t place(const path *p)
 {
-    uint8_t at;
-
     const uint8_t *first = p->n == 1 ? p->last : p->before;
     uint8_t first_len = p->n == 1 ? p->last_len : p->before_len;
+    uint8_t at;
 
     if (p->n == 0 || p->n > 2)
         return EDG_AT_NOTHING;
