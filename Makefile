@@ -38,8 +38,9 @@ test-go: ## the Go tests without the race detector (quick, while working)
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
 
 # What starts the binary again and again, scripts of the command line and e2e, runs without the race detector: with it a start takes eight times as long.
+# -p 4: many tests wait for time to pass, while others are built.
 test-race: deps-go
-	CGO_ENABLED=1 $(GO) test -race -timeout 8m $$($(GO) list ./... | grep -v -e /e2e -e /cmd/)
+	CGO_ENABLED=1 $(GO) test -race -p 4 -timeout 8m $$($(GO) list ./... | grep -v -e /e2e -e /cmd/)
 
 test-c: deps-test
 	$(MAKE) --no-print-directory -C firmware test sim-test
@@ -53,7 +54,7 @@ proof: deps-proof ## models of the protocol and of the device, the C parsers und
 	@sh capability/proof/proverif.sh $(OUT)/proof/proverif
 
 e2e: deps-test build firmware boards
-	$(GO) test -count=1 -timeout 8m ./cmd/... ./e2e/...
+	$(GO) test -count=1 -p 4 -timeout 8m ./cmd/... ./e2e/...
 
 lint: deps-lint ## gofumpt, vet, staticcheck; gcc, clang and avr-gcc warnings as errors
 	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
