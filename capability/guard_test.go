@@ -306,23 +306,20 @@ func TestWaitIsForNodes(t *testing.T) {
 // A request may have looked at the clock a tick before one that the guard saw first. That frees no cookie, evicts no new session, and fills no
 // bucket.
 func TestClockOfSlowRequest(t *testing.T) {
-	t.Run("cookies", func(t *testing.T) {
-		m := newMeeting(t, func(cfg *GuardConfig) { cfg.Opens = 1 })
-		slow, early := m.opening(branchCapability(t, 1, 0, 1)), m.verifierNow()
-		m.now = m.now.Add(TickDuration)
-		fast := m.opening(branchCapability(t, 1, 0, 2))
-		m.want("the first", fast, m.verifierNow(), ReasonNone)
-		m.want("one of a tick before", slow, early, ReasonNoRoom)
-		m.want("the first again", fast, m.verifierNow(), ReasonResultGone)
-	})
-	t.Run("sessions", func(t *testing.T) {
-		m := newMeeting(t, func(cfg *GuardConfig) { cfg.Slots = 2 })
-		slow, early := m.opening(branchCapability(t, 1, 0, 1)), m.verifierNow()
-		m.now = m.now.Add(TickDuration)
-		fast := m.opening(branchCapability(t, 1, 0, 2))
-		m.want("the first", fast, m.verifierNow(), ReasonNone)
-		m.want("one of a tick before", slow, early, ReasonNoRoom)
-	})
+	for what, configure := range map[string]func(*GuardConfig){
+		"cookies":  func(cfg *GuardConfig) { cfg.Opens = 1 },
+		"sessions": func(cfg *GuardConfig) { cfg.Slots = 2 },
+	} {
+		t.Run(what, func(t *testing.T) {
+			m := newMeeting(t, configure)
+			slow, early := m.opening(branchCapability(t, 1, 0, 1)), m.verifierNow()
+			m.now = m.now.Add(TickDuration)
+			fast := m.opening(branchCapability(t, 1, 0, 2))
+			m.want("the first", fast, m.verifierNow(), ReasonNone)
+			m.want("one of a tick before", slow, early, ReasonNoRoom)
+			m.want("the first again", fast, m.verifierNow(), ReasonResultGone)
+		})
+	}
 	t.Run("rates", func(t *testing.T) {
 		m := newMeeting(t, nil)
 		c, err := wideOwner().Attenuate(newRandom(1), FrameSpec{Limits: []Limit{{Type: TypeRate, Rate: Rate{Burst: 1, Period: 3600}}}})

@@ -17,18 +17,7 @@ func TestBoards(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	dir, bin := t.TempDir(), harness.Built(root)
-	node, err := harness.NewNode(ctx, bin.Edgeistry, dir, "edge", "--mesh", "test", "--listen", "/ip4/127.0.0.1/tcp/0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err = node.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := node.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	node := startNode(t, ctx, dir, "edge", onLoopback...)
 	for name, machine := range map[string]harness.Machine{"lx106": bin.LX106, "cortexm3": bin.CortexM3} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

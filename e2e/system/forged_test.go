@@ -105,18 +105,7 @@ func TestForgedCopy(t *testing.T) {
 // startLab runs a node that a site can join, and gives its address: the site's may change when it starts again.
 func startLab(t *testing.T, ctx context.Context) (lab *harness.Node, seed string) {
 	t.Helper()
-	lab, err := harness.NewNode(ctx, harness.Built(root).Edgeistry, t.TempDir(), "lab", "--mesh", "test", "--listen", "/ip4/127.0.0.1/tcp/0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lab.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := lab.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	lab = startNode(t, ctx, t.TempDir(), "lab", onLoopback...)
 	var status api.Status
 	if err := lab.JSON(ctx, &status, "status"); err != nil {
 		t.Fatal(err)

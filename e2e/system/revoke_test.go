@@ -94,19 +94,9 @@ func TestRevoke(t *testing.T) {
 	if err := s.node.JSON(ctx, &status, "status"); err != nil {
 		t.Fatal(err)
 	}
-	lab, err := harness.NewNode(ctx, harness.Built(root).Edgeistry, t.TempDir(), "lab", "--mesh", "test", "--no-listen", "--seed", status.Addrs[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lab.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := lab.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	lab := startNode(t, ctx, t.TempDir(), "lab", "--no-listen", "--seed", status.Addrs[0])
 	tokens := map[string]string{}
+	var err error
 	for name, branch := range map[string]string{"shed/anna": "3", "shed/bob": "3", "shed/carl": "4"} {
 		must(t, s.node.CLI(ctx, "cap", "mint", "shed", "--read", "temperature", "--branch", branch, "--save", name))
 		if tokens[name], err = s.node.Give(ctx, lab, name); err != nil {

@@ -30,14 +30,8 @@ func startShared(t *testing.T, ctx context.Context) *shared {
 	t.Helper()
 	bin := harness.Built(root)
 	s := &shared{T: t, ctx: ctx, dir: t.TempDir()}
+	s.node = startNode(t, ctx, s.dir, "edge", onLoopback...)
 	var err error
-	if s.node, err = harness.NewNode(ctx, bin.Edgeistry, s.dir, "edge", "--mesh", "test", "--listen", "/ip4/127.0.0.1/tcp/0"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err = s.node.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	s.closes("the node", s.node.Stop)
 	if s.device, err = harness.StartPosixDevice(ctx, bin.Posix, s.dir, "device", "1000"); err != nil {
 		t.Fatal(err)
 	}

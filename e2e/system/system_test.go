@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,23 +26,33 @@ type site struct {
 	coap    string // host:port
 }
 
+// onLoopback has a node listen where another can reach it.
+var onLoopback = []string{"--listen", "/ip4/127.0.0.1/tcp/0"}
+
+// startNode runs a node of the mesh "test" in a folder of dir until the test ends; args are more arguments of its init.
+func startNode(t *testing.T, ctx context.Context, dir, name string, args ...string) *harness.Node {
+	t.Helper()
+	node, err := harness.NewNode(ctx, harness.Built(root).Edgeistry, dir, name, append([]string{"--mesh", "test"}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := node.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := node.Stop(); err != nil {
+			t.Errorf("the node %s: %v", name, err)
+		}
+	})
+	return node
+}
+
 // startSite runs a site; extra are more arguments of its init.
 func startSite(t *testing.T, ctx context.Context, extra ...string) *site {
 	t.Helper()
 	dir, bin := t.TempDir(), harness.Built(root)
-	s := &site{}
+	s := &site{node: startNode(t, ctx, dir, "edge", slices.Concat(onLoopback, extra)...)}
 	var err error
-	if s.node, err = harness.NewNode(ctx, bin.Edgeistry, dir, "edge", append([]string{"--mesh", "test", "--listen", "/ip4/127.0.0.1/tcp/0"}, extra...)...); err != nil {
-		t.Fatal(err)
-	}
-	if _, err = s.node.Start(ctx); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.node.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
 	if s.device, err = harness.StartPosixDevice(ctx, bin.Posix, dir, "device", "1000"); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,7 @@
 
 /* docs/spec/claim.md. Between the two messages nothing is kept: the device knows its nonce again by the MAC in it. */
 
-enum { FIRST = 1, SECOND = 2, FIRST_LEN = 33, SECOND_LEN = 53, NONCE = 16, MOMENT = 8, CONFIRM = 16, BOARD = 14 };
+enum { FIRST = 1, SECOND = 2, FIRST_LEN = 33, SECOND_LEN = 53, NONCE = 16, CONFIRM = 16, BOARD = 14 };
 #define FACTORY_MAGIC 0xE5F1u
 
 /* What is in the answer's buffer before the answer is: a key made ready, and the factory record (factory.c), whose key gives way to others. */
@@ -30,7 +30,7 @@ static uint8_t factory(edg_device *dev, desk *d)
 static const uint8_t *nonce_mac(edg_device *dev, const desk *d, const uint8_t *device_nonce, uint16_t count, const uint8_t *owner_nonce)
 {
     edg_mac_begin(dev, &d->work, EDG_LABEL_CLAIM_NONCE);
-    edg_mac_put(dev, device_nonce, MOMENT);
+    edg_mac_put(dev, device_nonce, EDG_MOMENT);
     edg_mac_put16(dev, count);
     edg_mac_put(dev, owner_nonce, NONCE);
     edg_mac_end(dev, &d->work);
@@ -63,8 +63,8 @@ static uint8_t begin(edg_device *dev, desk *d, const uint8_t *in, uint16_t count
     nonce_mac(dev, d, d->record.key, count, in + 5);
     out[0] = FIRST;
     edg_store16(out + 1, count);
-    edg_copy(out + 3, d->record.key, MOMENT);
-    edg_copy(out + 3 + MOMENT, edg_digest(dev), 8);
+    edg_copy(out + 3, d->record.key, EDG_MOMENT);
+    edg_copy(out + 3 + EDG_MOMENT, edg_digest(dev), 8);
     for (i = 0; i < BOARD && edg_pgm_u8(board + i) != 0; i++)
         out[19 + i] = edg_pgm_u8(board + i);
     *n = (edg_len)(19 + i);
@@ -75,7 +75,7 @@ static uint8_t finish(edg_device *dev, desk *d, const uint8_t *in, uint16_t coun
 {
     const uint8_t *owner_nonce = in + 5, *device_nonce = owner_nonce + NONCE;
 
-    if (!edg_moment_recent(dev, device_nonce) || !edg_same(nonce_mac(dev, d, device_nonce, count, owner_nonce), device_nonce + MOMENT, 8))
+    if (!edg_moment_recent(dev, device_nonce) || !edg_same(nonce_mac(dev, d, device_nonce, count, owner_nonce), device_nonce + EDG_MOMENT, 8))
         return EDG_R_COOKIE;
     edg_mac_begin(dev, &d->work, EDG_LABEL_CLAIM);
     edg_mac_put(dev, d->record.id, sizeof d->record.id);

@@ -438,6 +438,8 @@ void edg_bucket_use(edg_device *dev, edg_bucket *b);
 
 #define EDG_COOKIE_TICKS 100
 
+#define EDG_MOMENT 8
+
 /* boot u32 | tick u32: now, and whether it is of this boot and no older than a cookie may be. */
 void edg_moment_put(const edg_device *dev, uint8_t *p);
 int8_t edg_moment_recent(const edg_device *dev, const uint8_t *p);

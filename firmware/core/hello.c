@@ -2,7 +2,7 @@
 
 /* The cookie: boot u32 | tick u32 | H(cookie key, COOKIE | boot | tick | caller nonce | header)[:8]. Nothing is kept of it. */
 
-enum { AT_TICK = 4, MOMENT = 8, MAC = 8 };
+enum { AT_TICK = 4, MAC = 8 };
 
 void edg_moment_put(const edg_device *dev, uint8_t *p)
 {
@@ -18,7 +18,7 @@ int8_t edg_moment_recent(const edg_device *dev, const uint8_t *p)
 static const uint8_t *mac(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie)
 {
     edg_mac_begin(dev, &dev->cookie, EDG_LABEL_COOKIE);
-    edg_mac_put(dev, cookie, MOMENT);
+    edg_mac_put(dev, cookie, EDG_MOMENT);
     edg_mac_put(dev, nonce, EDG_NONCE);
     edg_mac_put(dev, header, EDG_HEADER);
     edg_mac_end(dev, &dev->cookie);
@@ -28,10 +28,10 @@ static const uint8_t *mac(edg_device *dev, const uint8_t *nonce, const uint8_t *
 void edg_cookie_make(edg_device *dev, const uint8_t *nonce, const uint8_t *header, uint8_t *cookie)
 {
     edg_moment_put(dev, cookie);
-    edg_copy(cookie + MOMENT, mac(dev, nonce, header, cookie), MAC);
+    edg_copy(cookie + EDG_MOMENT, mac(dev, nonce, header, cookie), MAC);
 }
 
 int8_t edg_cookie_good(edg_device *dev, const uint8_t *nonce, const uint8_t *header, const uint8_t *cookie)
 {
-    return edg_moment_recent(dev, cookie) && edg_same(mac(dev, nonce, header, cookie), cookie + MOMENT, MAC);
+    return edg_moment_recent(dev, cookie) && edg_same(mac(dev, nonce, header, cookie), cookie + EDG_MOMENT, MAC);
 }
