@@ -16,13 +16,16 @@ func environmentName(flag string) string {
 func showEnvironment(cmd *cobra.Command) {
 	show := func(f *pflag.Flag) {
 		env := " [" + environmentName(f.Name) + "]"
-		if f.Name != "help" && !strings.HasSuffix(f.Usage, env) {
+		if !commandLineOnly(f) && !strings.HasSuffix(f.Usage, env) {
 			f.Usage += env
 		}
 	}
 	cmd.PersistentFlags().VisitAll(show)
 	cmd.LocalFlags().VisitAll(show)
 }
+
+// commandLineOnly reports whether a flag has no environment variable.
+func commandLineOnly(f *pflag.Flag) bool { return f.Name == "help" || f.Name == versionFlag }
 
 // items splits the value of a flag that may be repeated.
 func items(f *pflag.Flag, value string) []string {
@@ -36,7 +39,7 @@ func items(f *pflag.Flag, value string) []string {
 func (c *cli) fromEnvironment(cmd *cobra.Command) error {
 	var failed error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Changed || f.Name == "help" || failed != nil {
+		if f.Changed || commandLineOnly(f) || failed != nil {
 			return
 		}
 		name := environmentName(f.Name)
@@ -45,6 +48,10 @@ func (c *cli) fromEnvironment(cmd *cobra.Command) error {
 			return
 		}
 		for _, item := range items(f, value) {
+			if strings.TrimSpace(item) == "" {
+				failed = usagef("environment variable %s has an empty item in %.80q", name, value).Try("give each item a value, or unset %s", name)
+				return
+			}
 			if err := cmd.Flags().Set(f.Name, item); err != nil {
 				failed = usagef("environment variable %s: %w", name, err)
 			}

@@ -83,7 +83,7 @@ func TestEveryFlagNamesItsVariableAndObeysIt(t *testing.T) {
 	c, _, _ := testCLI(nil)
 	walk(c.newRoot(), func(cmd *cobra.Command) {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if f.Name == "help" {
+			if commandLineOnly(f) {
 				return
 			}
 			name := environmentName(f.Name)

@@ -41,7 +41,8 @@ log's newest entry has that sequence.
 		Example: `  edgeistry log append readings 215 --as u16
   edgeistry log append events "door open"
   edgeistry log append events --hex 01ff --producer gate --producer-seq 17`,
-		Args: cobra.RangeArgs(1, 2),
+		Args:        cobra.RangeArgs(1, 2),
+		Annotations: map[string]string{emptyArguments: "TEXT"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := parseTarget(args[0], false)
 			if err != nil {

@@ -26,7 +26,8 @@ type cli struct {
 	json    bool
 	timeout time.Duration
 
-	timeoutSet bool // --timeout was given, so it bounds streams too
+	timeoutSet bool  // --timeout was given, so it bounds streams too
+	misused    error // help was asked for a command that does not exist
 }
 
 func newCLI() *cli {
@@ -39,11 +40,14 @@ func newCLI() *cli {
 // run executes one command line and gives the process's exit code.
 func (c *cli) run(ctx context.Context, args []string) int {
 	root := c.newRoot()
-	root.SetArgs(args)
+	root.SetArgs(numbersAreArguments(root, args))
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = c.misused
+	}
 	if err == nil {
 		return exitDone
 	}
@@ -94,6 +98,7 @@ const (
 
 func (c *cli) newRoot() *cobra.Command {
 	cobra.EnableCommandSorting = false // help lists commands in the order people need them
+	var showVersion bool
 	root := &cobra.Command{
 		Use:   "edgeistry",
 		Short: "Nanoservices on every tier, from an 8-bit microcontroller to the cloud, in one mesh with no centre",
@@ -113,10 +118,19 @@ Start:   edgeistry init --mesh farm,  then  edgeistry run`,
 			if len(args) > 0 {
 				return unknownCommand(cmd, args[0])
 			}
+			if showVersion {
+				return c.showVersion()
+			}
 			return cmd.Help()
 		},
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return c.fromEnvironment(cmd) },
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.fromEnvironment(cmd); err != nil {
+				return err
+			}
+			return refuseEmpty(cmd, args)
+		},
 	}
+	root.Flags().BoolVar(&showVersion, versionFlag, false, "print the version of this binary")
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
 	flags.StringVar(&c.home, "home", "", "`DIRECTORY` of the node (default: ~/.edgeistry)")
@@ -148,8 +162,17 @@ Start:   edgeistry init --mesh farm,  then  edgeistry run`,
 // dress gives the whole tree what every command has: help with examples and environment variables, and usage errors
 // that exit with 2.
 func (c *cli) dress(root *cobra.Command) {
+	root.SetHelpCommand(c.helpCommand())
 	root.SetHelpCommandGroupID(groupUpkeep)
 	root.SetCompletionCommandGroupID(groupUpkeep)
+	showHelp := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+			c.misused = unknownCommand(cmd, words[0])
+			return
+		}
+		showHelp(cmd, args)
+	})
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	root.SetUsageTemplate(usageTemplate)
@@ -178,6 +201,29 @@ func (c *cli) dress(root *cobra.Command) {
 			}
 		}
 	})
+}
+
+// helpCommand is the library's help, but that a command which does not exist is wrong usage.
+func (c *cli) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND ...]",
+		Short: "Help about any command",
+		Long:  "Help prints what a command does, its flags and examples: the same as COMMAND --help.",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			switch {
+			case err != nil:
+				return unknownCommand(cmd.Root(), args[0])
+			case len(rest) > 0 && found.HasSubCommands():
+				return unknownCommand(found, rest[0])
+			case len(rest) > 0:
+				return usagef("%s has no command %.40q", found.CommandPath(), rest[0]).Try("%s --help", found.CommandPath())
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	}
 }
 
 // borrowedExamples are for the commands that the library brings.

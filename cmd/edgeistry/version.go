@@ -46,18 +46,24 @@ func (c *cli) versionCommand() *cobra.Command {
 		Short:   "Print the version of this binary",
 		Example: "  edgeistry version\n  edgeistry version --json",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			b := buildInfo()
-			return c.show(b, func() {
-				c.printf("edgeistry %s (%s, %s", b.Version, b.Go, b.Platform)
-				if b.Commit != "" {
-					c.printf(", commit %s", b.Commit)
-				}
-				if b.Modified {
-					c.printf(", modified")
-				}
-				c.printf(")\n")
-			})
-		},
+		RunE:    func(*cobra.Command, []string) error { return c.showVersion() },
 	}
+}
+
+// versionFlag prints the version, as "version" does. It has no environment variable: EDGEISTRY_VERSION is a name that
+// deployments use for other things.
+const versionFlag = "version"
+
+func (c *cli) showVersion() error {
+	b := buildInfo()
+	return c.show(b, func() {
+		c.printf("edgeistry %s (%s, %s", b.Version, b.Go, b.Platform)
+		if b.Commit != "" {
+			c.printf(", commit %s", b.Commit)
+		}
+		if b.Modified {
+			c.printf(", modified")
+		}
+		c.printf(")\n")
+	})
 }
