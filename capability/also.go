@@ -20,10 +20,11 @@ func parseAlso(v []byte) (Also, error) {
 		return Also{}, errConstraint
 	}
 	a.Branch = v[0]
-	return a, a.check()
+	return a, a.Check()
 }
 
-func (a Also) check() error {
+// Check reports whether there can be such a capability.
+func (a Also) Check() error {
 	if a.Branch > BranchMirror {
 		return fmt.Errorf("branch %d: %w", a.Branch, errConstraint)
 	}

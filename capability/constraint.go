@@ -184,6 +184,12 @@ func (b Bound) limits() (lowest, highest int64) {
 	return 0, int64(1)<<bits - 1
 }
 
+// Check reports whether a field of b's width can hold both bounds, and whether they are in order.
+func (b Bound) Check() error {
+	_, err := b.encode()
+	return err
+}
+
 func (b Bound) encode() ([]byte, error) {
 	format, ok := b.widthCode()
 	if !ok {

@@ -212,3 +212,27 @@ func (s FrameSpec) explain(t ConstraintType, req *Message) string {
 	}
 	return strings.Join(allowed, " or ") + not
 }
+
+// spanText prints a span as phrase.ParseUntil reads it, in the largest unit that fits.
+func spanText(d time.Duration) string {
+	for _, u := range []struct {
+		name string
+		unit time.Duration
+	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}} {
+		if d > 0 && d%u.unit == 0 {
+			return fmt.Sprintf("%d%s", d/u.unit, u.name)
+		}
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
+}
+
+const timeFormat = "Mon 2006-01-02 15:04 MST"
+
+// timeText prints a time of an expiry; seconds only where they say something.
+func timeText(unix uint32) string {
+	at := time.Unix(int64(unix), 0).UTC()
+	if s := at.Second(); s != 0 && s != 59 {
+		return at.Format("Mon 2006-01-02 15:04:05 MST")
+	}
+	return at.Format(timeFormat)
+}

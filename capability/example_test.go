@@ -7,6 +7,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/phrase"
 )
 
 // The owner of a service narrows the first capability, offline.
@@ -15,12 +16,12 @@ func Example_attenuate() {
 	owner := capability.Owner(edgeistry.ServiceID{1}, key, 1)
 
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	until, err := capability.ParseUntil("friday", now)
+	until, err := phrase.ParseUntil("friday", now)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	spec, err := capability.Wish{
+	spec, err := phrase.Wish{
 		Read: []string{"temperature"}, Call: []string{"valve"}, Arg: "0..30", Until: until,
 	}.Spec()
 	if err != nil {

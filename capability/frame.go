@@ -120,7 +120,7 @@ func (l Limit) encode() ([]byte, error) {
 		}
 		return l.Program, nil
 	case TypeAlso:
-		return l.Also.encode(), l.Also.check()
+		return l.Also.encode(), l.Also.Check()
 	case TypeInvalid, TypeGrant, TypeGrantPrefix:
 		return nil, fmt.Errorf("%v is no limit", l.Type)
 	}

@@ -221,25 +221,3 @@ func FuzzTarget(f *testing.F) {
 		}
 	})
 }
-
-func FuzzWish(f *testing.F) {
-	f.Add("0..30", "friday", "1..2")
-	f.Add("i16le:-5..5@2", "2026-11-27T18:00", "41..")
-	f.Fuzz(func(t *testing.T, arg, until, entries string) {
-		at, err := ParseUntil(until, newMeeting(t, nil).now)
-		if err != nil {
-			at = newMeeting(t, nil).now
-		}
-		s, err := Wish{Call: []string{"valve"}, Read: []string{"t"}, Arg: arg, Entries: entries, Until: at}.Spec()
-		if err != nil {
-			return
-		}
-		fr, err := s.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := DecodeFrame(fr); err != nil {
-			t.Error(err)
-		}
-	})
-}

@@ -195,7 +195,7 @@ func (p *twinPlay) capability() *Capability {
 		f := r.frame()
 		switch r.IntN(8) {
 		case 0, 1, 2, 3: // one that often admits
-			f, _ = Wish{Call: []string{"valve"}, Read: []string{"*"}, Arg: "0..200"}.mustSpec().Encode()
+			f, _ = FrameSpec{Grants: []Grant{{Operations: Read, Prefix: true}, {Operations: Call, Name: "valve", Parts: []Limit{{Type: TypeBound, Bound: Bound{Width: 1, Max: 200}}}}}}.Encode()
 		case 4:
 			f, _ = FrameSpec{Limits: []Limit{{Type: TypeRate, Rate: Rate{uint8(1 + r.IntN(3)), uint16(1 + r.IntN(3))}}}}.Encode()
 		case 5:
@@ -296,14 +296,6 @@ func (p *twinPlay) open() {
 	if len(p.tuned) > 6 {
 		p.tuned = p.tuned[1:]
 	}
-}
-
-func (w Wish) mustSpec() FrameSpec {
-	s, err := w.Spec()
-	if err != nil {
-		panic(err)
-	}
-	return s
 }
 
 // request makes a request in a session: mostly the next, sometimes out of order, old, in the future or widened.

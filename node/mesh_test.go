@@ -17,6 +17,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/coap/coaptest"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -43,7 +44,7 @@ func upTo(n int64) []capability.Limit {
 // mirrorOf mints a capability of the mirror branch that reads everything.
 func mirrorOf(t *testing.T, k *home.ServiceKey) string {
 	t.Helper()
-	spec, err := capability.Wish{Read: []string{"*"}}.Spec()
+	spec, err := phrase.Wish{Read: []string{"*"}}.Spec()
 	if err != nil {
 		t.Fatal(err)
 	}

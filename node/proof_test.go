@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/coap/coaptest"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -203,7 +204,7 @@ func TestReadFromCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := capability.Wish{Read: []string{"temperature"}}.Spec()
+	spec, err := phrase.Wish{Read: []string{"temperature"}}.Spec()
 	if err != nil {
 		t.Fatal(err)
 	}

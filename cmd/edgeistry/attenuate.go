@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/node/home"
 )
 
@@ -57,7 +58,7 @@ both halves are narrowed; the mirror half is left out where nothing that it read
 }
 
 // narrow adds the frame of a wish and, behind it, that of --guard: the two have no room in one.
-func (c *cli) narrow(parent *capability.Capability, wish capability.Wish, w *wishFlags) (*capability.Capability, error) {
+func (c *cli) narrow(parent *capability.Capability, wish phrase.Wish, w *wishFlags) (*capability.Capability, error) {
 	spec, err := wish.Spec()
 	if err != nil {
 		return nil, usagef("%w", err)

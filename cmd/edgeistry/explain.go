@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/node/api"
@@ -200,7 +201,7 @@ func (c *cli) situation(req *capability.Message, f *explainFlags) (capability.Si
 	at := c.now()
 	if f.at != "" {
 		var err error
-		if at, err = capability.ParseUntil(f.at, c.now()); err != nil {
+		if at, err = phrase.ParseUntil(f.at, c.now()); err != nil {
 			return s, usagef("--at: %w", err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/node/home"
 )
 
@@ -94,7 +95,7 @@ token with it. --mirror makes one for the home nodes alone. It can only read.
 }
 
 // mintBranch gives the branch to mint in.
-func mintBranch(cmd *cobra.Command, branch int, mirror bool, w capability.Wish) (uint8, error) {
+func mintBranch(cmd *cobra.Command, branch int, mirror bool, w phrase.Wish) (uint8, error) {
 	if !mirror {
 		if branch < 1 || branch >= capability.BranchMirror {
 			return 0, usagef("--branch %d is not within 1..14 (0 is the owner's, 15 is made with --mirror)", branch)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/phrase"
 )
 
 // wishFlags are the flags of mint and attenuate that say what is allowed.
@@ -80,8 +81,8 @@ needs no permission; with no node give them as --boot and --tick, as "service sh
 var inWords = []string{"read", "tail", "call", "append", "arg", "entries", "until", "from"}
 
 // wish turns words and flags into what the capability package encodes.
-func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edgeistry.ServiceID) (capability.Wish, error) {
-	wish := capability.Wish{
+func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edgeistry.ServiceID) (phrase.Wish, error) {
+	wish := phrase.Wish{
 		Read: w.read, Call: w.call, Append: w.appendTo, Time: w.setTime,
 		Arg: w.arg, Entries: w.entries, Hold: w.hold,
 	}
@@ -91,7 +92,7 @@ func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edg
 				return wish, usagef("--%s and words exclude each other: say all of it in words, or all of it in flags", name)
 			}
 		}
-		said, err := capability.ParsePhrase(strings.Join(words, " "), c.now())
+		said, err := phrase.Parse(strings.Join(words, " "), c.now())
 		if err != nil {
 			return wish, usagef("%w", err)
 		}
@@ -120,12 +121,12 @@ func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edg
 	}
 	var err error
 	if w.until != "" {
-		if wish.Until, err = capability.ParseUntil(w.until, c.now()); err != nil {
+		if wish.Until, err = phrase.ParseUntil(w.until, c.now()); err != nil {
 			return wish, usagef("--until: %w", err)
 		}
 	}
 	if w.from != "" {
-		if wish.From, err = capability.ParseFrom(w.from, c.now()); err != nil {
+		if wish.From, err = phrase.ParseFrom(w.from, c.now()); err != nil {
 			return wish, usagef("--from: %w", err)
 		}
 	}

@@ -14,10 +14,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/phrase"
 )
 
 // wishLimits reads the flags that need checks of their own.
-func (c *cli) wishLimits(cmd *cobra.Command, w *wishFlags, wish *capability.Wish) error {
+func (c *cli) wishLimits(cmd *cobra.Command, w *wishFlags, wish *phrase.Wish) error {
 	isSet := cmd.Flags().Changed
 	if isSet("times") {
 		if w.times < 1 || w.times > math.MaxUint8 {
@@ -44,7 +45,7 @@ func (c *cli) wishLimits(cmd *cobra.Command, w *wishFlags, wish *capability.Wish
 		wish.Depth = &depth
 	}
 	if w.rate != "" {
-		if _, err := capability.ParseRate(w.rate); err != nil {
+		if _, err := phrase.ParseRate(w.rate); err != nil {
 			return usagef("--rate: %w", err)
 		}
 		wish.Rate = w.rate

@@ -1,16 +1,15 @@
-package capability
+package phrase
 
 import (
 	"testing"
 	"time"
+
+	"github.com/edgeistry/edgeistry/capability"
 )
 
 func TestWishLimits(t *testing.T) {
 	depth := uint8(1)
-	guard, err := wide(t, 1).ThirdParty(newRandom(1), guardCapability(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	guard := guarded(t)
 	program := []byte{0, 0x41, 1, 0x0b} // i32.const 1
 	for _, c := range []struct {
 		wish Wish
@@ -38,7 +37,7 @@ func TestWishLimits(t *testing.T) {
 			t.Errorf("%+v is %q, want %q", c.wish, got, c.want)
 		}
 	}
-	other := Limit{Type: TypeHold}
+	other := capability.Limit{Type: capability.TypeHold}
 	for id, bad := range map[string]Wish{
 		"count 256":         {Count: 256},
 		"count -1":          {Count: -1},
@@ -58,26 +57,6 @@ func TestWishLimits(t *testing.T) {
 	} {
 		if s, err := bad.Spec(); err == nil {
 			t.Errorf("%s: %+v, want an error", id, s)
-		}
-	}
-}
-
-func TestPeerKey(t *testing.T) {
-	const text = "12D3KooWBmAwcd4PJNJvfV89HwE48nwkRmAgo8Vy3uQEyNNHBox2" // libp2p, "Peer IDs and Keys": an Ed25519 key
-	p, err := ParsePeerKey(text)
-	if err != nil || p.String() != text {
-		t.Fatalf("ParsePeerKey(%s) = %s, %v", text, p, err)
-	}
-	r := newRandom(1)
-	for range 200 {
-		key := PeerKey(r.bytes(32))
-		if got, err := ParsePeerKey(key.String()); err != nil || got != key {
-			t.Errorf("%x: %v, %v", key[:], got, err)
-		}
-	}
-	for _, bad := range []string{"", "1", text[1:], text + "1", "1" + text, "QmcgpsyWgH8Y8ajJz1Cu72KnS5uo2Aa2LpzU7kinSupNKC", text[:20] + "0" + text[21:], PeerKey{}.String(), string(make([]byte, 1000))} {
-		if p, err := ParsePeerKey(bad); err == nil {
-			t.Errorf("ParsePeerKey(%q) = %x", bad, p[:])
 		}
 	}
 }

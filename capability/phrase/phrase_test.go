@@ -1,4 +1,4 @@
-package capability
+package phrase
 
 import (
 	"reflect"
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestParsePhrase(t *testing.T) {
+func TestParse(t *testing.T) {
 	now := time.Date(2026, 11, 27, 15, 0, 0, 0, time.UTC) // a Friday
 	day := func(d int) time.Time { return time.Date(2026, 11, d, 23, 59, 59, 0, time.UTC) }
 	for _, tt := range []struct {
@@ -22,8 +22,8 @@ func TestParsePhrase(t *testing.T) {
 		{"call valve 0..30 5 times until friday", Wish{Call: []string{"valve"}, Arg: "0..30", Count: 5, Until: day(27)}},
 		{"3 times", Wish{Count: 3}},
 	} {
-		if got, err := ParsePhrase(tt.text, now); err != nil || !reflect.DeepEqual(got, tt.want) {
-			t.Errorf("ParsePhrase(%q) = %+v, %v, want %+v", tt.text, got, err, tt.want)
+		if got, err := Parse(tt.text, now); err != nil || !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("Parse(%q) = %+v, %v, want %+v", tt.text, got, err, tt.want)
 		}
 	}
 	for _, text := range []string{
@@ -31,8 +31,8 @@ func TestParsePhrase(t *testing.T) {
 		"append notes 1..2", "read temperature for friday", "read temperature until friday until monday", "read temperature from friday from monday", "until yesterday",
 		"call valve 0 times", "call valve 256 times", "call valve 2 times, 3 times", "call valve many times until",
 	} {
-		if got, err := ParsePhrase(text, now); err == nil {
-			t.Errorf("ParsePhrase(%q) = %+v, want an error", text, got)
+		if got, err := Parse(text, now); err == nil {
+			t.Errorf("Parse(%q) = %+v, want an error", text, got)
 		}
 	}
 }

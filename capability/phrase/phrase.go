@@ -1,4 +1,4 @@
-package capability
+package phrase
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ParsePhrase reads a wish as people say it:
+// Parse reads a wish as people say it:
 //
 //	read temperature until friday
 //	read temperature and events, call valve 0..30 for 2h
@@ -18,8 +18,8 @@ import (
 // It begins with what is allowed: read, follow, call or append, then names, joined by "and" or commas. A range of numbers
 // behind the names bounds the argument of a call, or the entries of a read. Limits follow: until TIME, from TIME (both as
 // ParseUntil has them; a day that something is from means its beginning), for SPAN, or N times.
-func ParsePhrase(text string, now time.Time) (Wish, error) {
-	p := phrase{words: strings.Fields(strings.ReplaceAll(text, ",", " , ")), now: now}
+func Parse(text string, now time.Time) (Wish, error) {
+	p := parser{words: strings.Fields(strings.ReplaceAll(text, ",", " , ")), now: now}
 	for !p.done() {
 		if err := p.clause(); err != nil {
 			return Wish{}, fmt.Errorf("wish %.80q: %w (like: read temperature until friday)", text, err)
@@ -31,7 +31,7 @@ func ParsePhrase(text string, now time.Time) (Wish, error) {
 	return p.wish, nil
 }
 
-type phrase struct {
+type parser struct {
 	words []string
 	now   time.Time
 	wish  Wish
@@ -43,17 +43,17 @@ var (
 	phraseJoints = []string{"and", ",", "then"}
 )
 
-func (p *phrase) done() bool { return len(p.words) == 0 }
+func (p *parser) done() bool { return len(p.words) == 0 }
 
 // keyword says whether the next word begins something new.
-func (p *phrase) keyword() bool {
+func (p *parser) keyword() bool {
 	w := strings.ToLower(p.words[0])
 	_, times := p.times()
 	return times || slices.Contains(phraseVerbs, w) || slices.Contains(phraseLimits, w)
 }
 
 // times says whether "5 times" comes next.
-func (p *phrase) times() (n int, ok bool) {
+func (p *parser) times() (n int, ok bool) {
 	if len(p.words) < 2 || strings.ToLower(p.words[1]) != "times" {
 		return 0, false
 	}
@@ -61,20 +61,20 @@ func (p *phrase) times() (n int, ok bool) {
 	return n, err == nil
 }
 
-func (p *phrase) next() string {
+func (p *parser) next() string {
 	w := p.words[0]
 	p.words = p.words[1:]
 	return w
 }
 
 // skipJoints passes "and" and commas over, so that nobody has to think about them.
-func (p *phrase) skipJoints() {
+func (p *parser) skipJoints() {
 	for !p.done() && slices.Contains(phraseJoints, strings.ToLower(p.words[0])) {
 		p.next()
 	}
 }
 
-func (p *phrase) clause() error {
+func (p *parser) clause() error {
 	p.skipJoints()
 	if p.done() {
 		return nil
@@ -106,7 +106,7 @@ func (p *phrase) clause() error {
 	return fmt.Errorf("%q is none of %s", word, strings.Join(append(slices.Clone(phraseVerbs), phraseLimits...), ", "))
 }
 
-func (p *phrase) count(n int) error {
+func (p *parser) count(n int) error {
 	p.next()
 	p.next()
 	if p.wish.Count != 0 {
@@ -120,7 +120,7 @@ func (p *phrase) count(n int) error {
 }
 
 // grant reads names up to the next keyword, and a range in between for bounds, which may be nil.
-func (p *phrase) grant(names *[]string, bounds *string) error {
+func (p *parser) grant(names *[]string, bounds *string) error {
 	before := len(*names)
 	for p.skipJoints(); !p.done() && !p.keyword(); p.skipJoints() {
 		word := p.next()
@@ -145,7 +145,7 @@ func (p *phrase) grant(names *[]string, bounds *string) error {
 func isRange(word string) bool { return strings.Contains(word, "..") || strings.Contains(word, ":") }
 
 // rest takes the words up to the next keyword.
-func (p *phrase) rest() string {
+func (p *parser) rest() string {
 	var words []string
 	for !p.done() && !p.keyword() && !slices.Contains(phraseJoints, strings.ToLower(p.words[0])) {
 		words = append(words, p.next())
@@ -153,7 +153,7 @@ func (p *phrase) rest() string {
 	return strings.Join(words, " ")
 }
 
-func (p *phrase) until(text string) error {
+func (p *parser) until(text string) error {
 	if !p.wish.Until.IsZero() {
 		return fmt.Errorf("two ends: one wish has one")
 	}
@@ -162,7 +162,7 @@ func (p *phrase) until(text string) error {
 	return err
 }
 
-func (p *phrase) time(at *time.Time, beginning bool) error {
+func (p *parser) time(at *time.Time, beginning bool) error {
 	if !beginning {
 		return p.until(p.rest())
 	}

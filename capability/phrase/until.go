@@ -1,4 +1,4 @@
-package capability
+package phrase
 
 import (
 	"fmt"
@@ -24,7 +24,7 @@ func ParseUntil(text string, now time.Time) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("time %.60q is not understood (like 2h, friday, 2026-11-27, 2026-11-27T18:00)", text)
 	}
 	if !at.After(now) {
-		return time.Time{}, fmt.Errorf("time %.60q is over: %s", text, at.Format(timeFormat))
+		return time.Time{}, fmt.Errorf("time %.60q is over: %s", text, at.Format("Mon 2006-01-02 15:04 MST"))
 	}
 	return at, nil
 }
@@ -77,30 +77,6 @@ func parseSpan(text string) (time.Duration, bool) {
 	return time.Duration(n) * unit, true
 }
 
-// spanText prints a span as parseSpan reads it, in the largest unit that fits.
-func spanText(d time.Duration) string {
-	for _, u := range []struct {
-		name string
-		unit time.Duration
-	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}} {
-		if d > 0 && d%u.unit == 0 {
-			return fmt.Sprintf("%d%s", d/u.unit, u.name)
-		}
-	}
-	return fmt.Sprintf("%ds", d/time.Second)
-}
-
 func endOfDay(at time.Time) time.Time {
 	return time.Date(at.Year(), at.Month(), at.Day(), 23, 59, 59, 0, time.UTC)
-}
-
-const timeFormat = "Mon 2006-01-02 15:04 MST"
-
-// timeText prints a time of an expiry; seconds only where they say something.
-func timeText(unix uint32) string {
-	at := time.Unix(int64(unix), 0).UTC()
-	if s := at.Second(); s != 0 && s != 59 {
-		return at.Format("Mon 2006-01-02 15:04:05 MST")
-	}
-	return at.Format(timeFormat)
 }
