@@ -31,3 +31,9 @@ var (
 	// ErrFull says that the store of other nodes' records is full.
 	ErrFull = errors.New("record store is full")
 )
+
+// Why the store refuses a record besides ErrFull.
+var (
+	errPeerQuota = errors.New("the node has put as many records here as one may")
+	errAddrQuota = errors.New("nodes at this address have put as many records here as they may")
+)

@@ -17,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p-record"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
@@ -40,35 +41,49 @@ type Config struct {
 
 // Limits bounds what a Registry holds and how long it waits. A zero field takes its value from DefaultLimits.
 type Limits struct {
-	Records     int           // records that other nodes may store here
-	Known       int           // services whose newest record is remembered
-	Peers       int           // good peers remembered
-	LookupTime  time.Duration // for one lookup
-	PutTime     time.Duration // for storing a record at one node
-	SettleTime  time.Duration // how long a lookup waits for a better record after the first
-	MinBackoff  time.Duration // between attempts to reach a seed, and to store a record at a node
-	MaxBackoff  time.Duration
-	ArrivalTime time.Duration // how long a lookup of a node without peers waits for the first, while it dials
+	Records int // records that other nodes may store here
+	// RecordsPerPeer is how many of them one node may put, RecordsPerAddr how many all nodes of one address may (in IPv6
+	// of one /56; behind one relay).
+	RecordsPerPeer int
+	RecordsPerAddr int
+	// ExemptLoopback exempts nodes on this machine from RecordsPerAddr. RecordsPerPeer holds for them too.
+	ExemptLoopback bool
+	Known          int           // services whose newest record is remembered
+	Peers          int           // good peers remembered
+	LookupTime     time.Duration // for one lookup
+	PutTime        time.Duration // for storing a record at one node
+	SettleTime     time.Duration // how long a lookup waits for a better record after the first
+	MinBackoff     time.Duration // between attempts to reach a seed, and to store a record at a node
+	MaxBackoff     time.Duration
+	ArrivalTime    time.Duration // how long a lookup of a node without peers waits for the first, while it dials
 }
 
 // DefaultLimits gives the limits that zero fields stand for.
 func DefaultLimits() Limits {
 	return Limits{
-		Records:     16384, // 64 MiB at the most
-		Known:       4096,
-		Peers:       64,
-		LookupTime:  10 * time.Second,
-		PutTime:     10 * time.Second,
-		SettleTime:  300 * time.Millisecond,
-		MinBackoff:  500 * time.Millisecond,
-		MaxBackoff:  30 * time.Second,
-		ArrivalTime: 3 * time.Second,
+		Records:        16384, // 64 MiB at the most
+		RecordsPerPeer: 1024,  // a node with 1,000 devices
+		RecordsPerAddr: 4096,
+		Known:          4096,
+		Peers:          64,
+		LookupTime:     10 * time.Second,
+		PutTime:        10 * time.Second,
+		SettleTime:     300 * time.Millisecond,
+		MinBackoff:     500 * time.Millisecond,
+		MaxBackoff:     30 * time.Second,
+		ArrivalTime:    3 * time.Second,
 	}
 }
 
 func (l Limits) withDefaults() Limits {
 	d := DefaultLimits()
-	for _, f := range []struct{ field, value *int }{{&l.Records, &d.Records}, {&l.Known, &d.Known}, {&l.Peers, &d.Peers}} {
+	for _, f := range []struct{ field, value *int }{
+		{&l.Records, &d.Records},
+		{&l.RecordsPerPeer, &d.RecordsPerPeer},
+		{&l.RecordsPerAddr, &d.RecordsPerAddr},
+		{&l.Known, &d.Known},
+		{&l.Peers, &d.Peers},
+	} {
 		if *f.field <= 0 {
 			*f.field = *f.value
 		}
@@ -194,7 +209,7 @@ func (r *Registry) open(ctx context.Context, ds datastore.Batching) error {
 	if r.peers, err = openPeers(ctx, part("peers"), r.limits.Peers, r.log); err != nil {
 		return err
 	}
-	r.store, err = openStore(ctx, part("records"), r.limits.Records)
+	r.store, err = openStore(ctx, part("records"), r.h.ID(), r.limits, r.log)
 	return err
 }
 
@@ -210,6 +225,7 @@ func (r *Registry) join() error {
 		kad.DisableProviders(),
 		kad.MaxRecordAge(MaxValidity),
 		kad.AddressFilter(usableAddrs),
+		kad.OnRequestHook(r.mark),
 	)
 	if err != nil {
 		return fmt.Errorf("join mesh %s: %w", r.mesh, err)
@@ -228,6 +244,16 @@ func (r *Registry) join() error {
 		return fmt.Errorf("watch peers: %w", err)
 	}
 	return nil
+}
+
+// mark notes in a record that a peer puts here who puts it, for the quotas of the store.
+func (r *Registry) mark(_ context.Context, s network.Stream, req *kadpb.Message) {
+	rec := req.GetRecord()
+	if rec == nil {
+		return
+	}
+	p := s.Conn().RemotePeer()
+	markOrigin(rec, origin{peer: p, group: groupOf(p, s.Conn().RemoteMultiaddr(), r.limits.ExemptLoopback)})
 }
 
 // Mesh gives the name of the mesh.

@@ -9,9 +9,11 @@ import (
 // Status is what a Registry tells about itself.
 type Status struct {
 	Mesh      string
-	Peers     int // connected members
-	Table     int // peers in the routing table
-	Records   int // records stored for other nodes and this one
+	Peers     int    // connected members
+	Table     int    // peers in the routing table
+	Records   int    // records stored for other nodes and this one
+	Refused   uint64 // records of other nodes refused since the start, because of quotas
+	Evicted   uint64 // records of other nodes that gave way to records of nodes with fewer
 	Seeds     []SeedState
 	MDNS      bool // multicast DNS runs
 	Published []PublishedState
@@ -32,6 +34,8 @@ func (r *Registry) Status() Status {
 		Peers:   len(r.Peers()),
 		Table:   r.kad.RoutingTable().Size(),
 		Records: r.store.len(),
+		Refused: r.store.stats.refused.Load(),
+		Evicted: r.store.stats.evicted.Load(),
 		Seeds:   r.dialer.seeds(),
 		MDNS:    r.mdns != nil,
 	}
