@@ -157,3 +157,37 @@ func TestSetupCode(t *testing.T) {
 		}
 	}
 }
+
+func TestASetupCodeAsPeopleTypeIt(t *testing.T) {
+	c, err := ParseSetupCode("EDGDEV1-0410-6109-103G-C184-0C10-2001-081G-8186-ZNC0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, text := range map[string]string{
+		"lower case":             "edgdev1-0410-6109-103g-c184-0c10-2001-081g-8186-znc0",
+		"I in the prefix":        "EDGDEVI-0410-6109-103G-C184-0C10-2001-081G-8186-ZNC0",
+		"l in the prefix":        "edgdevl-0410-6109-103g-c184-0c10-2001-081g-8186-znc0",
+		"O, I and L in the code": "EDGDEV1-O4iO-61o9-LO3G-CI84-OCl0-200I-O8LG-8I86-ZNCO",
+		"en dashes":              "EDGDEV1\u20130410\u20136109\u2013103G\u2013C184\u20130C10\u20132001\u2013081G\u20138186\u2013ZNC0",
+		"other dashes":           "EDGDEV1\u20140410\u20106109\u2011103G\u2212C184\uFE630C10\uFF0D2001-081G\u2012\u00AD8186\u2015ZNC0",
+		"tabs":                   "EDGDEV1\t0410\t6109\t103G\tC184\t0C10\t2001\t081G\t8186\tZNC0",
+		"lines":                  "EDGDEV1-0410-6109-103G-C184-\r\n0C10-2001-081G-8186-ZNC0\n",
+		"spaces that do not break, and those without width": "\uFEFFEDGDEV1\u00A00410\u202F6109\u200B103GC1840C102001081G8186ZNC0",
+		"as many dashes as there may be":                    "EDGDEV1" + strings.Repeat("\u2013", MaxSetupText-7-36) + "04106109103GC1840C102001081G8186ZNC0",
+	} {
+		if got, err := ParseSetupCode(text); err != nil || got != c {
+			t.Errorf("%s: ParseSetupCode(%q) = %v, %v", id, text, got, err)
+		}
+	}
+	for id, text := range map[string]string{
+		"one dash too many":    "EDGDEV1" + strings.Repeat("-", MaxSetupText-6-36) + "04106109103GC1840C102001081G8186ZNC0",
+		"another version":      "EDGDEV2-0410-6109-103G-C184-0C10-2001-081G-8186-ZNC0",
+		"a letter of no ASCII": "EDGDEV1-0410-6109-103G-C184-0C10-2001-081G-8186-\u017FNC0",
+		"an underscore":        "EDGDEV1_0410-6109-103G-C184-0C10-2001-081G-8186-ZNC0",
+		"no text":              "\xff\xfe",
+	} {
+		if got, err := ParseSetupCode(text); err == nil {
+			t.Errorf("%s: ParseSetupCode(%q) = %v", id, text, got)
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 const (
@@ -15,7 +17,7 @@ const (
 	setupSymbols = (setupBytes*8 + 4) / 5 // 36; the last 4 bits are 0
 	setupGroup   = 4
 
-	// MaxSetupText bounds the text of a setup code in bytes, dashes and spaces included.
+	// MaxSetupText bounds the text of a setup code in characters, dashes and spaces included.
 	MaxSetupText = 128
 )
 
@@ -69,22 +71,18 @@ func (c SetupCode) String() string { return fmt.Sprintf("setup code of device %x
 // Format keeps the secret out of every verb.
 func (c SetupCode) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// ParseSetupCode reads a code as people type it: lower case, O for 0, I and L for 1, any dashes and spaces.
+// ParseSetupCode reads a code as people type, copy and scan it: lower case, O for 0, I and L for 1 (in the prefix too), with
+// any dashes, white space and invisible characters (docs/spec/claim.md, Factory).
 func ParseSetupCode(text string) (SetupCode, error) {
-	if len(text) > MaxSetupText {
+	if utf8.RuneCountInString(text) > MaxSetupText {
 		return SetupCode{}, fmt.Errorf("%w: longer than %d characters", ErrSetupCode, MaxSetupText)
 	}
-	compact := strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(text))
-	symbols, ok := strings.CutPrefix(compact, setupPrefix)
+	symbols, ok := strings.CutPrefix(strings.Map(setupSymbol, text), setupPrefix)
 	if !ok {
 		return SetupCode{}, ErrSetupCode
 	}
-	symbols = strings.NewReplacer("O", "0", "I", "1", "L", "1").Replace(symbols)
 	if len(symbols) != setupSymbols {
 		return SetupCode{}, fmt.Errorf("%w: %d symbols after %s, want %d", ErrSetupCode, len(symbols), setupPrefix, setupSymbols)
-	}
-	if strings.ContainsAny(symbols, "\r\n") { // the decoder would skip them
-		return SetupCode{}, ErrSetupCode
 	}
 	b, err := crockford.DecodeString(symbols)
 	if err != nil || len(b) != setupBytes || crockford.EncodeToString(b) != symbols {
@@ -96,6 +94,24 @@ func ParseSetupCode(text string) (SetupCode, error) {
 	}
 	return c, nil
 }
+
+// setupSymbol returns the symbol that a character of a setup code stands for, or -1 for one that stands for nothing:
+// dashes (Unicode Pd, and the minus sign), white space, and invisible characters (Unicode Cf).
+func setupSymbol(r rune) rune {
+	switch {
+	case r == 'O' || r == 'o':
+		return '0'
+	case r == 'I' || r == 'i' || r == 'L' || r == 'l':
+		return '1'
+	case 'a' <= r && r <= 'z':
+		return r - 'a' + 'A'
+	case r == minusSign || unicode.IsSpace(r) || unicode.In(r, unicode.Pd, unicode.Cf):
+		return -1
+	}
+	return r
+}
+
+const minusSign = '\u2212'
 
 // FactoryKey gives Kf = H(seed, 0B | id): what the device itself keeps of its setup code.
 func (c SetupCode) FactoryKey() [32]byte {

@@ -52,37 +52,64 @@ func (u *udpLine) read() ([]byte, int, error) {
 
 func (u *udpLine) Close() error { return u.conn.Close() }
 
-// OpenLink gives the link that a URL names: "serial:/dev/ttyUSB0", "serial:/dev/ttyUSB0?baud=57600" or
-// "udp:192.0.2.7:5683". Only a malformed URL is an error: a device that is not there may come.
-func OpenLink(text string, cfg LinkConfig) (*Link, error) {
+// LinkAddress is what the URL of a link names: a serial line or a UDP address.
+type LinkAddress struct {
+	Serial string // path of the line; "" for UDP
+	Baud   int    // 0: the default
+	UDP    string // HOST:PORT
+}
+
+// ParseLink reads the URL of a link: "serial:/dev/ttyUSB0", "serial:/dev/ttyUSB0?baud=57600" or "udp:192.0.2.7:5683".
+func ParseLink(text string) (LinkAddress, error) {
+	var a LinkAddress
 	kind, rest, ok := strings.Cut(text, ":")
 	if !ok || rest == "" || len(text) > 1024 {
-		return nil, fmt.Errorf("link %.80q: want serial:/dev/NAME or udp:HOST:PORT", text)
+		return a, fmt.Errorf("link %.80q: want serial:/dev/NAME or udp:HOST:PORT", text)
 	}
 	switch kind {
 	case "serial":
 		path, query, _ := strings.Cut(rest, "?")
 		values, err := url.ParseQuery(query)
 		if err != nil || path == "" {
-			return nil, fmt.Errorf("link %.80q: want serial:/dev/NAME or serial:/dev/NAME?baud=N", text)
+			return a, fmt.Errorf("link %.80q: want serial:/dev/NAME or serial:/dev/NAME?baud=N", text)
 		}
-		for key := range values {
+		for key, given := range values {
 			if key != "baud" {
-				return nil, fmt.Errorf("link %.80q: unknown setting %.20q, only baud is known", text, key)
+				return a, fmt.Errorf("link %.80q: unknown setting %.20q, only baud is known", text, key)
+			}
+			a.Baud, err = strconv.Atoi(given[0])
+			if err != nil || len(given) > 1 || a.Baud < 300 || a.Baud > 4_000_000 {
+				return a, fmt.Errorf("link %.80q: baud must be one number, 300 to 4000000", text)
 			}
 		}
-		if baud := values.Get("baud"); baud != "" {
-			cfg.Baud, err = strconv.Atoi(baud)
-			if err != nil || cfg.Baud < 300 || cfg.Baud > 4_000_000 {
-				return nil, fmt.Errorf("link %.80q: baud must be 300 to 4000000", text)
-			}
-		}
-		return OpenSerial(path, cfg), nil
+		a.Serial = path
+		return a, nil
 	case "udp":
-		if host, port, err := net.SplitHostPort(rest); err != nil || host == "" || port == "" || port == "0" {
-			return nil, fmt.Errorf("link %.80q: want udp:HOST:PORT", text)
+		host, port, err := net.SplitHostPort(rest)
+		if err != nil || host == "" {
+			return a, fmt.Errorf("link %.80q: want udp:HOST:PORT, an IPv6 address in brackets", text)
 		}
-		return OpenUDP(rest, cfg), nil
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return a, fmt.Errorf("link %.80q: port %.20q is not within 1..65535", text, port)
+		}
+		a.UDP = rest
+		return a, nil
 	}
-	return nil, fmt.Errorf("link %.80q: unknown kind %.20q, want serial or udp", text, kind)
+	return a, fmt.Errorf("link %.80q: unknown kind %.20q, want serial or udp", text, kind)
+}
+
+// OpenLink gives the link that a URL names, as ParseLink reads it. Only a malformed URL is an error: a device that is not
+// there may come.
+func OpenLink(text string, cfg LinkConfig) (*Link, error) {
+	a, err := ParseLink(text)
+	if err != nil {
+		return nil, err
+	}
+	if a.UDP != "" {
+		return OpenUDP(a.UDP, cfg), nil
+	}
+	if a.Baud != 0 {
+		cfg.Baud = a.Baud
+	}
+	return OpenSerial(a.Serial, cfg), nil
 }

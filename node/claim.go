@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/edgeistry/edgeistry"
@@ -87,8 +86,12 @@ func (c *claiming) prepare() error {
 	if err := c.checkName(); err != nil {
 		return err
 	}
-	if path, serial := strings.CutPrefix(r.Link, "serial:"); serial && c.link == nil {
-		if _, err := os.Stat(path); err != nil {
+	address, err := coap.ParseLink(r.Link)
+	if err != nil {
+		return api.Errorf(api.Usage, "%v", err)
+	}
+	if address.Serial != "" && c.link == nil {
+		if _, err := os.Stat(address.Serial); err != nil {
 			return &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("no serial line: %v", err), Action: "check the cable and the name of the link"}
 		}
 	}

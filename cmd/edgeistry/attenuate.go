@@ -107,7 +107,7 @@ func (c *cli) deliver(p *capability.Capability, w *wishFlags) error {
 		}
 	}
 	out := minted{Saved: w.save, inspection: inspect(w.save, p, h, c.now())}
-	if w.save == "" {
+	if w.save == "" && !w.qr.fileAlone() {
 		out.Token = p.Text()
 	}
 	if c.json {
@@ -124,13 +124,20 @@ func (c *cli) deliver(p *capability.Capability, w *wishFlags) error {
 	if w.save != "" && !w.qr.draw {
 		return w.qr.write(c, p)
 	}
+	if w.qr.fileAlone() {
+		c.showInspection(out.inspection)
+	}
 	return c.printToken(p, &w.qr)
 }
 
-// printToken prints the secret itself, as text and, if asked, as a QR code above it or in a file.
+// printToken prints the secret itself, as text and, if asked, as a QR code above it. A code that is wanted in a file goes
+// there alone: who asks for a file does not want the secret on the screen.
 func (c *cli) printToken(p *capability.Capability, q *qrFlags) error {
 	if err := q.write(c, p); err != nil {
 		return err
+	}
+	if q.fileAlone() {
+		return nil
 	}
 	text := p.Text()
 	if q.draw {

@@ -54,7 +54,7 @@ func (c *cli) capShowCommand() *cobra.Command {
 		Use:   "show NAME",
 		Short: "Print the token of a capability in the keychain, to give it away",
 		Long: `Show prints the secret itself: who has the text has the permission. Give it by mail, chat, paper, or let the other side
-scan the QR code.`,
+scan the QR code. With --qr-file the secret is in that file alone.`,
 		Example: `  edgeistry cap show greenhouse/anna --qr
   edgeistry cap show greenhouse/anna --qr-file anna.svg
   edgeistry cap show greenhouse/anna | ssh lab edgeistry cap import greenhouse/anna -`,
@@ -73,7 +73,11 @@ scan the QR code.`,
 				if err := code.write(c, p); err != nil {
 					return err
 				}
-				return c.show(minted{Token: p.Text(), inspection: inspect(args[0], p, h, c.now())}, nil)
+				out := minted{inspection: inspect(args[0], p, h, c.now())}
+				if !code.fileAlone() {
+					out.Token = p.Text()
+				}
+				return c.show(out, nil)
 			}
 			return c.printToken(p, &code)
 		},

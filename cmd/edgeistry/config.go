@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,14 +20,18 @@ func (c *cli) configCommand() *cobra.Command {
 }
 
 func (c *cli) configCheckCommand() *cobra.Command {
-	return &cobra.Command{
+	var elsewhere bool
+	cmd := &cobra.Command{
 		Use:   "check [FILE]",
 		Short: "Check a config.yaml: that of the home, or another",
-		Long:  `Check reads the file as the node does and names the line and key of what is wrong. The node need not be stopped; - reads standard input.`,
+		Long: `Check reads the file as the node does and names the line and key of what is wrong. Then it tries to take every address that the
+node will listen at, and says which the system refuses. The node need not be stopped: what it has itself is in use by this node. - reads
+standard input.`,
 		Example: `  edgeistry config check
-  edgeistry config check ./config.yaml && cp ./config.yaml "$EDGEISTRY_HOME"`,
+  edgeistry config check ./config.yaml && cp ./config.yaml "$EDGEISTRY_HOME"
+  edgeistry config check ./cloud.yaml --elsewhere`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := c.directory()
 			if err != nil {
 				return err
@@ -43,12 +48,34 @@ func (c *cli) configCheckCommand() *cobra.Command {
 			if err != nil {
 				return failedf("%s: %w", path, err).Try("correct the file; the comments in a fresh config.yaml explain each key")
 			}
-			type checked struct {
-				File string `json:"file"`
-				OK   bool   `json:"ok"`
-				Mesh string `json:"mesh"`
+			out := checkedConfig{File: path, OK: true, Mesh: config.Mesh, Ports: "not tried"}
+			if !elsewhere {
+				problems, own := unusable(cmd.Context(), &config, c.ownPorts(cmd.Context()))
+				if len(problems) > 0 {
+					return failedf("%s: %s", path, strings.Join(problems, "; ")).
+						Try("another address, or stop what uses it (ss -lntup); --elsewhere if the file is for another machine")
+				}
+				out.Ports = "free"
+				if own {
+					out.Ports = "in use by this node"
+				}
 			}
-			return c.show(checked{path, true, config.Mesh}, func() { c.printf("ok  %s\n", path) })
+			return c.show(out, func() {
+				c.printf("ok  %s\n", path)
+				if own := out.Ports; own == "in use by this node" {
+					c.note("its ports are %s", own)
+				}
+			})
 		},
 	}
+	cmd.Flags().BoolVar(&elsewhere, "elsewhere", false, "the file is for another machine: do not try its addresses")
+	return cmd
+}
+
+// checkedConfig is what config check prints.
+type checkedConfig struct {
+	File  string `json:"file"`
+	OK    bool   `json:"ok"`
+	Mesh  string `json:"mesh"`
+	Ports string `json:"ports"` // free, in use by this node, or not tried
 }

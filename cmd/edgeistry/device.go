@@ -11,6 +11,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
 )
@@ -53,12 +54,16 @@ A claim that stopped half way is taken up by the same command.`,
 				return usagef("--link is missing: where is the device attached?").
 					Try("--link serial:/dev/ttyUSB0, or --link udp:ADDRESS:PORT")
 			}
+			at, err := fromHere(link)
+			if err != nil {
+				return err
+			}
 			if name != "" {
 				if err := edgeistry.CheckName(name); err != nil {
 					return usagef("--name: %w", err)
 				}
 			}
-			return c.claim(cmd.Context(), api.ClaimRequest{SetupCode: setup.Text(), Link: fromHere(link), Name: name})
+			return c.claim(cmd.Context(), api.ClaimRequest{SetupCode: setup.Text(), Link: at, Name: name})
 		},
 	}
 	cmd.Flags().StringVar(&link, "link", "", "`LINK` that the device is attached to: serial:/dev/ttyUSB0 or udp:ADDRESS:PORT")
@@ -66,17 +71,21 @@ A claim that stopped half way is taken up by the same command.`,
 	return cmd
 }
 
-// fromHere makes the path of a serial line good for the node, which keeps it and may run, or start again, in another directory.
-func fromHere(link string) string {
-	path, serial := strings.CutPrefix(link, "serial:")
-	if _, err := os.Stat(path); !serial || err != nil || filepath.IsAbs(path) {
-		return link
-	}
-	absolute, err := filepath.Abs(path)
+// fromHere makes the path of a serial line good for the node, which keeps it and may run, or start again, in another
+// directory. A link that cannot be one is wrong usage.
+func fromHere(link string) (string, error) {
+	address, err := coap.ParseLink(link)
 	if err != nil {
-		return link
+		return "", usagef("--link: %w", err)
 	}
-	return "serial:" + absolute
+	if _, err := os.Stat(address.Serial); address.Serial == "" || err != nil || filepath.IsAbs(address.Serial) {
+		return link, nil
+	}
+	absolute, err := filepath.Abs(address.Serial)
+	if err != nil {
+		return link, nil
+	}
+	return "serial:" + absolute + strings.TrimPrefix(link, "serial:"+address.Serial), nil
 }
 
 // claim shows the steps on one line as they are done, then what came out.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,8 +12,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/multiformats/go-multiaddr"
-	manet "github.com/multiformats/go-multiaddr/net"
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/api"
@@ -312,58 +309,17 @@ func (x *examination) node(ctx context.Context, h *home.Home) *api.Status {
 	return status
 }
 
-// ports tries to take what the node will take; it is only for a node that does not run.
+// ports tries to take what the node will take.
 func (x *examination) ports(ctx context.Context, config *home.Config) {
-	var taken []string
-	try := func(what, network, address string) {
-		if err := tryPort(ctx, network, address); err != nil {
-			taken = append(taken, fmt.Sprintf("%s %s: %v", what, address, err))
-		}
-	}
-	try("api", "tcp", config.APIListen)
-	if config.CoAPListen != "" {
-		try("coap", "udp", config.CoAPListen)
-	}
-	for _, text := range config.Listen {
-		addr, err := multiaddr.NewMultiaddr(text)
-		if err != nil {
-			continue // the configuration was checked
-		}
-		// A transport above TCP or UDP takes the same port.
-		addr, _ = multiaddr.SplitFunc(addr, func(c multiaddr.Component) bool {
-			return c.Protocol().Code == multiaddr.P_QUIC_V1 || c.Protocol().Code == multiaddr.P_WS
-		})
-		if network, address, err := manet.DialArgs(addr); err == nil {
-			try("mesh", network, address)
-		}
-	}
-	if len(taken) > 0 {
+	taken, own := unusable(ctx, config, x.c.ownPorts(ctx))
+	switch {
+	case len(taken) > 0:
 		x.add("ports", broken, "stop what uses them (ss -lntup), or change config.yaml", "%s", strings.Join(taken, "; "))
-		return
+	case own:
+		x.add("ports", fine, "", "in use by this node")
+	default:
+		x.add("ports", fine, "", "free")
 	}
-	x.add("ports", fine, "", "free")
-}
-
-// tryPort takes a port and gives it back.
-func tryPort(ctx context.Context, network, address string) error {
-	var config net.ListenConfig
-	var err error
-	if strings.HasPrefix(network, "udp") {
-		var conn net.PacketConn
-		if conn, err = config.ListenPacket(ctx, network, address); err == nil {
-			return conn.Close()
-		}
-	} else {
-		var listener net.Listener
-		if listener, err = config.Listen(ctx, network, address); err == nil {
-			return listener.Close()
-		}
-	}
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
 }
 
 // mesh says how the node stands among others.

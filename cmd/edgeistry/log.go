@@ -225,9 +225,21 @@ func (c *cli) showEntries(at target, r *api.ReadResult) {
 		before = &r.Entries[i]
 	}
 	if len(r.Entries) == 0 {
-		c.note("no such entries in %s", at)
+		c.note("%s", noEntries(at, r.Head))
 	}
-	c.note("head %s, %s", place(r.Head.Incarnation, r.Head.Sequence), c.fromCopy(r.By, r.Copy))
+	if r.Head.Sequence > 0 {
+		c.note("head %s, %s", place(r.Head.Incarnation, r.Head.Sequence), c.fromCopy(r.By, r.Copy))
+	} else {
+		c.note("%s", c.fromCopy(r.By, r.Copy))
+	}
+}
+
+// noEntries says why a read found nothing.
+func noEntries(at target, head api.Head) string {
+	if head.Sequence == 0 {
+		return at.String() + " is empty: nothing was appended to it yet"
+	}
+	return fmt.Sprintf("no such entries in %s: it holds %d..%d of incarnation %d", at, max(head.Oldest, 1), head.Sequence, head.Incarnation)
 }
 
 // fromCopy says where entries came from: "from the copy at 12D3KooW..., 3 min old; the device is away (...)".

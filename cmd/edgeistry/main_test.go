@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"signal":      signalByLock,
 			"setenv-json": setenvJSON,
 			"flip":        flip,
+			"ports-of":    portsOf,
 			"unhex":       unhex,
 		},
 	})
@@ -137,4 +138,13 @@ func setenvJSON(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no text %q", args[1], args[2])
 	}
 	ts.Setenv(args[0], text)
+}
+
+// ports-of FILE API COAP writes a config.yaml with the ports that a running node says it has.
+func portsOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: ports-of FILE API COAP")
+	}
+	text := "mesh: live\nlisten: []\napi_listen: " + strings.TrimPrefix(args[1], "http://") + "\ncoap_listen: " + args[2] + "\n"
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }

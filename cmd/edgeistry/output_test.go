@@ -83,3 +83,16 @@ func TestSpanAndNumberArePrintedInTheUnitThatFits(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEmptyLogIsSaidToBeEmpty(t *testing.T) {
+	for want, r := range map[string]*api.ReadResult{
+		"greenhouse/events is empty: nothing was appended to it yet\nfrom the device\n":                       {By: "device"},
+		"no such entries in greenhouse/events: it holds 7..41 of incarnation 3\nhead 3.41, from the device\n": {By: "device", Head: api.Head{Incarnation: 3, Oldest: 7, Sequence: 41}},
+	} {
+		c, out, errs := testCLI(nil)
+		c.showEntries(target{"greenhouse", "events"}, r)
+		if errs.String() != want || out.Len() > 0 {
+			t.Errorf("a read of %+v prints %q and %q, want %q", r, out, errs, want)
+		}
+	}
+}

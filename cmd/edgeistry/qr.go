@@ -20,8 +20,11 @@ type qrFlags struct {
 
 func (q *qrFlags) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&q.draw, "qr", false, "draw the token as a QR code too")
-	cmd.Flags().StringVar(&q.file, "qr-file", "", "write the token as a QR code to this `FILE`, a .png or .svg that only you may read")
+	cmd.Flags().StringVar(&q.file, "qr-file", "", "write the token as a QR code to this `FILE`, a .png or .svg that only you may read, and print no secret")
 }
+
+// fileAlone reports whether the secret goes to a file and not to the screen.
+func (q *qrFlags) fileAlone() bool { return q.file != "" && !q.draw }
 
 // write makes the picture, if one is wanted. A file that exists is not written over: it may be the only copy of another secret.
 func (q *qrFlags) write(c *cli, p *capability.Capability) error {

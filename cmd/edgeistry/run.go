@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"strings"
 
@@ -45,6 +46,7 @@ func (c *cli) serve(ctx context.Context, level string) error {
 	if err != nil {
 		return err
 	}
+	tameLibraries(logger)
 	// systemd's socket is for this process alone, and it may be absent: then there is nobody to tell.
 	tell := func(state string) {
 		if _, err := daemon.SdNotify(false, state); err != nil {
@@ -97,4 +99,11 @@ func (c *cli) logger(level string) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(c.stderr, options)), nil
 	}
 	return slog.New(slog.NewTextHandler(c.stderr, options)), nil
+}
+
+// tameLibraries takes what libraries print through the standard library's logger into the node's log, at debug: the mDNS
+// library prints a line about each network interface that it cannot use.
+func tameLibraries(to *slog.Logger) {
+	log.SetFlags(0)
+	log.SetOutput(slog.NewLogLogger(to.With("from", "library").Handler(), slog.LevelDebug).Writer())
 }

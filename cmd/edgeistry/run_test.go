@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log"
 	"net"
 	"os"
 	"os/exec"
@@ -72,5 +73,27 @@ func TestSystemdIsToldWhenTheNodeIsReady(t *testing.T) {
 	}
 	if !strings.Contains(out.String(), `"ready":true`) || strings.Count(out.String(), "\n") != 1 {
 		t.Errorf("the ready line is %q", out.String())
+	}
+}
+
+// TestLibrariesPrintNoRawLines checks that a line of the standard logger, which the mDNS library prints at every start, goes
+// to the node's log at debug and nowhere else.
+func TestLibrariesPrintNoRawLines(t *testing.T) {
+	out, flags := log.Writer(), log.Flags()
+	defer func() { log.SetOutput(out); log.SetFlags(flags) }()
+	for level, want := range map[string]string{
+		"info":  "",
+		"debug": `level=DEBUG msg="[zeroconf] no suitable IPv6 interface" from=library` + "\n",
+	} {
+		c, _, errs := testCLI(nil)
+		logger, err := c.logger(level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tameLibraries(logger)
+		log.Printf("[zeroconf] no suitable IPv6 interface")
+		if _, got, _ := strings.Cut(errs.String(), " "); got != want {
+			t.Errorf("at %s: %q, want %q", level, got, want)
+		}
 	}
 }
