@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 const (
@@ -74,7 +73,7 @@ func (c SetupCode) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.Stri
 // ParseSetupCode reads a code as people type, copy and scan it: lower case, O for 0, I and L for 1 (in the prefix too), with
 // any dashes, white space and invisible characters (docs/spec/claim.md, Factory).
 func ParseSetupCode(text string) (SetupCode, error) {
-	if utf8.RuneCountInString(text) > MaxSetupText {
+	if len([]rune(text)) > MaxSetupText {
 		return SetupCode{}, fmt.Errorf("%w: longer than %d characters", ErrSetupCode, MaxSetupText)
 	}
 	symbols, ok := strings.CutPrefix(strings.Map(setupSymbol, text), setupPrefix)
