@@ -27,6 +27,8 @@ type CallerConfig struct {
 type Caller struct {
 	cfg CallerConfig
 
+	gates gates
+
 	mu       sync.Mutex
 	sessions map[sessionKey]*list.Element // of *held
 	recent   *list.List
@@ -84,6 +86,7 @@ func NewCaller(cfg CallerConfig) *Caller {
 	}
 	return &Caller{
 		cfg: cfg, sessions: make(map[sessionKey]*list.Element), recent: list.New(),
+		gates: gates{known: make(map[edgeistry.ServiceID]*gate)},
 	}
 }
 
@@ -94,9 +97,6 @@ const DefaultHold = 3 * time.Second
 // provedFor is how long a session counts as alive after an answer with proof: as long as a device keeps a new session from
 // being evicted (docs/spec/capability.md, Opening).
 const provedFor = 2 * time.Second
-
-// maxRetryAfter bounds how long a refusal may make a caller wait.
-const maxRetryAfter = 5 * time.Second
 
 // Request is what to ask. Message has code, path, queries and payload, and no option of the way.
 type Request struct {
@@ -131,25 +131,36 @@ type Result struct {
 // and thrown the answer away, or may keep it to deliver it later. It is sent only in a session that has proved itself a moment ago,
 // if need be by a question that changes nothing, and made anew only on a tagged reason 10, which says that it did not run. Otherwise
 // the *Denied has Unknown set. After a failure of via the same bytes are sent again, which the device answers without acting twice.
+//
+// Call waits out what passes, within the time of ctx: a node on the way that asks to come again (the same bytes are sent again), and a
+// device that does not know the time yet.
 func (c *Caller) Call(ctx context.Context, via Doer, with *capability.Capability, req Request) (*Result, error) {
 	if req.Hold <= 0 {
 		req.Hold = DefaultHold
 	}
 	h := c.hold(key(with, &req))
+	way := &patient{Doer: via}
+	send := c.act
 	if req.Message.Code == capability.CodeGET {
-		return c.ask(ctx, h, via, with, req)
+		send = c.ask
 	}
-	return c.act(ctx, h, via, with, req)
+	for began := c.cfg.Now(); ; {
+		result, err := send(ctx, h, way, with, req)
+		if !passing(err) || c.cfg.Now().Sub(began) > clockPatience || !way.pause(ctx, clockPause) {
+			return result, way.told(err)
+		}
+	}
 }
 
 // ask sends a question, which may be asked again.
-func (c *Caller) ask(ctx context.Context, h *held, via Doer, with *capability.Capability, req Request) (*Result, error) {
+func (c *Caller) ask(ctx context.Context, h *held, via *patient, with *capability.Capability, req Request) (*Result, error) {
 	var (
 		again   retries
 		opened  bool
 		opening time.Duration
 	)
 	for {
+		waited := via.waited
 		session, done, took, err := c.session(ctx, h, via, with, req)
 		if err != nil {
 			return nil, err
@@ -167,6 +178,9 @@ func (c *Caller) ask(ctx context.Context, h *held, via Doer, with *capability.Ca
 		if result != nil && over(result) {
 			h.drop(session)
 		}
+		if via.waited > waited { // what is old now was not when it was made
+			again.session = false
+		}
 		retry, renew := again.next(err, done != nil)
 		if errors.Is(err, capability.ErrExhausted) {
 			retry, renew = first(&again.session), true
@@ -174,14 +188,14 @@ func (c *Caller) ask(ctx context.Context, h *held, via Doer, with *capability.Ca
 		if renew {
 			h.drop(session)
 		}
-		if !retry || ctx.Err() != nil || !pause(ctx, err) {
+		if !retry || ctx.Err() != nil || !via.rest(ctx, err) {
 			return result, err
 		}
 	}
 }
 
 // act sends a request that changes something.
-func (c *Caller) act(ctx context.Context, h *held, via Doer, with *capability.Capability, req Request) (*Result, error) {
+func (c *Caller) act(ctx context.Context, h *held, via *patient, with *capability.Capability, req Request) (*Result, error) {
 	var (
 		stale   bool
 		opened  bool
@@ -205,6 +219,7 @@ func (c *Caller) act(ctx context.Context, h *held, via Doer, with *capability.Ca
 				return proof, fmt.Errorf("%w: its session ended at once", ErrUnproven)
 			}
 		}
+		waited := via.waited
 		result, err := c.once(ctx, via, with.Service, session, req)
 		if result != nil {
 			result.Opened, result.Opening = opened, opening
@@ -212,6 +227,9 @@ func (c *Caller) act(ctx context.Context, h *held, via Doer, with *capability.Ca
 			if over(result) {
 				h.drop(session)
 			}
+		}
+		if via.waited > waited {
+			stale = false
 		}
 		var denied *Denied
 		switch {
@@ -236,26 +254,6 @@ func Harmless() *capability.Message {
 	m := &capability.Message{Code: capability.CodeGET}
 	m.Add(capability.OptionURIPath, []byte("-"))
 	return m
-}
-
-// pause waits as long as a refusal asks for. It gives false if ctx ends before.
-func pause(ctx context.Context, err error) bool {
-	var denied *Denied
-	if !errors.As(err, &denied) || denied.RetryAfter <= 0 {
-		return true
-	}
-	d := min(denied.RetryAfter, maxRetryAfter)
-	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
-		return false
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // retries remembers what was tried again already.
@@ -307,7 +305,7 @@ func (r *retries) next(err error, opening bool) (retry, renew bool) {
 }
 
 // session gives an open session, or a new one with done, which the caller must call when the first request is over.
-func (c *Caller) session(ctx context.Context, h *held, via Doer, with *capability.Capability, req Request) (
+func (c *Caller) session(ctx context.Context, h *held, via *patient, with *capability.Capability, req Request) (
 	s *capability.Session, done func(*capability.Session), opening time.Duration, err error,
 ) {
 	if s := h.open(); s != nil {
@@ -322,9 +320,15 @@ func (c *Caller) session(ctx context.Context, h *held, via Doer, with *capabilit
 		<-h.opening
 		return s, nil, 0, nil
 	}
+	leave, err := c.gates.enter(ctx, with.Service)
+	if err != nil {
+		<-h.opening
+		return nil, nil, 0, err
+	}
 	began := c.cfg.Now()
 	s, err = c.hello(ctx, via, with, req)
 	if err != nil {
+		leave()
 		<-h.opening
 		return nil, nil, 0, err
 	}
@@ -332,11 +336,12 @@ func (c *Caller) session(ctx context.Context, h *held, via Doer, with *capabilit
 		if s.Opened() {
 			h.set(s)
 		}
+		leave()
 		<-h.opening
 	}, c.cfg.Now().Sub(began), nil
 }
 
-func (c *Caller) hello(ctx context.Context, via Doer, with *capability.Capability, req Request) (*capability.Session, error) {
+func (c *Caller) hello(ctx context.Context, via *patient, with *capability.Capability, req Request) (*capability.Session, error) {
 	hello, err := capability.NewHello(c.cfg.Random, with)
 	if err != nil {
 		return nil, fmt.Errorf("say hello: %w", err)
@@ -362,7 +367,7 @@ func (c *Caller) hello(ctx context.Context, via Doer, with *capability.Capabilit
 }
 
 // once protects and sends one request; after a failure of via the same bytes once more.
-func (c *Caller) once(ctx context.Context, via Doer, service edgeistry.ServiceID, s *capability.Session, req Request) (*Result, error) {
+func (c *Caller) once(ctx context.Context, via *patient, service edgeistry.ServiceID, s *capability.Session, req Request) (*Result, error) {
 	m := req.Message.Clone()
 	pending, err := s.Protect(m, req.Hold, c.cfg.Now())
 	if err != nil {
@@ -381,7 +386,7 @@ func (c *Caller) once(ctx context.Context, via Doer, service edgeistry.ServiceID
 }
 
 // send gives a Result unless via failed.
-func (c *Caller) send(ctx context.Context, via Doer, out *sent) (*Result, error) {
+func (c *Caller) send(ctx context.Context, via *patient, out *sent) (*Result, error) {
 	began := c.cfg.Now()
 	resp, err := via.Do(ctx, out.message)
 	if err != nil {

@@ -22,13 +22,23 @@ type Denied struct {
 	Unknown    bool          // a request that acts was refused without proof: it may have run, or may run within its hold
 	Message    string        // for people
 	RetryAfter time.Duration // from Max-Age of 4.29 and 5.03; 0: unknown
+	Waited     time.Duration // how long the caller waited in all for this to pass
 }
 
 func (d *Denied) Error() string {
+	who := "refused on the way (unverified): "
 	if d.ByDevice {
-		return "denied by the device: " + d.Message
+		who = "denied by the device: "
 	}
-	return "refused on the way (unverified): " + d.Message
+	return who + d.Text()
+}
+
+// Text returns what was said and how long the caller waited for it to pass.
+func (d *Denied) Text() string {
+	if d.Waited < time.Second {
+		return d.Message
+	}
+	return fmt.Sprintf("%s, after waiting for %v", d.Message, d.Waited.Round(time.Second))
 }
 
 // unknown says that nobody can tell whether the request ran.
@@ -60,6 +70,8 @@ func newDenied(resp *capability.Message, byDevice bool) *Denied {
 	}
 	d.Message = capability.CodeText(resp.Code)
 	switch {
+	case text == "" && d.Reason == capability.ReasonNone && resp.Code == capability.CodeTooManyRequests:
+		d.Message += " too many requests at once for the node on the way"
 	case text != "":
 		d.Message += " " + text
 	case d.Reason != capability.ReasonNone:

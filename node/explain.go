@@ -25,7 +25,7 @@ func (n *Node) describe(out *api.CallResult, d *coap.Denied, with *chosen, req *
 	if d.Reason == capability.ReasonDenied || d.Reason == capability.ReasonNotEvaluable {
 		verb = "denied"
 	}
-	why := d.Message
+	why := d.Text()
 	switch {
 	case with != nil && verb == "denied":
 		caps := append([]*capability.Capability{with.Capability}, with.also...)

@@ -73,7 +73,7 @@ func (r *CallResult) Kind() Kind {
 		return NotFound
 	case r.Code == "4.01" || r.Code == "4.03":
 		return Denied
-	case r.Code == "5.04":
+	case r.Code == "5.04" || r.Code == "4.29": // the node waited as it was told, until the time was over
 		return Timeout
 	default:
 		return Failed
