@@ -52,7 +52,7 @@ func (c *Client) Do(ctx context.Context, req *capability.Message) (*capability.M
 	case <-c.done:
 		return nil, c.Err()
 	case <-ctx.Done():
-		return nil, ended(ctx)
+		return nil, ContextError(ctx)
 	}
 	token, answer, err := c.expect()
 	if err != nil {
@@ -68,7 +68,7 @@ func (c *Client) Do(ctx context.Context, req *capability.Message) (*capability.M
 		return resp, nil
 	case <-ctx.Done():
 		c.forget(token, true)
-		return nil, ended(ctx)
+		return nil, ContextError(ctx)
 	case <-c.done:
 		select { // the answer may have come with the end
 		case resp := <-answer:
@@ -91,7 +91,7 @@ func (c *Client) send(ctx context.Context, f *frame) error {
 	case <-c.done:
 		return c.Err()
 	case <-ctx.Done():
-		return ended(ctx)
+		return ContextError(ctx)
 	}
 }
 
@@ -103,7 +103,7 @@ func (c *Client) expect() (string, <-chan *capability.Message, error) {
 		return "", nil, c.err
 	}
 	for {
-		token := string(newToken())
+		token := string(NewToken())
 		if _, taken := c.waiting[token]; taken {
 			continue
 		}

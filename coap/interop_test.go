@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/plgd-dev/go-coap/v3/options"
 	"github.com/plgd-dev/go-coap/v3/tcp"
@@ -24,7 +25,8 @@ func TestInteropGoCoAP(t *testing.T) {
 	h := coap.HandlerFunc(func(_ context.Context, _ coap.Source, req *capability.Message) *capability.Message {
 		return &capability.Message{Code: capability.CodeContent, Payload: []byte(req.Path())}
 	})
-	ctx := bounded(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {

@@ -22,8 +22,8 @@ var (
 	ErrTimeout = errors.New("no answer in time")
 )
 
-// ended says why ctx ended; a deadline is ErrTimeout, whoever set it.
-func ended(ctx context.Context) error {
+// ContextError says why ctx ended; a deadline is ErrTimeout, whoever set it.
+func ContextError(ctx context.Context) error {
 	err := context.Cause(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
@@ -199,8 +199,8 @@ func (s *stream) signal(f *frame) error {
 	return nil
 }
 
-// newToken gives a token of 2 unpredictable bytes, so that who cannot see a request cannot answer it either.
-func newToken() []byte {
+// NewToken gives a token of 2 unpredictable bytes, so that who cannot see a request cannot answer it either.
+func NewToken() []byte {
 	token := make([]byte, 2)
 	_, _ = rand.Read(token) // never fails: crypto/rand ends the program first
 	return token

@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -24,8 +25,8 @@ type chosen struct {
 }
 
 // request gives what the caller sends to prove m by all of it.
-func (w *chosen) request(m *capability.Message, mirror bool) coap.Request {
-	return coap.Request{Message: m, Mirror: mirror, Also: w.also, Discharges: w.discharges, Private: w.private}
+func (w *chosen) request(m *capability.Message, mirror bool) client.Request {
+	return client.Request{Message: m, Mirror: mirror, Also: w.also, Discharges: w.discharges, Private: w.private}
 }
 
 // prove finds everything that is to prove a request.
@@ -319,7 +320,7 @@ func (n *Node) callPlain(ctx context.Context, id edgeistry.ServiceID, m *capabil
 
 // callFailed gives the error of a request that got no answer, or an answer to its hello that is a refusal.
 func (n *Node) callFailed(id edgeistry.ServiceID, err error, took time.Duration) (*api.CallResult, error) {
-	var denied *coap.Denied
+	var denied *client.Denied
 	if errors.As(err, &denied) {
 		out := &api.CallResult{
 			Service: id.String(), Code: capability.CodeText(denied.Code), Tagged: denied.ByDevice, By: "unverified",
@@ -335,7 +336,7 @@ func (n *Node) callFailed(id edgeistry.ServiceID, err error, took time.Duration)
 }
 
 // callResult gives the API's form of the answer to req, which may have gone out hidden.
-func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *capability.Message, res *coap.Result, err error) *api.CallResult {
+func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *capability.Message, res *client.Result, err error) *api.CallResult {
 	out := &api.CallResult{
 		Service: id.String(), Code: capability.CodeText(res.Response.Code), Payload: res.Response.Payload, Format: formatOf(res.Response),
 		Tagged: res.Verdict.Tagged, Capability: with.name, Session: "reused", Sequence: sequenceOf(res.Request),
@@ -358,7 +359,7 @@ func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *capability.M
 	default:
 		out.By = "device"
 	}
-	var denied *coap.Denied
+	var denied *client.Denied
 	switch {
 	case errors.As(err, &denied):
 		out.Reason, out.Payload = uint8(denied.Reason), nil
@@ -373,7 +374,7 @@ func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *capability.M
 
 // refused fills in a refusal that carries no proof.
 func (n *Node) refused(out *api.CallResult, resp *capability.Message) {
-	d := &coap.Denied{Code: resp.Code}
+	d := &client.Denied{Code: resp.Code}
 	if len(resp.Payload) > 0 && resp.Payload[0] < 0x20 {
 		d.Reason = capability.Reason(resp.Payload[0])
 		d.Message = d.Reason.String()

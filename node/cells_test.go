@@ -13,6 +13,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
@@ -158,7 +159,7 @@ type counted struct {
 	*hosted
 	t    *testing.T
 	with *capability.Capability
-	call *coap.Caller
+	call *client.Caller
 }
 
 func newCounted(t *testing.T, k *home.ServiceKey, counts, logs *logstore.Store, with *capability.Capability) *counted {
@@ -175,7 +176,7 @@ func newCounted(t *testing.T, k *home.ServiceKey, counts, logs *logstore.Store, 
 		id: k.ID, store: logs, clock: clock{time.Now()}, log: quiet(), direct: guard,
 		manifest: func() edgeistry.Manifest { return edgeistry.Manifest{Logs: []edgeistry.LogInfo{{Name: "events"}}} },
 	}
-	return &counted{s, t, with, coap.NewCaller(coap.CallerConfig{})}
+	return &counted{s, t, with, client.New(client.Config{})}
 }
 
 // append adds an entry, and says why not.
@@ -190,8 +191,8 @@ func (c *counted) append() capability.Reason {
 		req.Remove(capability.OptionURIHost)
 		return c.ServeCoAP(ctx, coap.Source{}, req), nil
 	})
-	_, err = c.call.Call(c.t.Context(), via, c.with, coap.Request{Message: m})
-	var denied *coap.Denied
+	_, err = c.call.Call(c.t.Context(), via, c.with, client.Request{Message: m})
+	var denied *client.Denied
 	if errors.As(err, &denied) {
 		if !denied.ByDevice {
 			c.t.Errorf("refused without proof: %v", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
 	"github.com/edgeistry/edgeistry/proxy"
@@ -24,7 +25,7 @@ type claiming struct {
 	request api.ClaimRequest
 	setup   capability.SetupCode
 	pending *home.PendingClaim
-	link    *coap.Link
+	link    *link.Link
 	before  *device // the device that held the link; it was reset to factory state if the claim succeeds
 	device  *device
 }
@@ -86,7 +87,7 @@ func (c *claiming) prepare() error {
 	if err := c.checkName(); err != nil {
 		return err
 	}
-	address, err := coap.ParseLink(r.Link)
+	address, err := link.Parse(r.Link)
 	if err != nil {
 		return api.Errorf(api.Usage, "%v", err)
 	}
@@ -96,7 +97,7 @@ func (c *claiming) prepare() error {
 		}
 	}
 	if c.link == nil {
-		c.link, err = coap.OpenLink(r.Link, coap.LinkConfig{Logger: n.log})
+		c.link, err = link.Open(r.Link, link.Config{Logger: n.log})
 		if err != nil {
 			return api.Errorf(api.Usage, "%v", err)
 		}
@@ -276,7 +277,7 @@ func claimFailed(err error) error {
 	e := asAPIError(err)
 	e = &api.Error{Kind: e.Kind, Message: failed.Error(), Action: e.Action}
 	switch {
-	case errors.Is(err, coap.ErrLinkDown):
+	case errors.Is(err, link.ErrLinkDown):
 		e.Kind, e.Action = api.NotFound, "check the cable and the name of the link, and that no other program has it open"
 	case errors.Is(err, coap.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		e.Kind, e.Action = api.Timeout, "check that the device has power, then claim again: it takes up where it stopped"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -169,7 +170,7 @@ func (n *Node) deliverFirst(ctx context.Context, id edgeistry.ServiceID) error {
 
 // answered tells whether a failure is an answer of the service, if perhaps an unproven one, and not silence.
 func answered(err error) bool {
-	var denied *coap.Denied
+	var denied *client.Denied
 	return errors.As(err, &denied) && (denied.ByDevice || denied.Code>>5 == 4)
 }
 
@@ -254,8 +255,8 @@ func (r *revoker) post(ctx context.Context, key *home.ServiceKey, c home.Change)
 		return err
 	}
 	// Whoever proves a session under the next key has it.
-	_, last := r.node.manager.Call(ctx, r.node.via(), key.Next(c.Secret).Owner(), coap.Request{Message: coap.Harmless()})
-	var denied *coap.Denied
+	_, last := r.node.manager.Call(ctx, r.node.via(), key.Next(c.Secret).Owner(), client.Request{Message: client.Harmless()})
+	var denied *client.Denied
 	if last == nil || (errors.As(last, &denied) && denied.ByDevice) {
 		return nil
 	}
@@ -264,7 +265,7 @@ func (r *revoker) post(ctx context.Context, key *home.ServiceKey, c home.Change)
 
 // ended tells whether a service said, without proof, that a capability is of another generation or epoch than its own.
 func ended(err error) bool {
-	var denied *coap.Denied
+	var denied *client.Denied
 	return errors.As(err, &denied) && !denied.ByDevice && (denied.Reason == capability.ReasonGeneration || denied.Reason == capability.ReasonEpoch)
 }
 
@@ -273,8 +274,8 @@ func (r *revoker) postGeneration(ctx context.Context, owner *capability.Capabili
 	if err := m.SetPath("/g"); err != nil {
 		return err
 	}
-	_, err := r.node.manager.Call(ctx, r.node.via(), owner, coap.Request{Message: m})
-	var denied *coap.Denied
+	_, err := r.node.manager.Call(ctx, r.node.via(), owner, client.Request{Message: m})
+	var denied *client.Denied
 	if errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonArgument {
 		return nil // it is past that generation
 	}
@@ -287,7 +288,7 @@ func (r *revoker) postEpoch(ctx context.Context, owner *capability.Capability, c
 	if err := m.SetPath("/e"); err != nil {
 		return err
 	}
-	_, err := r.node.manager.Call(ctx, r.node.via(), owner, coap.Request{Message: m})
+	_, err := r.node.manager.Call(ctx, r.node.via(), owner, client.Request{Message: m})
 	return err
 }
 

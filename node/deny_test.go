@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/node/api"
@@ -14,7 +15,7 @@ import (
 )
 
 // ask reads the node's own log in sessions of a caller's, and says why not.
-func ask(ctx context.Context, t *testing.T, via coap.Doer, caller *coap.Caller, with *capability.Capability, req coap.Request) capability.Reason {
+func ask(ctx context.Context, t *testing.T, via coap.Doer, caller *client.Caller, with *capability.Capability, req client.Request) capability.Reason {
 	t.Helper()
 	m, err := coap.NewRequest(capability.CodeGET, "/l/events", nil, nil)
 	if err != nil {
@@ -22,7 +23,7 @@ func ask(ctx context.Context, t *testing.T, via coap.Doer, caller *coap.Caller, 
 	}
 	req.Message = m
 	_, err = caller.Call(ctx, via, with, req)
-	var denied *coap.Denied
+	var denied *client.Denied
 	switch {
 	case errors.As(err, &denied) && denied.Reason == capability.ReasonDenyListed && denied.ByDevice:
 		t.Error("reason 28 has a tag")
@@ -41,17 +42,17 @@ func TestDenyHosted(t *testing.T) {
 	type shown struct {
 		name         string
 		denied, with *capability.Capability
-		req          coap.Request
+		req          client.Request
 	}
 	ways := func(anna, narrow, bob, reader *capability.Capability) []shown {
 		return []shown{
-			{"shown", anna, anna, coap.Request{}},
-			{"private", anna, anna, coap.Request{Private: true}},
-			{"narrowed from it", anna, narrow, coap.Request{}},
-			{"the second part", anna, bob, coap.Request{Also: []*capability.Capability{anna}}},
-			{"the second part, narrowed and private", anna, bob, coap.Request{Also: []*capability.Capability{narrow}, Private: true}},
-			{"at the mirror", reader, reader, coap.Request{Mirror: true}},
-			{"at the mirror, private", reader, reader, coap.Request{Mirror: true, Private: true}},
+			{"shown", anna, anna, client.Request{}},
+			{"private", anna, anna, client.Request{Private: true}},
+			{"narrowed from it", anna, narrow, client.Request{}},
+			{"the second part", anna, bob, client.Request{Also: []*capability.Capability{anna}}},
+			{"the second part, narrowed and private", anna, bob, client.Request{Also: []*capability.Capability{narrow}, Private: true}},
+			{"at the mirror", reader, reader, client.Request{Mirror: true}},
+			{"at the mirror, private", reader, reader, client.Request{Mirror: true, Private: true}},
 		}
 	}
 	for i, way := range ways(nil, nil, nil, nil) {
@@ -75,11 +76,11 @@ func TestDenyHosted(t *testing.T) {
 				t.Fatal(err)
 			}
 			tt := ways(anna, narrow, bob, reader)[i]
-			before, after, other := coap.NewCaller(coap.CallerConfig{}), coap.NewCaller(coap.CallerConfig{}), coap.NewCaller(coap.CallerConfig{})
-			for _, caller := range []*coap.Caller{before, other} {
+			before, after, other := client.New(client.Config{}), client.New(client.Config{}), client.New(client.Config{})
+			for _, caller := range []*client.Caller{before, other} {
 				with, req := tt.with, tt.req
 				if caller == other {
-					with, req = bob, coap.Request{}
+					with, req = bob, client.Request{}
 				}
 				if r := ask(t.Context(), t, n.via(), caller, with, req); r != capability.ReasonNone {
 					t.Fatalf("before it is denied: reason %d", r)
@@ -92,7 +93,7 @@ func TestDenyHosted(t *testing.T) {
 			if r := ask(t.Context(), t, n.via(), after, tt.with, tt.req); r != capability.ReasonDenyListed {
 				t.Errorf("opening: reason %d, want 28", r)
 			}
-			if r := ask(t.Context(), t, n.via(), other, bob, coap.Request{}); r != capability.ReasonNone {
+			if r := ask(t.Context(), t, n.via(), other, bob, client.Request{}); r != capability.ReasonNone {
 				t.Errorf("another one's session: reason %d", r)
 			}
 		})
@@ -119,8 +120,8 @@ func TestDenyPastProxy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		req := coap.Request{Mirror: branch == capability.BranchMirror}
-		before := coap.NewCaller(coap.CallerConfig{})
+		req := client.Request{Mirror: branch == capability.BranchMirror}
+		before := client.New(client.Config{})
 		if r := ask(t.Context(), t, past, before, anna, req); r != capability.ReasonNone {
 			t.Fatalf("branch %d, before it is denied: reason %d", branch, r)
 		}
@@ -128,10 +129,10 @@ func TestDenyPastProxy(t *testing.T) {
 		if r := ask(t.Context(), t, past, before, anna, req); r != capability.ReasonDenyListed {
 			t.Errorf("branch %d, in its session: reason %d, want 28", branch, r)
 		}
-		if r := ask(t.Context(), t, past, coap.NewCaller(coap.CallerConfig{}), anna, req); r != capability.ReasonDenyListed {
+		if r := ask(t.Context(), t, past, client.New(client.Config{}), anna, req); r != capability.ReasonDenyListed {
 			t.Errorf("branch %d, opening: reason %d, want 28", branch, r)
 		}
-		own := coap.NewCaller(coap.CallerConfig{})
+		own := client.New(client.Config{})
 		for range 2 { // opening, and in the session
 			if r := ask(proxy.Foremost(t.Context()), t, past, own, anna, req); r != capability.ReasonNone {
 				t.Errorf("branch %d, what goes before everything: reason %d", branch, r)

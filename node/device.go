@@ -12,7 +12,8 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
-	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/capability/client"
+	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -31,7 +32,7 @@ const (
 type device struct {
 	home.Device
 	node *Node
-	link *coap.Link
+	link *link.Link
 	logs []*follower
 
 	mirror *hosted // answers for the copies
@@ -73,7 +74,7 @@ func newOwn(k *home.ServiceKey, grant capability.Grant) (*capability.Capability,
 }
 
 // addDevice makes a device reachable through this node. The link is this device's from then on.
-func (n *Node) addDevice(ctx context.Context, d home.Device, link *coap.Link) (*device, error) {
+func (n *Node) addDevice(ctx context.Context, d home.Device, link *link.Link) (*device, error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
 	key, err := n.home.ServiceKey(d.Service)
@@ -168,7 +169,7 @@ func (n *Node) restoreDevices(ctx context.Context) error {
 		return err
 	}
 	for _, d := range kept {
-		link, err := coap.OpenLink(d.Link, coap.LinkConfig{Logger: n.log})
+		link, err := link.Open(d.Link, link.Config{Logger: n.log})
 		if err != nil {
 			n.log.Error("device cannot be used", "service", d.Service, "error", err)
 			continue // one device must not keep the others and the node down
@@ -202,24 +203,24 @@ func (n *Node) deviceList() []*device {
 }
 
 // call makes a request of the node's own to the device, and learns from its answer.
-func (d *device) call(ctx context.Context, with *capability.Capability, m *capability.Message) (*coap.Result, error) {
+func (d *device) call(ctx context.Context, with *capability.Capability, m *capability.Message) (*client.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, deviceTime)
 	defer cancel()
-	res, err := d.node.caller.Call(ctx, d.node.via(), with, coap.Request{Message: m})
+	res, err := d.node.caller.Call(ctx, d.node.via(), with, client.Request{Message: m})
 	d.learn(res, err)
 	return res, err
 }
 
 // ask is call under the node's own capability.
-func (d *device) ask(ctx context.Context, m *capability.Message) (*coap.Result, error) {
+func (d *device) ask(ctx context.Context, m *capability.Message) (*client.Result, error) {
 	return d.call(ctx, d.reader(), m)
 }
 
 // learn keeps what an exchange says about the device: that it answers, and that it has started anew.
-func (d *device) learn(res *coap.Result, err error) {
+func (d *device) learn(res *client.Result, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var denied *coap.Denied
+	var denied *client.Denied
 	if err == nil || (errors.As(err, &denied) && denied.ByDevice) {
 		d.seen, d.problem = time.Now(), ""
 	} else {
@@ -268,7 +269,7 @@ func (d *device) setClock(ctx context.Context) error {
 		return err
 	}
 	err = d.postTime(ctx, timer)
-	var denied *coap.Denied
+	var denied *client.Denied
 	if errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonTime {
 		key, kerr := d.node.home.ServiceKey(d.Service)
 		if kerr != nil {
@@ -285,7 +286,7 @@ func (d *device) postTime(ctx context.Context, with *capability.Capability) erro
 		return err
 	}
 	_, err := d.call(ctx, with, m)
-	var denied *coap.Denied
+	var denied *client.Denied
 	missing := errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonNotFound
 	if err != nil && !missing {
 		return err
@@ -371,7 +372,7 @@ func (d *device) probe(ctx context.Context) error {
 		return err
 	}
 	_, err := d.ask(ctx, m)
-	var denied *coap.Denied
+	var denied *client.Denied
 	if errors.As(err, &denied) && denied.ByDevice {
 		return nil
 	}

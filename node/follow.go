@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
 )
@@ -30,7 +31,7 @@ type follower struct {
 	service edgeistry.ServiceID
 	name    string
 	log     *logstore.Log
-	ask     func(ctx context.Context, m *capability.Message) (*coap.Result, error)
+	ask     func(ctx context.Context, m *capability.Message) (*client.Result, error)
 	count   uint8 // entries to ask for at once; 0: as many as fit
 	wait    uint8 // seconds to let the other node wait for news; 0: the service answers at once
 
@@ -90,7 +91,7 @@ func followInterval(period uint32, shortest time.Duration) time.Duration {
 
 // permanent says whether asking again soon is of no use: the answer was a refusal that carries proof, or the copy contradicts it.
 func permanent(err error) bool {
-	var denied *coap.Denied
+	var denied *client.Denied
 	var fork *logstore.ForkError
 	var corrupt *logstore.CorruptError
 	return (errors.As(err, &denied) && denied.ByDevice) || errors.As(err, &fork) || errors.As(err, &corrupt) || errors.Is(err, logstore.ErrKind)

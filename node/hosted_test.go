@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/logstore"
@@ -324,8 +325,8 @@ func TestManageHalfway(t *testing.T) {
 		if err := m.SetPath(tt.path); err != nil {
 			t.Fatal(err)
 		}
-		_, err := coap.NewCaller(coap.CallerConfig{}).Call(t.Context(), n.proxy.Local(), key.Owner(), coap.Request{Message: m})
-		var denied *coap.Denied
+		_, err := client.New(client.Config{}).Call(t.Context(), n.proxy.Local(), key.Owner(), client.Request{Message: m})
+		var denied *client.Denied
 		if !errors.As(err, &denied) || denied.Reason != capability.ReasonStorage || !denied.ByDevice {
 			t.Errorf("POST %s: %v, want a tagged reason 26", tt.path, err)
 		}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/phrase"
-	"github.com/edgeistry/edgeistry/coap/coaptest"
+	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
 )
@@ -138,19 +138,19 @@ func testTail(t *testing.T, reader, writer *api.Client, r api.ReadRequest) {
 }
 
 // greenhouse runs a device on UDP until the test ends; before, if not nil, sees its requests and says whether the answer is lost.
-func greenhouse(t *testing.T, before func(*capability.Message) bool) (*coaptest.Device, string, string) {
+func greenhouse(t *testing.T, before func(*capability.Message) bool) (*linktest.Device, string, string) {
 	t.Helper()
 	setup, err := capability.NewSetupCode(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := coaptest.New(setup)
+	d := linktest.New(setup)
 	d.Before = before
 	return d, setup.Text(), serveDevice(t, d)
 }
 
 // serveDevice lets a device answer on UDP until the test ends, and gives its link.
-func serveDevice(t *testing.T, d *coaptest.Device) string {
+func serveDevice(t *testing.T, d *linktest.Device) string {
 	t.Helper()
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -381,7 +381,7 @@ func TestClaimAfterReset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reset := coaptest.New(code)
+	reset := linktest.New(code)
 	reset.Reboot()
 	claimed, err := c.Claim(t.Context(), api.ClaimRequest{SetupCode: setup, Link: serveDevice(t, reset)}, nil)
 	if err != nil {
@@ -476,7 +476,7 @@ func TestDeviceWithoutLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	device := coaptest.New(setup)
+	device := linktest.New(setup)
 	device.Manifest.Logs = nil
 	r := api.ClaimRequest{SetupCode: setup.Text(), Link: serveDevice(t, device), Name: "greenhouse"}
 	if _, err := c.Claim(t.Context(), r, nil); err != nil {

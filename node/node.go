@@ -17,6 +17,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/dht"
 	"github.com/edgeistry/edgeistry/function"
@@ -57,8 +58,8 @@ type Node struct {
 	registry  *dht.Registry
 	relaying  *relay.Service               // nil: this node does not relay
 	relayed   atomic.Pointer[relay.Client] // nil: it knows no relay and does not need one
-	caller    *coap.Caller
-	manager   *coap.Caller // of revocations: it must not wait for sessions that wait for it
+	caller    *client.Caller
+	manager   *client.Caller // of revocations: it must not wait for sessions that wait for it
 	proxy     *proxy.Proxy
 	mesh      *mesh
 	own       *hosted
@@ -204,7 +205,7 @@ func (n *Node) openMesh(context.Context) error {
 
 // openProxy makes the one entry for requests, and connects it with the mesh in both directions.
 func (n *Node) openProxy(context.Context) error {
-	n.caller, n.manager = coap.NewCaller(coap.CallerConfig{}), coap.NewCaller(coap.CallerConfig{})
+	n.caller, n.manager = client.New(client.Config{}), client.New(client.Config{})
 	var err error
 	if n.proxy, err = proxy.New(proxy.Config{Resolve: n.wayTo, First: n.deliverFirst, Logger: n.log}); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/phrase"
-	"github.com/edgeistry/edgeistry/coap/coaptest"
+	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
 )
@@ -253,7 +253,7 @@ func TestReadFromCopy(t *testing.T) {
 }
 
 // testTailFromCopy follows the log of a device that sleeps: the newest entries of the copy, which is said, and the device itself once it is awake.
-func testTailFromCopy(t *testing.T, reader *api.Client, r api.ReadRequest, device *coaptest.Device) {
+func testTailFromCopy(t *testing.T, reader *api.Client, r api.ReadRequest, device *linktest.Device) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
 )
@@ -120,7 +121,7 @@ func (s *source) homeText() string {
 
 // awayText says why a service did not answer; empty: it did, or the request never got so far.
 func awayText(err error) string {
-	var denied *coap.Denied
+	var denied *client.Denied
 	switch {
 	case errors.As(err, &denied):
 		if denied.ByDevice || denied.Code < capability.CodeInternal {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/dht"
 	"github.com/edgeistry/edgeistry/logstore"
@@ -238,8 +239,8 @@ func (n *Node) showHead(ctx context.Context, out *api.ServiceDetail, l *api.LogD
 		l.Error = err.Error()
 		return
 	}
-	res, err := n.caller.Call(ctx, n.via(), with.Capability, coap.Request{Message: m})
-	var denied *coap.Denied
+	res, err := n.caller.Call(ctx, n.via(), with.Capability, client.Request{Message: m})
+	var denied *client.Denied
 	if errors.As(err, &denied) && denied.ByDevice {
 		out.Reachable = true // it answers, even if not what was asked
 	}

@@ -13,8 +13,10 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/coap/coaptest"
+	"github.com/edgeistry/edgeistry/coap/link"
+	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
 )
@@ -25,7 +27,7 @@ type farm struct {
 	home   *home.Home
 	node   *Node
 	client *api.Client
-	device *coaptest.Device
+	device *linktest.Device
 	link   string
 	id     edgeistry.ServiceID
 
@@ -125,7 +127,7 @@ func (f *farm) read(name string) capability.Reason {
 // past asks the device itself, without the node.
 func (f *farm) past(c *capability.Capability) capability.Reason {
 	f.t.Helper()
-	link, err := coap.OpenLink(f.link, coap.LinkConfig{Logger: quiet()})
+	link, err := link.Open(f.link, link.Config{Logger: quiet()})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -139,8 +141,8 @@ func (f *farm) past(c *capability.Capability) capability.Reason {
 		req.Remove(capability.OptionURIHost)
 		return link.Do(ctx, req)
 	})
-	_, err = coap.NewCaller(coap.CallerConfig{}).Call(f.t.Context(), strip, c, coap.Request{Message: m})
-	var denied *coap.Denied
+	_, err = client.New(client.Config{}).Call(f.t.Context(), strip, c, client.Request{Message: m})
+	var denied *client.Denied
 	if errors.As(err, &denied) {
 		return denied.Reason
 	}

@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/coap/coaptest"
+	"github.com/edgeistry/edgeistry/coap/link"
+	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/proxy"
 )
 
@@ -21,9 +23,9 @@ func isSecond(req *capability.Message) bool {
 // TestClaim goes from a factory-new device to a call with the owner's capability.
 func TestClaim(t *testing.T) {
 	p := start(t, proxy.Config{})
-	l := &link{device: coaptest.New(setup)}
+	l := &testLink{device: linktest.New(setup)}
 	var steps []string
-	caller := coap.NewCaller(coap.CallerConfig{})
+	caller := client.New(client.Config{})
 	claimed, err := p.Claim(bounded(t), proxy.ClaimRequest{
 		Link: l, Setup: setup, Service: service,
 		Progress: func(step int, text string) {
@@ -37,7 +39,7 @@ func TestClaim(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = caller.Call(ctx, p.Local(), capability.Owner(service, c.Key, 1), coap.Request{Message: head})
+			_, err = caller.Call(ctx, p.Local(), capability.Owner(service, c.Key, 1), client.Request{Message: head})
 			return err
 		},
 		Publish: func(context.Context) error { return nil },
@@ -62,7 +64,7 @@ func TestClaim(t *testing.T) {
 // TestClaimLostAnswers: the second answer is lost again and again, and the claim ends well all the same.
 func TestClaimLostAnswers(t *testing.T) {
 	p := start(t, proxy.Config{})
-	l := &link{device: coaptest.New(setup)}
+	l := &testLink{device: linktest.New(setup)}
 	lost := 0
 	l.device.Before = func(req *capability.Message) bool {
 		if isSecond(req) && lost < 2 {
@@ -80,10 +82,10 @@ func TestClaimLostAnswers(t *testing.T) {
 }
 
 // lossyLink turns an answer that the device does not give into a timeout, as a real link does.
-type lossyLink struct{ *link }
+type lossyLink struct{ *testLink }
 
 func (l lossyLink) Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error) {
-	resp, legs, err := l.link.Exchange(ctx, req)
+	resp, legs, err := l.testLink.Exchange(ctx, req)
 	if errors.Is(err, coap.ErrMalformed) {
 		err = coap.ErrTimeout
 	}
@@ -93,7 +95,7 @@ func (l lossyLink) Exchange(ctx context.Context, req *capability.Message) (*capa
 // TestClaimResume: the process ends after the device was claimed and before it knew. What Keep was given finishes the claim.
 func TestClaimResume(t *testing.T) {
 	p := start(t, proxy.Config{})
-	l := &link{device: coaptest.New(setup)}
+	l := &testLink{device: linktest.New(setup)}
 	l.device.Before = isSecond
 	var state *proxy.ClaimState
 	req := proxy.ClaimRequest{
@@ -121,7 +123,7 @@ func TestClaimResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := coap.NewCaller(coap.CallerConfig{}).Call(bounded(t), p.Local(), capability.Owner(service, claimed.Key, 1), coap.Request{Message: m}); err != nil {
+	if _, err := client.New(client.Config{}).Call(bounded(t), p.Local(), capability.Owner(service, claimed.Key, 1), client.Request{Message: m}); err != nil {
 		t.Errorf("the key of the resumed claim: %v", err)
 	}
 }
@@ -143,11 +145,11 @@ func TestClaimFails(t *testing.T) {
 		}, 4, capability.ReasonNone},
 		{"not published", func(r *proxy.ClaimRequest) { r.Publish = func(context.Context) error { return disk } }, 5, capability.ReasonNone},
 		{"nobody there", func(r *proxy.ClaimRequest) {
-			r.Link = &link{before: func(context.Context, *capability.Message) (*capability.Message, error) { return nil, coap.ErrTimeout }}
+			r.Link = &testLink{before: func(context.Context, *capability.Message) (*capability.Message, error) { return nil, coap.ErrTimeout }}
 		}, 2, capability.ReasonNone},
 	} {
-		d := coaptest.New(setup)
-		req := proxy.ClaimRequest{Link: &link{device: d}, Setup: setup, Service: service}
+		d := linktest.New(setup)
+		req := proxy.ClaimRequest{Link: &testLink{device: d}, Setup: setup, Service: service}
 		c.change(&req)
 		_, err := p.Claim(bounded(t), req)
 		var failed *proxy.ClaimError
@@ -157,14 +159,14 @@ func TestClaimFails(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	tty, err := coap.OpenLink("serial:"+t.TempDir()+"/none", coap.LinkConfig{Logger: quiet})
+	tty, err := link.Open("serial:"+t.TempDir()+"/none", link.Config{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tty.Close()
 	_, err = p.Claim(ctx, proxy.ClaimRequest{Link: tty, Setup: setup, Service: service})
 	var failed *proxy.ClaimError
-	if !errors.As(err, &failed) || failed.Step != 1 || !errors.Is(err, coap.ErrLinkDown) {
+	if !errors.As(err, &failed) || failed.Step != 1 || !errors.Is(err, link.ErrLinkDown) {
 		t.Errorf("no tty: %v, want step 1", err)
 	}
 }

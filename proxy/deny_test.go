@@ -11,6 +11,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/proxy"
@@ -37,7 +38,7 @@ func narrowed(t *testing.T) *capability.Capability {
 // wantDenied checks that a call was refused with reason 28, without proof.
 func wantDenied(t *testing.T, what string, err error) {
 	t.Helper()
-	var denied *coap.Denied
+	var denied *client.Denied
 	if !errors.As(err, &denied) || denied.Reason != capability.ReasonDenyListed || denied.ByDevice || denied.Code != capability.CodeForbidden {
 		t.Errorf("%s: %v, want an untagged 4.03 with reason 28", what, err)
 	}
@@ -47,29 +48,29 @@ func wantDenied(t *testing.T, what string, err error) {
 func TestDeny(t *testing.T) {
 	p, l := greenhouse(t, proxy.Config{})
 	anna, owner := narrowed(t), capability.Owner(service, epochKey, 1)
-	caller := coap.NewCaller(coap.CallerConfig{})
+	caller := client.New(client.Config{})
 	for _, c := range []*capability.Capability{anna, owner} {
-		if _, err := caller.Call(bounded(t), p.Local(), c, coap.Request{Message: move(t)}); err != nil {
+		if _, err := caller.Call(bounded(t), p.Local(), c, client.Request{Message: move(t)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	p.Deny(service, []denylist.Fingerprint{denylist.Of(anna)})
 	asked := l.count()
-	_, err := caller.Call(bounded(t), p.Local(), anna, coap.Request{Message: move(t)})
+	_, err := caller.Call(bounded(t), p.Local(), anna, client.Request{Message: move(t)})
 	wantDenied(t, "in its session", err)
 	if l.count() != asked {
 		t.Errorf("the device saw %d requests of a denied session", l.count()-asked)
 	}
-	_, err = coap.NewCaller(coap.CallerConfig{}).Call(bounded(t), p.Local(), anna, coap.Request{Message: move(t)})
+	_, err = client.New(client.Config{}).Call(bounded(t), p.Local(), anna, client.Request{Message: move(t)})
 	wantDenied(t, "opening", err)
-	var gone *coap.Denied // the owner's session has to be opened anew: a question does so by itself
-	if _, err := caller.Call(bounded(t), p.Local(), owner, coap.Request{Message: coap.Harmless()}); !errors.As(err, &gone) || !gone.ByDevice {
+	var gone *client.Denied // the owner's session has to be opened anew: a question does so by itself
+	if _, err := caller.Call(bounded(t), p.Local(), owner, client.Request{Message: client.Harmless()}); !errors.As(err, &gone) || !gone.ByDevice {
 		t.Errorf("a question of the owner: %v, want the device's answer", err)
 	}
-	if _, err := caller.Call(bounded(t), p.Local(), owner, coap.Request{Message: move(t)}); err != nil {
+	if _, err := caller.Call(bounded(t), p.Local(), owner, client.Request{Message: move(t)}); err != nil {
 		t.Errorf("the owner after that: %v", err)
 	}
-	if _, err := coap.NewCaller(coap.CallerConfig{}).Call(proxy.Foremost(bounded(t)), p.Local(), anna, coap.Request{Message: move(t)}); err != nil {
+	if _, err := client.New(client.Config{}).Call(proxy.Foremost(bounded(t)), p.Local(), anna, client.Request{Message: move(t)}); err != nil {
 		t.Errorf("a request that goes before all: %v", err)
 	}
 	if moves, _ := l.device.Moves(); moves != 4 {
@@ -81,23 +82,23 @@ func TestDeny(t *testing.T) {
 func TestDenyAfterSlotLost(t *testing.T) {
 	p, l := greenhouse(t, proxy.Config{})
 	anna, owner := narrowed(t), capability.Owner(service, epochKey, 1)
-	caller := coap.NewCaller(coap.CallerConfig{})
-	if _, err := caller.Call(bounded(t), p.Local(), owner, coap.Request{Message: move(t)}); err != nil {
+	caller := client.New(client.Config{})
+	if _, err := caller.Call(bounded(t), p.Local(), owner, client.Request{Message: move(t)}); err != nil {
 		t.Fatal(err)
 	}
 	l.device.Reboot() // its first slot again
-	if _, err := caller.Call(bounded(t), p.Local(), anna, coap.Request{Message: move(t)}); err != nil {
+	if _, err := caller.Call(bounded(t), p.Local(), anna, client.Request{Message: move(t)}); err != nil {
 		t.Fatal(err)
 	}
 	p.Deny(service, []denylist.Fingerprint{denylist.Of(anna)})
 	asked := l.count()
-	_, err := caller.Call(bounded(t), p.Local(), anna, coap.Request{Message: coap.Harmless()})
+	_, err := caller.Call(bounded(t), p.Local(), anna, client.Request{Message: client.Harmless()})
 	wantDenied(t, "in the slot", err)
 	if l.count() != asked {
 		t.Errorf("the device saw %d requests of a denied session", l.count()-asked)
 	}
-	var answered *coap.Denied
-	if _, err := caller.Call(bounded(t), p.Local(), owner, coap.Request{Message: coap.Harmless()}); !errors.As(err, &answered) || !answered.ByDevice {
+	var answered *client.Denied
+	if _, err := caller.Call(bounded(t), p.Local(), owner, client.Request{Message: client.Harmless()}); !errors.As(err, &answered) || !answered.ByDevice {
 		t.Errorf("the owner, who has lost the slot: %v, want the device's answer", err)
 	}
 }
@@ -107,8 +108,8 @@ func TestDenyWhileQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, l := greenhouse(t, proxy.Config{})
 		anna := narrowed(t)
-		caller := coap.NewCaller(coap.CallerConfig{})
-		if _, err := caller.Call(bounded(t), p.Local(), anna, coap.Request{Message: move(t)}); err != nil {
+		caller := client.New(client.Config{})
+		if _, err := caller.Call(bounded(t), p.Local(), anna, client.Request{Message: move(t)}); err != nil {
 			t.Fatal(err)
 		}
 		release := make(chan struct{})
@@ -122,7 +123,7 @@ func TestDenyWhileQueued(t *testing.T) {
 		synctest.Wait()
 		result := make(chan error, 1)
 		go func() {
-			_, err := caller.Call(bounded(t), p.Local(), anna, coap.Request{Message: move(t)})
+			_, err := caller.Call(bounded(t), p.Local(), anna, client.Request{Message: move(t)})
 			result <- err
 		}()
 		synctest.Wait()
@@ -140,7 +141,7 @@ func TestFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var delivered atomic.Bool
 		var p *proxy.Proxy
-		var l *link
+		var l *testLink
 		p, l = greenhouse(t, proxy.Config{First: func(ctx context.Context, id edgeistry.ServiceID) error {
 			if delivered.Load() {
 				return nil
@@ -229,15 +230,15 @@ func TestDenyOnEntry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		read := func(caller *coap.Caller) error {
+		read := func(caller *client.Caller) error {
 			m, err := coap.NewRequest(capability.CodeGET, "/l/temperature", nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = caller.Call(bounded(t), p.Local(), anna, coap.Request{Message: m, Mirror: mirror})
+			_, err = caller.Call(bounded(t), p.Local(), anna, client.Request{Message: m, Mirror: mirror})
 			return err
 		}
-		caller := coap.NewCaller(coap.CallerConfig{})
+		caller := client.New(client.Config{})
 		if err := read(caller); err != nil {
 			t.Fatal(err)
 		}
@@ -247,7 +248,7 @@ func TestDenyOnEntry(t *testing.T) {
 		if v.asked != before {
 			t.Errorf("mirror %v: the verifier saw %d requests of a denied session", mirror, v.asked-before)
 		}
-		wantDenied(t, "opening", read(coap.NewCaller(coap.CallerConfig{})))
+		wantDenied(t, "opening", read(client.New(client.Config{})))
 		if v.asked != before+1 {
 			t.Errorf("mirror %v: of a denied opening the verifier saw %d requests, want the hello alone", mirror, v.asked-before)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/denylist"
 )
 
@@ -79,7 +80,7 @@ func refuse(err error) *capability.Message {
 		return said(coap.Unavailable(2), "too many requests wait for the device")
 	case errors.Is(err, coap.ErrTooLarge):
 		return capability.Refusal(capability.ReasonTooLarge)
-	case errors.Is(err, coap.ErrLinkDown):
+	case errors.Is(err, link.ErrLinkDown):
 		return said(coap.Unavailable(5), "the device's link is down")
 	case errors.Is(err, ErrNotFound):
 		return said(&capability.Message{Code: capability.CodeNotFound}, "no such service")

@@ -19,7 +19,7 @@ import (
 // ErrNotFound says that nobody is known to serve a service. Config.Resolve wraps it.
 var ErrNotFound = errors.New("no such service")
 
-// Link is the way to one device; *coap.Link is one. It may be asked by several goroutines and takes them in turn.
+// Link is the way to one device; *link.Link is one. It may be asked by several goroutines and takes them in turn.
 type Link interface {
 	Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error)
 }

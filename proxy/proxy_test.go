@@ -15,8 +15,10 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/coap/coaptest"
+	"github.com/edgeistry/edgeistry/coap/link"
+	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/proxy"
 )
 
@@ -37,8 +39,8 @@ var (
 )
 
 // link is a device without sockets. Before sees each request as it reaches the device.
-type link struct {
-	device *coaptest.Device
+type testLink struct {
+	device *linktest.Device
 	before func(ctx context.Context, req *capability.Message) (*capability.Message, error)
 
 	mu    sync.Mutex
@@ -48,7 +50,7 @@ type link struct {
 	most  int // requests at a time
 }
 
-func (l *link) Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error) {
+func (l *testLink) Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error) {
 	l.mu.Lock()
 	l.id++
 	id := l.id
@@ -77,7 +79,7 @@ func (l *link) Exchange(ctx context.Context, req *capability.Message) (*capabili
 	return &d.Message, coap.Legs{Queue: time.Millisecond, Link: 2 * time.Millisecond, Device: 3 * time.Millisecond}, nil
 }
 
-func (l *link) count() int {
+func (l *testLink) count() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.asked)
@@ -99,10 +101,10 @@ func start(t *testing.T, cfg proxy.Config) *proxy.Proxy {
 }
 
 // greenhouse is a proxy with one claimed device.
-func greenhouse(t *testing.T, cfg proxy.Config) (*proxy.Proxy, *link) {
+func greenhouse(t *testing.T, cfg proxy.Config) (*proxy.Proxy, *testLink) {
 	t.Helper()
 	p := start(t, cfg)
-	l := &link{device: coaptest.Claimed(service.Hint(), epochKey)}
+	l := &testLink{device: linktest.Claimed(service.Hint(), epochKey)}
 	if err := p.AddDevice(service, l.device.Manifest, l); err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +198,7 @@ func TestNaming(t *testing.T) {
 
 func TestWhatADeviceSees(t *testing.T) {
 	p, l := greenhouse(t, proxy.Config{})
-	caller := coap.NewCaller(coap.CallerConfig{})
+	caller := client.New(client.Config{})
 	m, err := coap.NewRequest(capability.CodePOST, "/f/valve", nil, []byte{20})
 	if err != nil {
 		t.Fatal(err)
@@ -207,7 +209,7 @@ func TestWhatADeviceSees(t *testing.T) {
 		req.Set(capability.OptionMaxAge, []byte{3})
 		return p.ServeCoAP(ctx, mesh, req), nil
 	})
-	result, err := caller.Call(bounded(t), via, capability.Owner(service, epochKey, 1), coap.Request{Message: m, Trace: true})
+	result, err := caller.Call(bounded(t), via, capability.Owner(service, epochKey, 1), client.Request{Message: m, Trace: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -570,8 +572,8 @@ func TestFailuresOnTheWay(t *testing.T) {
 		want uint8
 	}{
 		{coap.ErrTimeout, capability.CodeGatewayTimeout},
-		{coap.ErrLinkDown, capability.CodeUnavailable},
-		{coap.ErrReset, capability.CodeBadGateway},
+		{link.ErrLinkDown, capability.CodeUnavailable},
+		{link.ErrReset, capability.CodeBadGateway},
 		{coap.ErrTooLarge, capability.CodeTooLarge},
 		{errors.New("open /dev/secret: no such file"), capability.CodeBadGateway},
 	} {
@@ -642,12 +644,12 @@ func TestOverTheMesh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := coaptest.Claimed(service.Hint(), epochKey)
+	d := linktest.Claimed(service.Hint(), epochKey)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer socket.Close()
 	wg.Go(func() { d.ServeUDP(socket) })
-	udp, err := coap.OpenLink("udp:"+socket.LocalAddr().String(), coap.LinkConfig{Logger: quiet})
+	udp, err := link.Open("udp:"+socket.LocalAddr().String(), link.Config{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -662,12 +664,12 @@ func TestOverTheMesh(t *testing.T) {
 	defer stream.Close()
 	node := start(t, proxy.Config{Resolve: func(context.Context, edgeistry.ServiceID) (coap.Doer, error) { return stream, nil }})
 
-	caller := coap.NewCaller(coap.CallerConfig{})
+	caller := client.New(client.Config{})
 	m, err := coap.NewRequest(capability.CodePOST, "/f/valve", nil, []byte{20})
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := caller.Call(bounded(t), node.Local(), capability.Owner(service, epochKey, 1), coap.Request{Message: m, Trace: true})
+	result, err := caller.Call(bounded(t), node.Local(), capability.Owner(service, epochKey, 1), client.Request{Message: m, Trace: true})
 	if err != nil {
 		t.Fatal(err)
 	}

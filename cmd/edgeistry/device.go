@@ -11,7 +11,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
-	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
 )
@@ -73,19 +73,19 @@ A claim that stopped half way is taken up by the same command.`,
 
 // fromHere makes the path of a serial line good for the node, which keeps it and may run, or start again, in another
 // directory. A link that cannot be one is wrong usage.
-func fromHere(link string) (string, error) {
-	address, err := coap.ParseLink(link)
+func fromHere(text string) (string, error) {
+	address, err := link.Parse(text)
 	if err != nil {
 		return "", usagef("--link: %w", err)
 	}
 	if _, err := os.Stat(address.Serial); address.Serial == "" || err != nil || filepath.IsAbs(address.Serial) {
-		return link, nil
+		return text, nil
 	}
 	absolute, err := filepath.Abs(address.Serial)
 	if err != nil {
-		return link, nil
+		return text, nil
 	}
-	return "serial:" + absolute + strings.TrimPrefix(link, "serial:"+address.Serial), nil
+	return "serial:" + absolute + strings.TrimPrefix(text, "serial:"+address.Serial), nil
 }
 
 // claim shows the steps on one line as they are done, then what came out.

@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/capability/phrase"
-	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/node/api"
 )
@@ -189,7 +189,7 @@ func (c *cli) situation(req *capability.Message, f *explainFlags) (capability.Si
 	hold := f.hold
 	switch {
 	case hold == 0 && req.Code == capability.CodeGET:
-		hold = coap.DefaultHold
+		hold = client.DefaultHold
 	case hold == 0:
 		hold = capability.DefaultHold
 	default:

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/e2e/harness"
 	"github.com/edgeistry/edgeistry/node/api"
 )
@@ -21,7 +23,7 @@ func direct(t *testing.T, ctx context.Context, s *site, token string) capability
 	if err != nil {
 		t.Fatal(err)
 	}
-	link, err := coap.OpenLink(s.device.Link, coap.LinkConfig{})
+	link, err := link.Open(s.device.Link, link.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,8 +37,8 @@ func direct(t *testing.T, ctx context.Context, s *site, token string) capability
 		req.Remove(capability.OptionURIHost)
 		return link.Do(ctx, req)
 	})
-	_, err = coap.NewCaller(coap.CallerConfig{}).Call(ctx, via, c, coap.Request{Message: m})
-	var denied *coap.Denied
+	_, err = client.New(client.Config{}).Call(ctx, via, c, client.Request{Message: m})
+	var denied *client.Denied
 	switch {
 	case errors.As(err, &denied):
 		return denied.Reason

@@ -1,4 +1,4 @@
-package coap_test
+package link_test
 
 import (
 	"context"
@@ -19,7 +19,8 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/coap/coaptest"
+	"github.com/edgeistry/edgeistry/coap/link"
+	"github.com/edgeistry/edgeistry/coap/link/linktest"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
@@ -40,7 +41,7 @@ func core(t *testing.T) *capability.Message {
 	return m
 }
 
-func wantCore(t *testing.T, link *coap.Link) {
+func wantCore(t *testing.T, link *link.Link) {
 	t.Helper()
 	resp, err := link.Do(bounded(t), core(t))
 	if err != nil {
@@ -51,13 +52,13 @@ func wantCore(t *testing.T, link *coap.Link) {
 	}
 }
 
-func device(t *testing.T) *coaptest.Device {
+func device(t *testing.T) *linktest.Device {
 	t.Helper()
-	return coaptest.Claimed([4]byte{1}, capability.EpochKey{2})
+	return linktest.Claimed([4]byte{1}, capability.EpochKey{2})
 }
 
 // udp serves a device on a socket and gives its address.
-func udp(t *testing.T, d *coaptest.Device) string {
+func udp(t *testing.T, d *linktest.Device) string {
 	t.Helper()
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -72,10 +73,10 @@ func udp(t *testing.T, d *coaptest.Device) string {
 	return socket.LocalAddr().String()
 }
 
-func open(t *testing.T, url string, cfg coap.LinkConfig) *coap.Link {
+func open(t *testing.T, url string, cfg link.Config) *link.Link {
 	t.Helper()
 	cfg.Logger = quiet
-	link, err := coap.OpenLink(url, cfg)
+	link, err := link.Open(url, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func open(t *testing.T, url string, cfg coap.LinkConfig) *coap.Link {
 }
 
 func TestUDPLink(t *testing.T) {
-	link := open(t, "udp:"+udp(t, device(t)), coap.LinkConfig{})
+	link := open(t, "udp:"+udp(t, device(t)), link.Config{})
 	wantCore(t, link)
 	_, legs, err := link.Exchange(bounded(t), core(t))
 	if err != nil || legs.Link != 0 || legs.Device <= 0 {
@@ -127,7 +128,7 @@ func TestSerialLinkOnPTY(t *testing.T) {
 		}
 	}
 	unplug := plug()
-	link := open(t, "serial:"+path, coap.LinkConfig{})
+	link := open(t, "serial:"+path, link.Config{})
 	wantCore(t, link)
 	unplug()
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
@@ -144,10 +145,10 @@ func TestSerialLinkOnPTY(t *testing.T) {
 }
 
 func TestLinkDown(t *testing.T) {
-	link := open(t, "serial:"+filepath.Join(t.TempDir(), "none"), coap.LinkConfig{})
+	l := open(t, "serial:"+filepath.Join(t.TempDir(), "none"), link.Config{})
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if err := link.Up(ctx); !errors.Is(err, coap.ErrLinkDown) {
+	if err := l.Up(ctx); !errors.Is(err, link.ErrLinkDown) {
 		t.Errorf("Up = %v, want ErrLinkDown", err)
 	}
 }
@@ -201,7 +202,7 @@ type outcome struct {
 	err  error
 }
 
-func ask(ctx context.Context, link *coap.Link, m *capability.Message) <-chan outcome {
+func ask(ctx context.Context, link *link.Link, m *capability.Message) <-chan outcome {
 	out := make(chan outcome, 1)
 	go func() {
 		resp, err := link.Do(ctx, m)
@@ -214,7 +215,7 @@ func ask(ctx context.Context, link *coap.Link, m *capability.Message) <-chan out
 func TestLinkLegs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		link := coap.SerialLink("test", w.open, coap.LinkConfig{Logger: quiet, Baud: 9600})
+		link := link.NewSerial("test", w.open, link.Config{Logger: quiet, Baud: 9600})
 		defer link.Close()
 		legs := make(chan coap.Legs, 1)
 		go func() {
@@ -241,7 +242,7 @@ func TestLinkLegs(t *testing.T) {
 func TestLinkRetransmits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		link := coap.SerialLink("test", w.open, coap.LinkConfig{Logger: quiet})
+		link := link.NewSerial("test", w.open, link.Config{Logger: quiet})
 		defer link.Close()
 		result := ask(t.Context(), link, core(t))
 		far := <-w.far
@@ -270,7 +271,7 @@ func TestLinkRetransmits(t *testing.T) {
 func TestLinkMatching(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		link := coap.SerialLink("test", w.open, coap.LinkConfig{Logger: quiet})
+		link := link.NewSerial("test", w.open, link.Config{Logger: quiet})
 		defer link.Close()
 		result := ask(t.Context(), link, core(t))
 		far := <-w.far
@@ -300,7 +301,7 @@ func TestLinkMatching(t *testing.T) {
 func TestLinkSeparateAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		link := coap.SerialLink("test", w.open, coap.LinkConfig{Logger: quiet})
+		link := link.NewSerial("test", w.open, link.Config{Logger: quiet})
 		defer link.Close()
 		result := ask(t.Context(), link, core(t))
 		far := <-w.far
@@ -329,7 +330,7 @@ func TestLinkSeparateAnswer(t *testing.T) {
 func TestLinkOneOutstanding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		link := coap.SerialLink("test", w.open, coap.LinkConfig{Logger: quiet})
+		link := link.NewSerial("test", w.open, link.Config{Logger: quiet})
 		defer link.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		first := ask(ctx, link, core(t))
@@ -357,7 +358,7 @@ func TestLinkOneOutstanding(t *testing.T) {
 func TestLinkReopens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		link := coap.SerialLink("test", w.open, coap.LinkConfig{Logger: quiet})
+		link := link.NewSerial("test", w.open, link.Config{Logger: quiet})
 		defer link.Close()
 		for range 3 {
 			far := <-w.far
@@ -376,13 +377,13 @@ func TestLinkReopens(t *testing.T) {
 func TestLinkReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		link := coap.SerialLink("test", w.open, coap.LinkConfig{Logger: quiet})
-		defer link.Close()
-		result := ask(t.Context(), link, core(t))
+		l := link.NewSerial("test", w.open, link.Config{Logger: quiet})
+		defer l.Close()
+		result := ask(t.Context(), l, core(t))
 		far := <-w.far
 		var frames coap.SLIPReader
 		send(t, far, coap.Datagram{Type: coap.Reset, ID: next(t, far, &frames).ID})
-		if o := <-result; !errors.Is(o.err, coap.ErrReset) {
+		if o := <-result; !errors.Is(o.err, link.ErrReset) {
 			t.Errorf("Do = %v, want ErrReset", o.err)
 		}
 	})
@@ -391,11 +392,11 @@ func TestLinkReset(t *testing.T) {
 func TestLinkNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		link := coap.SerialLink("test", w.open, coap.LinkConfig{Logger: quiet})
+		link := link.NewSerial("test", w.open, link.Config{Logger: quiet})
 		defer link.Close()
 		far := <-w.far
 		for i := range uint16(3) {
-			if _, err := far.Write(coap.AppendSLIP(nil, coaptest.News(i))); err != nil {
+			if _, err := far.Write(coap.AppendSLIP(nil, linktest.News(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -410,7 +411,7 @@ func TestLinkNews(t *testing.T) {
 }
 
 func TestLinkTooLarge(t *testing.T) {
-	link := open(t, "udp:"+udp(t, device(t)), coap.LinkConfig{MaxMessage: 100})
+	link := open(t, "udp:"+udp(t, device(t)), link.Config{MaxMessage: 100})
 	m := &capability.Message{Code: capability.CodePOST, Payload: make([]byte, 100)}
 	if _, err := link.Do(bounded(t), m); !errors.Is(err, coap.ErrTooLarge) {
 		t.Errorf("Do = %v, want ErrTooLarge", err)
@@ -428,7 +429,7 @@ func TestLinkTooLarge(t *testing.T) {
 func TestLinkClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
-		link := coap.SerialLink("test", w.open, coap.LinkConfig{Logger: quiet})
+		link := link.NewSerial("test", w.open, link.Config{Logger: quiet})
 		result := ask(t.Context(), link, core(t))
 		far := <-w.far
 		var frames coap.SLIPReader

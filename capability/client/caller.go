@@ -1,4 +1,4 @@
-package coap
+package client
 
 import (
 	"container/list"
@@ -13,10 +13,11 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
-// CallerConfig configures a Caller; zero values mean the defaults.
-type CallerConfig struct {
+// Config configures a Caller; zero values mean the defaults.
+type Config struct {
 	MaxSessions int              // kept open; default 256, the least recently used goes first
 	Random      io.Reader        // default crypto/rand.Reader
 	Now         func() time.Time // default time.Now
@@ -25,7 +26,7 @@ type CallerConfig struct {
 // Caller makes protected requests and keeps their sessions: one for each service and everything that proves a request there. It opens a
 // session with the first request, and again when the device has lost it. It is safe for concurrent use.
 type Caller struct {
-	cfg CallerConfig
+	cfg Config
 
 	gates gates
 
@@ -73,8 +74,8 @@ type sent struct {
 	pending *capability.Pending
 }
 
-// NewCaller makes a Caller.
-func NewCaller(cfg CallerConfig) *Caller {
+// New makes a Caller.
+func New(cfg Config) *Caller {
 	if cfg.MaxSessions <= 0 {
 		cfg.MaxSessions = 256
 	}
@@ -114,7 +115,7 @@ type Request struct {
 type Result struct {
 	Response *capability.Message
 	Verdict  capability.Verdict
-	Legs     []Timing            // of the request itself, if asked for
+	Legs     []coap.Timing       // of the request itself, if asked for
 	Took     time.Duration       // the request itself, without Opening
 	Opening  time.Duration       // the hello before it; 0 if the session was open
 	Opened   bool                // this request opened the session
@@ -134,7 +135,7 @@ type Result struct {
 //
 // Call waits out what passes, within the time of ctx: a node on the way that asks to come again (the same bytes are sent again), and a
 // device that does not know the time yet.
-func (c *Caller) Call(ctx context.Context, via Doer, with *capability.Capability, req Request) (*Result, error) {
+func (c *Caller) Call(ctx context.Context, via coap.Doer, with *capability.Capability, req Request) (*Result, error) {
 	if req.Hold <= 0 {
 		req.Hold = DefaultHold
 	}
@@ -314,7 +315,7 @@ func (c *Caller) session(ctx context.Context, h *held, via *patient, with *capab
 	select {
 	case h.opening <- struct{}{}:
 	case <-ctx.Done():
-		return nil, nil, 0, ended(ctx)
+		return nil, nil, 0, coap.ContextError(ctx)
 	}
 	if s := h.open(); s != nil { // somebody else has just opened it
 		<-h.opening
@@ -379,7 +380,7 @@ func (c *Caller) once(ctx context.Context, via *patient, service edgeistry.Servi
 	}
 	out := &sent{message: m, session: s, pending: pending}
 	result, err := c.send(ctx, via, out)
-	if err != nil && result == nil && ctx.Err() == nil && !errors.Is(err, ErrTooLarge) {
+	if err != nil && result == nil && ctx.Err() == nil && !errors.Is(err, coap.ErrTooLarge) {
 		result, err = c.send(ctx, via, out)
 	}
 	return result, err
@@ -395,7 +396,7 @@ func (c *Caller) send(ctx context.Context, via *patient, out *sent) (*Result, er
 	now := c.cfg.Now()
 	result := &Result{Response: resp, Request: out.message, Took: now.Sub(began)}
 	if trace, ok := resp.Get(capability.OptionTrace); ok {
-		if legs, err := DecodeTrace(trace); err == nil { // hop-by-hop, for people only
+		if legs, err := coap.DecodeTrace(trace); err == nil { // hop-by-hop, for people only
 			result.Legs = legs
 		}
 	}

@@ -1,4 +1,4 @@
-package coap
+package client
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 // patient sends a request again, the same bytes, while a node on the way is too busy for it (4.29, or 5.03 with Max-Age, without a
 // proof and without a reason of the device). The same bytes may always be sent again: a duplicate never runs twice.
 type patient struct {
-	Doer
+	coap.Doer
 	waited time.Duration // in all pauses
 }
 
@@ -142,6 +143,6 @@ func (g *gates) enter(ctx context.Context, id edgeistry.ServiceID) (leave func()
 		return func() { <-one.places; release() }, nil
 	case <-ctx.Done():
 		release()
-		return nil, ended(ctx)
+		return nil, coap.ContextError(ctx)
 	}
 }

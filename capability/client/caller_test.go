@@ -1,4 +1,4 @@
-package coap_test
+package client_test
 
 import (
 	"context"
@@ -12,8 +12,9 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/coap/coaptest"
+	"github.com/edgeistry/edgeistry/coap/link/linktest"
 )
 
 var (
@@ -24,9 +25,16 @@ var (
 	}
 )
 
+func bounded(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // way is the way to a device without sockets: it takes out what a proxy takes out, and lets a test interfere.
 type way struct {
-	device *coaptest.Device
+	device *linktest.Device
 	before func(req *capability.Message) (*capability.Message, error) // an answer or error made up on the way
 	after  func(resp *capability.Message) (*capability.Message, error)
 
@@ -74,30 +82,30 @@ func (w *way) Do(ctx context.Context, req *capability.Message) (*capability.Mess
 }
 
 func greenhouse() (*way, *capability.Capability) {
-	return &way{device: coaptest.Claimed(service.Hint(), epochKey)}, capability.Owner(service, epochKey, 1)
+	return &way{device: linktest.Claimed(service.Hint(), epochKey)}, capability.Owner(service, epochKey, 1)
 }
 
-func call(t *testing.T, percent byte) coap.Request {
+func call(t *testing.T, percent byte) client.Request {
 	t.Helper()
 	m, err := coap.NewRequest(capability.CodePOST, "/f/valve", nil, []byte{percent})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return coap.Request{Message: m, Hold: 500 * time.Millisecond}
+	return client.Request{Message: m, Hold: 500 * time.Millisecond}
 }
 
-func read(t *testing.T) coap.Request {
+func read(t *testing.T) client.Request {
 	t.Helper()
 	m, err := coap.NewRequest(capability.CodeGET, "/l/temperature", []string{"s=1"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return coap.Request{Message: m}
+	return client.Request{Message: m}
 }
 
 func TestCallOpensOnce(t *testing.T) {
 	w, owner := greenhouse()
-	c := coap.NewCaller(coap.CallerConfig{})
+	c := client.New(client.Config{})
 	for i := range byte(3) {
 		result, err := c.Call(bounded(t), w, owner, call(t, i))
 		if err != nil {
@@ -123,7 +131,7 @@ func TestCallOpensOnce(t *testing.T) {
 // TestCallManyAtOnce: whoever comes first opens, the others wait for that one.
 func TestCallManyAtOnce(t *testing.T) {
 	w, owner := greenhouse()
-	c := coap.NewCaller(coap.CallerConfig{})
+	c := client.New(client.Config{})
 	ctx := bounded(t)
 	var wg sync.WaitGroup
 	for range 20 {
@@ -142,7 +150,7 @@ func TestCallManyAtOnce(t *testing.T) {
 func TestCallOpensAgain(t *testing.T) {
 	w, owner := greenhouse()
 	var later time.Duration
-	c := coap.NewCaller(coap.CallerConfig{Now: func() time.Time { return time.Now().Add(later) }})
+	c := client.New(client.Config{Now: func() time.Time { return time.Now().Add(later) }})
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +166,7 @@ func TestCallOpensAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := coap.NewCaller(coap.CallerConfig{}).Call(bounded(t), w, other, call(t, 3)); err != nil {
+	if _, err := client.New(client.Config{}).Call(bounded(t), w, other, call(t, 3)); err != nil {
 		t.Fatal(err)
 	}
 	later += 5 * time.Second
@@ -178,7 +186,7 @@ func TestCallRefusedByLiar(t *testing.T) {
 		capability.ReasonSequence, capability.ReasonNeedFrames,
 	} {
 		w, owner := greenhouse()
-		c := coap.NewCaller(coap.CallerConfig{})
+		c := client.New(client.Config{})
 		if _, err := c.Call(bounded(t), w, owner, call(t, 1)); err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +198,7 @@ func TestCallRefusedByLiar(t *testing.T) {
 			}
 			return nil, nil
 		}
-		var denied *coap.Denied
+		var denied *client.Denied
 		if _, err := c.Call(bounded(t), w, owner, call(t, 2)); !errors.As(err, &denied) || denied.ByDevice || !denied.Unknown {
 			t.Errorf("%v: Call = %v, want an unverified refusal with an unknown outcome", reason, err)
 		}
@@ -216,8 +224,8 @@ func TestCallOpensAgainOnce(t *testing.T) {
 		}
 		return capability.Refusal(capability.ReasonNoSession), nil
 	}
-	_, err := coap.NewCaller(coap.CallerConfig{}).Call(bounded(t), w, owner, call(t, 1))
-	var denied *coap.Denied
+	_, err := client.New(client.Config{}).Call(bounded(t), w, owner, call(t, 1))
+	var denied *client.Denied
 	if !errors.As(err, &denied) || denied.ByDevice || denied.Reason != capability.ReasonNoSession || w.asked != 4 {
 		t.Errorf("Call = %v after %d requests, want an unverified reason 7 after 4", err, w.asked)
 	}
@@ -232,9 +240,9 @@ func TestCallDenied(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := coap.NewCaller(coap.CallerConfig{})
+	c := client.New(client.Config{})
 	result, err := c.Call(bounded(t), w, narrow, call(t, 1))
-	var denied *coap.Denied
+	var denied *client.Denied
 	if !errors.As(err, &denied) || !denied.ByDevice || denied.Reason != capability.ReasonDenied || denied.Frame != 2 || denied.Constraint != capability.TypeGrant {
 		t.Fatalf("Call = %+v, want denied by the device, frame 2, grant", err)
 	}
@@ -252,21 +260,21 @@ func TestCallDenied(t *testing.T) {
 // TestCallUnverified: what somebody on the way makes up is never taken for the device's word.
 func TestCallUnverified(t *testing.T) {
 	w, owner := greenhouse()
-	c := coap.NewCaller(coap.CallerConfig{})
+	c := client.New(client.Config{})
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); err != nil {
 		t.Fatal(err)
 	}
 	w.before = func(*capability.Message) (*capability.Message, error) {
 		return &capability.Message{Code: capability.CodeForbidden, Payload: []byte{11, 1, 1}}, nil
 	}
-	var denied *coap.Denied
+	var denied *client.Denied
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.As(err, &denied) || denied.ByDevice {
 		t.Errorf("a made-up refusal: %v", err)
 	}
 	w.before = func(*capability.Message) (*capability.Message, error) {
 		return &capability.Message{Code: capability.CodeChanged, Payload: []byte{1}}, nil
 	}
-	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.Is(err, coap.ErrUnproven) {
+	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.Is(err, client.ErrUnproven) {
 		t.Errorf("a made-up success: %v, want ErrUnproven", err)
 	}
 	w.before = nil
@@ -276,7 +284,7 @@ func TestCallUnverified(t *testing.T) {
 		}
 		return resp, nil
 	}
-	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.Is(err, coap.ErrUnproven) {
+	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.Is(err, client.ErrUnproven) {
 		t.Errorf("an altered success: %v, want ErrUnproven", err)
 	}
 	w.after = func(resp *capability.Message) (*capability.Message, error) {
@@ -296,7 +304,7 @@ func TestCallUnverified(t *testing.T) {
 func TestCallLostAnswer(t *testing.T) {
 	for _, open := range []bool{true, false} {
 		w, owner := greenhouse()
-		c := coap.NewCaller(coap.CallerConfig{})
+		c := client.New(client.Config{})
 		if !open {
 			if _, err := c.Call(bounded(t), w, owner, read(t)); err != nil {
 				t.Fatal(err)
@@ -329,7 +337,7 @@ func TestCallStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, owner := greenhouse()
 		now := time.Now()
-		c := coap.NewCaller(coap.CallerConfig{Now: func() time.Time { return now }})
+		c := client.New(client.Config{Now: func() time.Time { return now }})
 		req := call(t, 1)
 		req.Hold = 100 * time.Millisecond
 		if _, err := c.Call(t.Context(), w, owner, req); err != nil {
@@ -348,14 +356,14 @@ func TestCallStale(t *testing.T) {
 
 func TestCallerIsBounded(t *testing.T) {
 	w, owner := greenhouse()
-	c := coap.NewCaller(coap.CallerConfig{MaxSessions: 2})
+	c := client.New(client.Config{MaxSessions: 2})
 	for range 5 {
 		other, err := owner.Attenuate(rand.Reader, capability.FrameSpec{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, err = c.Call(bounded(t), w, other, read(t))
-		var denied *coap.Denied
+		var denied *client.Denied
 		if err != nil && (!errors.As(err, &denied) || denied.Reason != capability.ReasonNoRoom) {
 			t.Fatal(err)
 		}
@@ -367,9 +375,9 @@ func TestCallerIsBounded(t *testing.T) {
 
 func TestCallErrorsOnTheWay(t *testing.T) {
 	w, owner := greenhouse()
-	c := coap.NewCaller(coap.CallerConfig{})
+	c := client.New(client.Config{})
 	w.before = func(*capability.Message) (*capability.Message, error) { return coap.Unavailable(7), nil }
-	var denied *coap.Denied
+	var denied *client.Denied
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.As(err, &denied) || denied.RetryAfter != 7*time.Second {
 		t.Errorf("5.03: %v", err)
 	}

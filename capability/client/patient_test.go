@@ -1,4 +1,4 @@
-package coap_test
+package client_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
@@ -53,7 +54,7 @@ func TestCallWaitsForItsTurn(t *testing.T) {
 		via := &ration{Doer: w, left: 20, every: 500 * time.Millisecond}
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		c := coap.NewCaller(coap.CallerConfig{})
+		c := client.New(client.Config{})
 		var wg sync.WaitGroup
 		for range 20 {
 			narrowed, err := owner.Attenuate(rand.Reader, capability.FrameSpec{})
@@ -88,7 +89,7 @@ func TestCallSendsTheSameAgain(t *testing.T) {
 			}
 			request := call(t, 7)
 			request.Hold = time.Minute
-			if _, err := coap.NewCaller(coap.CallerConfig{}).Call(t.Context(), w, owner, request); err != nil {
+			if _, err := client.New(client.Config{}).Call(t.Context(), w, owner, request); err != nil {
 				t.Fatal(err)
 			}
 			for _, v := range seen {
@@ -110,8 +111,8 @@ func TestCallSaysThatItWaited(t *testing.T) {
 		w.before = func(*capability.Message) (*capability.Message, error) { return coap.TooMany(1), nil }
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		_, err := coap.NewCaller(coap.CallerConfig{}).Call(ctx, w, owner, read(t))
-		var denied *coap.Denied
+		_, err := client.New(client.Config{}).Call(ctx, w, owner, read(t))
+		var denied *client.Denied
 		if !errors.As(err, &denied) || denied.Waited < 7*time.Second || !strings.Contains(denied.Error(), "too many requests") {
 			t.Errorf("Call = %v (%+v), want what was waited for", err, denied)
 		}
@@ -120,7 +121,7 @@ func TestCallSaysThatItWaited(t *testing.T) {
 		}
 		w.asked = 0
 		w.before = func(*capability.Message) (*capability.Message, error) { return coap.Unavailable(60), nil }
-		if _, err := coap.NewCaller(coap.CallerConfig{}).Call(t.Context(), w, owner, read(t)); !errors.As(err, &denied) || w.asked != 1 {
+		if _, err := client.New(client.Config{}).Call(t.Context(), w, owner, read(t)); !errors.As(err, &denied) || w.asked != 1 {
 			t.Errorf("an answer that says to come again in a minute: %v after %d requests, want it at once", err, w.asked)
 		}
 	})
@@ -139,15 +140,15 @@ func TestCallWaitsForTheClock(t *testing.T) {
 		}
 		tell := func() {
 			time.Sleep(1500 * time.Millisecond)
-			told := coap.Request{Message: clock(t)}
-			if _, err := coap.NewCaller(coap.CallerConfig{}).Call(t.Context(), w, owner, told); err != nil {
+			told := client.Request{Message: clock(t)}
+			if _, err := client.New(client.Config{}).Call(t.Context(), w, owner, told); err != nil {
 				t.Error(err)
 			}
 		}
-		for _, request := range []coap.Request{read(t), call(t, 3)} {
+		for _, request := range []client.Request{read(t), call(t, 3)} {
 			w.device.Reboot()
 			go tell()
-			if _, err := coap.NewCaller(coap.CallerConfig{}).Call(t.Context(), w, until, request); err != nil {
+			if _, err := client.New(client.Config{}).Call(t.Context(), w, until, request); err != nil {
 				t.Errorf("%s: %v", request.Message.Path(), err)
 			}
 			synctest.Wait()
@@ -157,8 +158,8 @@ func TestCallWaitsForTheClock(t *testing.T) {
 		}
 		w.device.Reboot()
 		began := time.Now()
-		_, err = coap.NewCaller(coap.CallerConfig{}).Call(t.Context(), w, until, read(t))
-		var denied *coap.Denied
+		_, err = client.New(client.Config{}).Call(t.Context(), w, until, read(t))
+		var denied *client.Denied
 		if took := time.Since(began); !errors.As(err, &denied) || denied.Constraint != capability.TypeExpiry || took > 10*time.Second {
 			t.Errorf("a device that nobody tells the time: %v after %v", err, took)
 		}

@@ -1,7 +1,7 @@
-// Package coaptest gives tests a device: the capability package's own verifier behind the datagram form, on a real UDP
+// Package linktest gives tests a device: the capability package's own verifier behind the datagram form, on a real UDP
 // socket or in serial frames on any byte stream. It is a stand-in for firmware, with no limits of a small machine, and not
 // for use outside tests.
-package coaptest
+package linktest
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package coap
+package link
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // udpAckTimeout is the time before the first retransmission to a device on the local network; RFC 7252 section 4.8.1
@@ -16,8 +18,8 @@ import (
 const udpAckTimeout = time.Second
 
 // OpenUDP gives a link to the device at address ("host:port") over a connected socket.
-func OpenUDP(address string, cfg LinkConfig) *Link {
-	cfg = cfg.withDefaults(MaxDatagram, udpAckTimeout)
+func OpenUDP(address string, cfg Config) *Link {
+	cfg = cfg.withDefaults(coap.MaxDatagram, udpAckTimeout)
 	return newLink("udp:"+address, cfg, 0, func() (carrier, error) {
 		conn, err := net.DialTimeout("udp", address, 5*time.Second)
 		if err != nil {
@@ -52,16 +54,16 @@ func (u *udpLine) read() ([]byte, int, error) {
 
 func (u *udpLine) Close() error { return u.conn.Close() }
 
-// LinkAddress is what the URL of a link names: a serial line or a UDP address.
-type LinkAddress struct {
+// Address is what the URL of a link names: a serial line or a UDP address.
+type Address struct {
 	Serial string // path of the line; "" for UDP
 	Baud   int    // 0: the default
 	UDP    string // HOST:PORT
 }
 
-// ParseLink reads the URL of a link: "serial:/dev/ttyUSB0", "serial:/dev/ttyUSB0?baud=57600" or "udp:192.0.2.7:5683".
-func ParseLink(text string) (LinkAddress, error) {
-	var a LinkAddress
+// Parse reads the URL of a link: "serial:/dev/ttyUSB0", "serial:/dev/ttyUSB0?baud=57600" or "udp:192.0.2.7:5683".
+func Parse(text string) (Address, error) {
+	var a Address
 	kind, rest, ok := strings.Cut(text, ":")
 	if !ok || rest == "" || len(text) > 1024 {
 		return a, fmt.Errorf("link %.80q: want serial:/dev/NAME or udp:HOST:PORT", text)
@@ -98,10 +100,10 @@ func ParseLink(text string) (LinkAddress, error) {
 	return a, fmt.Errorf("link %.80q: unknown kind %.20q, want serial or udp", text, kind)
 }
 
-// OpenLink gives the link that a URL names, as ParseLink reads it. Only a malformed URL is an error: a device that is not
+// Open gives the link that a URL names, as Parse reads it. Only a malformed URL is an error: a device that is not
 // there may come.
-func OpenLink(text string, cfg LinkConfig) (*Link, error) {
-	a, err := ParseLink(text)
+func Open(text string, cfg Config) (*Link, error) {
+	a, err := Parse(text)
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,11 @@
-package coap
+package link
 
 import (
 	"io"
 	"sync"
 	"time"
 
+	"github.com/edgeistry/edgeistry/coap"
 	"go.bug.st/serial"
 )
 
@@ -17,20 +18,20 @@ const DefaultBaud = 115200
 const serialAckTimeout = 400 * time.Millisecond
 
 // OpenSerial gives a link over the tty at path. The tty need not be there yet: see Link.Up.
-func OpenSerial(path string, cfg LinkConfig) *Link {
+func OpenSerial(path string, cfg Config) *Link {
 	if cfg.Baud <= 0 {
 		cfg.Baud = DefaultBaud
 	}
 	baud := cfg.Baud
-	return SerialLink("serial:"+path, func() (io.ReadWriteCloser, error) {
+	return NewSerial("serial:"+path, func() (io.ReadWriteCloser, error) {
 		return serial.Open(path, &serial.Mode{BaudRate: baud, DataBits: 8, Parity: serial.NoParity, StopBits: serial.OneStopBit})
 	}, cfg)
 }
 
-// SerialLink gives a link in the serial framing over whatever open gives. open is called again after a failure of what
+// NewSerial gives a link in the serial framing over whatever open gives. open is called again after a failure of what
 // it gave before.
-func SerialLink(name string, open func() (io.ReadWriteCloser, error), cfg LinkConfig) *Link {
-	cfg = cfg.withDefaults(MaxSerial, serialAckTimeout)
+func NewSerial(name string, open func() (io.ReadWriteCloser, error), cfg Config) *Link {
+	cfg = cfg.withDefaults(coap.MaxSerial, serialAckTimeout)
 	if cfg.Baud <= 0 {
 		cfg.Baud = DefaultBaud
 	}
@@ -39,7 +40,7 @@ func SerialLink(name string, open func() (io.ReadWriteCloser, error), cfg LinkCo
 		if err != nil {
 			return nil, err
 		}
-		return &serialLine{port: port, frames: SLIPReader{Max: cfg.MaxMessage}, chunk: make([]byte, 512)}, nil
+		return &serialLine{port: port, frames: coap.SLIPReader{Max: cfg.MaxMessage}, chunk: make([]byte, 512)}, nil
 	})
 }
 
@@ -49,7 +50,7 @@ type serialLine struct {
 
 	writing sync.Mutex
 
-	frames SLIPReader // these are the reader's alone
+	frames coap.SLIPReader // these are the reader's alone
 	chunk  []byte
 	rest   []byte
 	wire   int
@@ -65,7 +66,7 @@ func (s *serialLine) write(message []byte, stale bool) (int, error) {
 		// Maybe nobody reads: then what was written must not pile up in the kernel until writing blocks.
 		_ = port.ResetOutputBuffer()
 	}
-	raw := AppendSLIP(nil, message)
+	raw := coap.AppendSLIP(nil, message)
 	for sent := 0; sent < len(raw); {
 		n, err := s.port.Write(raw[sent:])
 		sent += n

@@ -1,4 +1,4 @@
-package coap
+package link
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // Errors of device links.
@@ -23,8 +24,8 @@ var (
 	ErrReset = errors.New("reset by the device")
 )
 
-// LinkConfig configures a device link. Zero values mean the defaults of the link's kind.
-type LinkConfig struct {
+// Config configures a device link. Zero values mean the defaults of the link's kind.
+type Config struct {
 	MaxMessage    int           // bytes; serial MaxSerial, UDP MaxDatagram
 	AckTimeout    time.Duration // before the first retransmission; serial 400 ms, UDP 1 s; doubles each time
 	MaxRetransmit int           // default 4
@@ -33,7 +34,7 @@ type LinkConfig struct {
 	Logger        *slog.Logger  // default slog.Default()
 }
 
-func (cfg LinkConfig) withDefaults(maxMessage int, ackTimeout time.Duration) LinkConfig {
+func (cfg Config) withDefaults(maxMessage int, ackTimeout time.Duration) Config {
 	if cfg.MaxMessage <= 0 {
 		cfg.MaxMessage = maxMessage
 	}
@@ -60,8 +61,8 @@ type carrier interface {
 	Close() error
 }
 
-// LinkStats counts what went over a link since it was opened.
-type LinkStats struct {
+// Stats counts what went over a link since it was opened.
+type Stats struct {
 	BytesSent, BytesReceived uint64 // on the line, framing included
 	Exchanges                uint64
 	Retransmissions          uint64
@@ -72,7 +73,7 @@ type LinkStats struct {
 // time (RFC 7252 section 4.7, NSTART = 1). Requests are confirmable and retransmitted with exponential backoff; an answer
 // must match by message ID and token, and a late one is dropped. A line that disappears is opened again.
 type Link struct {
-	cfg  LinkConfig
+	cfg  Config
 	name string
 	open func() (carrier, error)
 	baud int // bits a second on the line, for the legs; 0: none
@@ -107,11 +108,11 @@ type exchange struct {
 }
 
 type arrival struct {
-	datagram *Datagram
+	datagram *coap.Datagram
 	wire     int
 }
 
-func newLink(name string, cfg LinkConfig, baud int, open func() (carrier, error)) *Link {
+func newLink(name string, cfg Config, baud int, open func() (carrier, error)) *Link {
 	var seed [2]byte
 	_, _ = rand.Read(seed[:]) // never fails: crypto/rand ends the program first
 	l := &Link{
@@ -138,8 +139,8 @@ func (l *Link) MaxMessage() int { return l.cfg.MaxMessage }
 func (l *Link) News() <-chan struct{} { return l.news }
 
 // Stats gives the counts so far.
-func (l *Link) Stats() LinkStats {
-	return LinkStats{
+func (l *Link) Stats() Stats {
+	return Stats{
 		BytesSent: l.sent.Load(), BytesReceived: l.received.Load(), Exchanges: l.exchanges.Load(),
 		Retransmissions: l.again.Load(), Dropped: l.dropped.Load(),
 	}
@@ -212,12 +213,12 @@ func (l *Link) readAll(line carrier) error {
 
 // arrive takes one message from the device: an answer, or news. Any other request is reset.
 func (l *Link) arrive(line carrier, raw []byte, wire int) {
-	d, err := DecodeDatagram(raw)
+	d, err := coap.DecodeDatagram(raw)
 	if err != nil {
 		l.dropped.Add(1)
 		return
 	}
-	if d.Type == NonConfirmable && d.Message.Code == capability.CodePOST && d.Message.Path() == "/u" {
+	if d.Type == coap.NonConfirmable && d.Message.Code == capability.CodePOST && d.Message.Path() == "/u" {
 		select {
 		case l.news <- struct{}{}:
 		default:
@@ -228,10 +229,10 @@ func (l *Link) arrive(line carrier, raw []byte, wire int) {
 	waiting := l.waiting
 	l.mu.Unlock()
 	mine := waiting != nil && waiting.matches(d)
-	if d.Type == Confirmable {
-		reply := Datagram{Type: Reset, ID: d.ID}
+	if d.Type == coap.Confirmable {
+		reply := coap.Datagram{Type: coap.Reset, ID: d.ID}
 		if mine {
-			reply.Type = Acknowledgement
+			reply.Type = coap.Acknowledgement
 		}
 		if b, err := reply.Append(nil); err == nil {
 			_ = l.write(line, b, false) // the device repeats what is not acknowledged
@@ -248,13 +249,13 @@ func (l *Link) arrive(line carrier, raw []byte, wire int) {
 }
 
 // matches tells whether d answers the request: by message ID and token, or by token if it comes in a message of its own.
-func (e *exchange) matches(d *Datagram) bool {
+func (e *exchange) matches(d *coap.Datagram) bool {
 	switch class := d.Message.Code >> 5; {
-	case d.Type == Reset || d.Type == Acknowledgement && d.Message.Code == capability.CodeEmpty:
+	case d.Type == coap.Reset || d.Type == coap.Acknowledgement && d.Message.Code == capability.CodeEmpty:
 		return d.ID == e.id
 	case class < 2 || class > 5 || !bytes.Equal(d.Token, e.token):
 		return false
-	case d.Type == Acknowledgement:
+	case d.Type == coap.Acknowledgement:
 		return d.ID == e.id
 	}
 	return true
@@ -279,7 +280,7 @@ func (l *Link) wait(ctx context.Context) (carrier, error) {
 		l.mu.Unlock()
 		switch {
 		case closed:
-			return nil, fmt.Errorf("link %s: %w", l.name, ErrClosed)
+			return nil, fmt.Errorf("link %s: %w", l.name, coap.ErrClosed)
 		case line != nil:
 			return line, nil
 		}
@@ -303,30 +304,30 @@ func (l *Link) Do(ctx context.Context, req *capability.Message) (*capability.Mes
 
 type outcome struct {
 	resp *capability.Message
-	legs Legs
+	legs coap.Legs
 	err  error
 }
 
 // Exchange sends req and waits for the answer. If ctx ends first, Exchange returns at once, but the link stays busy
 // until the device has had its time, so that the next request does not meet a device at work on this one.
-func (l *Link) Exchange(ctx context.Context, req *capability.Message) (*capability.Message, Legs, error) {
-	e := &exchange{id: uint16(l.id.Add(1)), token: newToken(), arrived: make(chan arrival, 4)}
-	raw, err := (&Datagram{Type: Confirmable, ID: e.id, Token: e.token, Message: *req}).Append(nil)
+func (l *Link) Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error) {
+	e := &exchange{id: uint16(l.id.Add(1)), token: coap.NewToken(), arrived: make(chan arrival, 4)}
+	raw, err := (&coap.Datagram{Type: coap.Confirmable, ID: e.id, Token: e.token, Message: *req}).Append(nil)
 	if err != nil {
-		return nil, Legs{}, err
+		return nil, coap.Legs{}, err
 	}
 	if len(raw) > l.cfg.MaxMessage {
-		return nil, Legs{}, fmt.Errorf("%w: %d bytes, link %s takes %d", ErrTooLarge, len(raw), l.name, l.cfg.MaxMessage)
+		return nil, coap.Legs{}, fmt.Errorf("%w: %d bytes, link %s takes %d", coap.ErrTooLarge, len(raw), l.name, l.cfg.MaxMessage)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, coap.ErrTimeout)
 	defer cancel()
 	began := time.Now()
 	select {
 	case l.turn <- struct{}{}:
 	case <-l.ctx.Done():
-		return nil, Legs{}, fmt.Errorf("link %s: %w", l.name, ErrClosed)
+		return nil, coap.Legs{}, fmt.Errorf("link %s: %w", l.name, coap.ErrClosed)
 	case <-ctx.Done():
-		return nil, Legs{}, ended(ctx)
+		return nil, coap.Legs{}, coap.ContextError(ctx)
 	}
 	result := make(chan outcome, 1)
 	if !l.start(func() {
@@ -334,13 +335,13 @@ func (l *Link) Exchange(ctx context.Context, req *capability.Message) (*capabili
 		result <- l.carry(ctx, e, raw, time.Since(began))
 	}) {
 		<-l.turn
-		return nil, Legs{}, fmt.Errorf("link %s: %w", l.name, ErrClosed)
+		return nil, coap.Legs{}, fmt.Errorf("link %s: %w", l.name, coap.ErrClosed)
 	}
 	select {
 	case o := <-result:
 		return o.resp, o.legs, o.err
 	case <-ctx.Done():
-		return nil, Legs{}, ended(ctx)
+		return nil, coap.Legs{}, coap.ContextError(ctx)
 	}
 }
 
@@ -380,7 +381,7 @@ func (l *Link) carry(ctx context.Context, e *exchange, raw []byte, queued time.D
 		timeout *= 2
 	}
 	l.silent = true
-	return outcome{err: fmt.Errorf("link %s: %w after %d tries", l.name, ErrTimeout, l.cfg.MaxRetransmit+1)}
+	return outcome{err: fmt.Errorf("link %s: %w after %d tries", l.name, coap.ErrTimeout, l.cfg.MaxRetransmit+1)}
 }
 
 type awaited struct {
@@ -399,7 +400,7 @@ func (l *Link) await(ctx context.Context, e *exchange, timeout time.Duration) (a
 		select {
 		case a := <-e.arrived:
 			switch {
-			case a.datagram.Type == Reset:
+			case a.datagram.Type == coap.Reset:
 				return awaited{err: fmt.Errorf("link %s: %w", l.name, ErrReset)}, true
 			case a.datagram.Message.Code == capability.CodeEmpty:
 				retransmit = nil
@@ -407,16 +408,16 @@ func (l *Link) await(ctx context.Context, e *exchange, timeout time.Duration) (a
 				return awaited{arrival: a}, true
 			}
 		case <-retransmit:
-			return awaited{err: ended(ctx)}, ctx.Err() != nil
+			return awaited{err: coap.ContextError(ctx)}, ctx.Err() != nil
 		case <-over:
 			over = nil
 			t := time.NewTimer(min(settle, timeout))
 			defer t.Stop()
 			settled = t.C
 		case <-settled:
-			return awaited{err: ended(ctx)}, true
+			return awaited{err: coap.ContextError(ctx)}, true
 		case <-l.ctx.Done():
-			return awaited{err: fmt.Errorf("link %s: %w", l.name, ErrClosed)}, true
+			return awaited{err: fmt.Errorf("link %s: %w", l.name, coap.ErrClosed)}, true
 		}
 	}
 }
@@ -426,7 +427,7 @@ func (l *Link) finish(o awaited, e *exchange, wire int, began time.Time, queued 
 		return outcome{err: o.err}
 	}
 	took := time.Since(began)
-	legs := Legs{Queue: queued, Device: took}
+	legs := coap.Legs{Queue: queued, Device: took}
 	if l.baud > 0 { // 10 bits a byte: start, 8 data, stop
 		legs.Link = min(time.Duration(wire+o.wire)*10*time.Second/time.Duration(l.baud), took)
 		legs.Device = took - legs.Link
