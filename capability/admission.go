@@ -3,14 +3,16 @@ package capability
 import (
 	"crypto/hmac"
 	"slices"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // Admission is a request that may act. It is answered once, with Answer or Refuse.
 type Admission struct {
 	Target
-	Request  *Message // what to act on: the message that was checked, or what it held encrypted
-	Branch   uint8    // of the first capability that proves it
-	Nonce    [4]byte  // of that capability
+	Request  *coap.Message // what to act on: the message that was checked, or what it held encrypted
+	Branch   uint8         // of the first capability that proves it
+	Nonce    [4]byte       // of that capability
 	Sequence uint32
 	Slot     uint8
 	Opened   bool  // this request opened the session
@@ -39,10 +41,10 @@ func (g *Guard) begin(a *Admission, ask *asked, s *slot, number uint8) {
 }
 
 // admit follows "A request in a session" from the operation on. The guard is locked.
-func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *Message {
+func (g *Guard) admit(a *Admission, ask *asked, s *slot, tick uint32) *coap.Message {
 	p, now, query := ask.proof, ask.now, ask.query
 	if !p.private {
-		a.keeps = a.Request.Code == CodePOST
+		a.keeps = a.Request.Code == coap.CodePOST
 	} else {
 		inner, r := a.decrypt(a.Request)
 		if r == ReasonNone {
@@ -99,7 +101,7 @@ func (a *Admission) judge(parts []part) Denial {
 }
 
 // duplicate answers a request whose sequence came before: again if it is the very same and its answer is kept.
-func (g *Guard) duplicate(a *Admission, s *slot) *Message {
+func (g *Guard) duplicate(a *Admission, s *slot) *coap.Message {
 	if !hmac.Equal(s.last[:], a.tag[:tagSize]) {
 		return Refusal(ReasonSequence)
 	}
@@ -107,21 +109,21 @@ func (g *Guard) duplicate(a *Admission, s *slot) *Message {
 	if !s.answer.kept {
 		return a.answer(Refusal(ReasonResultGone), s.used)
 	}
-	resp := &Message{Code: s.answer.code, Payload: slices.Clone(s.answer.payload[:s.answer.size])}
+	resp := &coap.Message{Code: s.answer.code, Payload: slices.Clone(s.answer.payload[:s.answer.size])}
 	return a.answer(resp, s.answer.tick)
 }
 
 // Answer adds option 65000 to resp, in place of one that is there, keeps what a duplicate may want, and returns resp.
-func (a *Admission) Answer(resp *Message, now Now) *Message {
+func (a *Admission) Answer(resp *coap.Message, now Now) *coap.Message {
 	a.guard.mu.Lock()
 	defer a.guard.mu.Unlock()
 	return a.answer(resp, now.Tick)
 }
 
 // Refuse answers with the error of a reason, tagged.
-func (a *Admission) Refuse(r Reason, now Now) *Message { return a.Answer(Refusal(r), now) }
+func (a *Admission) Refuse(r Reason, now Now) *coap.Message { return a.Answer(Refusal(r), now) }
 
-func (a *Admission) answer(resp *Message, tick uint32) *Message {
+func (a *Admission) answer(resp *coap.Message, tick uint32) *coap.Message {
 	form := uint8(formSession)
 	if a.Opened {
 		form = formOpen
@@ -131,7 +133,7 @@ func (a *Admission) answer(resp *Message, tick uint32) *Message {
 		resp = Refusal(ReasonResultGone)
 	}
 	a.answered = true
-	resp.Remove(OptionResponse)
+	resp.Remove(coap.OptionResponse)
 	keeps := a.keeps && len(resp.Payload) <= maxKeptAnswer && len(resp.Options) == 0
 	if a.Private {
 		resp = a.encrypt(resp)
@@ -151,9 +153,9 @@ func (a *Admission) answer(resp *Message, tick uint32) *Message {
 	return resp
 }
 
-func (a *Admission) sign(resp *Message, form uint8, tick, notification uint32) bool {
+func (a *Admission) sign(resp *coap.Message, form uint8, tick, notification uint32) bool {
 	value := appendAnswerProof(make([]byte, 0, 32), form, mirrorFlag(a.guard.cfg.Mirror), a.Slot, tick, notification)
-	resp.Set(OptionResponse, value)
+	resp.Set(coap.OptionResponse, value)
 	requestTag := a.tag[:tagSize]
 	if a.Opened {
 		requestTag = a.tag[:]
@@ -176,7 +178,7 @@ func (a *Admission) Live() bool {
 
 // Notify makes the next notification of an observation out of resp: it adds option 65000 and returns its number, from
 // 1. False: the session has ended or the frames admit it no longer, so the observation is over.
-func (a *Admission) Notify(resp *Message, now Now) (number uint32, ok bool) {
+func (a *Admission) Notify(resp *coap.Message, now Now) (number uint32, ok bool) {
 	a.guard.mu.Lock()
 	defer a.guard.mu.Unlock()
 	s := &a.guard.slots[a.Slot]

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // What an attacker on the way can do with what it has seen: the exact answer, and that nothing runs.
@@ -13,7 +14,7 @@ func TestSeenRequests(t *testing.T) {
 	m := newMeeting(t, nil)
 	s := m.session(Owner(testService(), testKey(), 1))
 	m.ask(s, callMessage("valve", 1))
-	protect := func(value byte) *Message {
+	protect := func(value byte) *coap.Message {
 		req := callMessage("valve", value)
 		if _, err := s.Protect(req, 0, m.now); err != nil {
 			t.Fatal(err)
@@ -25,31 +26,31 @@ func TestSeenRequests(t *testing.T) {
 	ran := m.runs
 	for _, c := range []struct {
 		id  string
-		req func() *Message
+		req func() *coap.Message
 		at  *Guard
 		r   Reason
 		// tagged answers say so themselves
 		tagged bool
 	}{
-		{"the answer, reflected as a request", func() *Message {
+		{"the answer, reflected as a request", func() *coap.Message {
 			bad := answer.Clone()
-			v, _ := bad.Get(OptionResponse)
-			bad.Remove(OptionResponse)
-			bad.Code = CodePOST
-			bad.Add(OptionRequest, append(bytes.Clone(v), 0, 0, 0))
+			v, _ := bad.Get(coap.OptionResponse)
+			bad.Remove(coap.OptionResponse)
+			bad.Code = coap.CodePOST
+			bad.Add(coap.OptionRequest, append(bytes.Clone(v), 0, 0, 0))
 			return bad
 		}, m.g, ReasonTag, false},
-		{"with the answer's tag", func() *Message {
+		{"with the answer's tag", func() *coap.Message {
 			bad := first.Clone()
-			v, _ := bad.Get(OptionRequest)
-			a, _ := answer.Get(OptionResponse)
+			v, _ := bad.Get(coap.OptionRequest)
+			a, _ := answer.Get(coap.OptionResponse)
 			copy(v[len(v)-tagSize:], a[len(a)-tagSize:])
 			return bad
 		}, m.g, ReasonTag, false},
-		{"with the tag of another request", func() *Message {
+		{"with the tag of another request", func() *coap.Message {
 			bad := first.Clone()
-			v, _ := bad.Get(OptionRequest)
-			w, _ := second.Get(OptionRequest)
+			v, _ := bad.Get(coap.OptionRequest)
+			w, _ := second.Get(coap.OptionRequest)
 			copy(v[len(v)-tagSize:], w[len(w)-tagSize:])
 			return bad
 		}, m.g, ReasonTag, false},
@@ -58,7 +59,7 @@ func TestSeenRequests(t *testing.T) {
 		{"at the mirror verifier", first.Clone, mirrorOf(t), ReasonMalformed, false},
 	} {
 		a, resp := c.at.Check(c.req(), m.verifierNow())
-		_, tagged := resp.Get(OptionResponse)
+		_, tagged := resp.Get(coap.OptionResponse)
 		if a != nil || !refusedWith(resp, c.r) || tagged != c.tagged {
 			t.Errorf("%s: admitted %v, tagged %v, %x, want reason %d", c.id, a != nil, tagged, resp.Payload, c.r)
 		}
@@ -66,7 +67,7 @@ func TestSeenRequests(t *testing.T) {
 	if resp := m.do(first); refusedWith(resp, ReasonSequence) || m.runs != ran+1 {
 		t.Errorf("out of order within the window: %x, ran %d times", resp.Payload, m.runs-ran)
 	}
-	for _, replayed := range []*Message{second, first, second} {
+	for _, replayed := range []*coap.Message{second, first, second} {
 		if resp := m.do(replayed); m.runs != ran+1 || !refusedWith(resp, ReasonSequence) && !resp.Success() {
 			t.Errorf("replayed: %x", resp.Payload)
 		}
@@ -116,9 +117,9 @@ func TestTwoHolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, _ := req.Get(OptionRequest)
+	v, _ := req.Get(coap.OptionRequest)
 	taken := req.Clone()
-	tv, _ := taken.Get(OptionRequest)
+	tv, _ := taken.Get(coap.OptionRequest)
 	tv[1] = two.slot
 	if a, resp := m.g.Check(taken, m.verifierNow()); a != nil || !refusedWith(resp, ReasonTag) {
 		t.Errorf("in the other's session: %x", resp.Payload)
@@ -326,7 +327,7 @@ func TestPrivateExchange(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, _ := m.g.Check(req, m.verifierNow())
-	open := &Message{Code: CodeChanged, Payload: []byte("in the open")}
+	open := &coap.Message{Code: coap.CodeChanged, Payload: []byte("in the open")}
 	a.Private = false
 	if _, err := s.Verify(p, a.Answer(open, m.verifierNow()), m.now); err == nil {
 		t.Error("an answer in the open is taken for a private request")
@@ -343,10 +344,10 @@ func TestPrivateAnswerOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, _ := m.g.Check(req, m.verifierNow())
-	if first := a.Answer(&Message{Code: CodeChanged, Payload: []byte("one")}, m.verifierNow()); first.Code != CodeChanged {
+	if first := a.Answer(&coap.Message{Code: coap.CodeChanged, Payload: []byte("one")}, m.verifierNow()); first.Code != coap.CodeChanged {
 		t.Errorf("the first answer: %x", first.Payload)
 	}
-	if second := a.Answer(&Message{Code: CodeChanged, Payload: []byte("another")}, m.verifierNow()); !refusedWith(second, ReasonResultGone) {
+	if second := a.Answer(&coap.Message{Code: coap.CodeChanged, Payload: []byte("another")}, m.verifierNow()); !refusedWith(second, ReasonResultGone) {
 		t.Errorf("the second answer: %x, want the bare reason 9", second.Payload)
 	}
 }

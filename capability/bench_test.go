@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"testing"
 	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // compress measures what n compressions of SHA-256 alone take: the floor under everything here.
@@ -20,7 +22,7 @@ func BenchmarkVerify2(b *testing.B) {
 	kb, header := testKey().Branch(1, 3, 2), c.Header.encode()
 	nonce, cookie := [nonceSize]byte{1}, [cookieSize]byte{2}
 	req := callMessage("valve", 1)
-	req.Set(OptionRequest, appendOpen(nil, 0, nonce, cookie, 1, 100, c.Carried()))
+	req.Set(coap.OptionRequest, appendOpen(nil, 0, nonce, cookie, 1, 100, c.Carried()))
 	m := newMAC()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -59,7 +61,7 @@ func BenchmarkSessionRequest(b *testing.B) {
 	s := m.session(testChain(b, 2))
 	m.ask(s, callMessage("valve", 1))
 	now := m.verifierNow()
-	var reqs [256]*Message
+	var reqs [256]*coap.Message
 	var at int
 	b.ReportAllocs()
 	var a Admission
@@ -102,7 +104,7 @@ func BenchmarkExchange(b *testing.B) {
 		if a == nil {
 			b.Fatalf("refused: %x", resp.Payload)
 		}
-		resp = a.Answer(&Message{Code: CodeChanged}, now)
+		resp = a.Answer(&coap.Message{Code: coap.CodeChanged}, now)
 		if _, err := s.Verify(p, resp, m.now); err != nil {
 			b.Fatal(err)
 		}
@@ -112,7 +114,7 @@ func BenchmarkExchange(b *testing.B) {
 // BenchmarkTag is one tag of a session.
 func BenchmarkTag(b *testing.B) {
 	req := callMessage("valve", 1)
-	req.Set(OptionRequest, appendSession(nil, 0, 1, 1, 0, 100, nil))
+	req.Set(coap.OptionRequest, appendSession(nil, 0, 1, 1, 0, 100, nil))
 	t, m := newTagger([keySize]byte{1}), newMAC()
 	b.ReportAllocs()
 	for b.Loop() {

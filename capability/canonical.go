@@ -3,6 +3,8 @@ package capability
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // coverage says how the request tag treats an option; docs/spec/capability.md, Request tag.
@@ -16,11 +18,11 @@ const (
 
 func coverageOf(number uint16) coverage {
 	switch number {
-	case OptionIfMatch, OptionIfNoneMatch, OptionObserve, OptionURIPath, OptionContentFormat, OptionURIQuery,
-		OptionAccept, OptionBlock2, OptionBlock1, OptionRequestTag, OptionRequest:
+	case coap.OptionIfMatch, coap.OptionIfNoneMatch, coap.OptionObserve, coap.OptionURIPath, coap.OptionContentFormat, coap.OptionURIQuery,
+		coap.OptionAccept, coap.OptionBlock2, coap.OptionBlock1, coap.OptionRequestTag, coap.OptionRequest:
 		return covered
-	case OptionURIHost, OptionURIPort, OptionMaxAge, OptionHopLimit, OptionProxyURI, OptionProxyScheme,
-		OptionSize2, OptionSize1, OptionTrace:
+	case coap.OptionURIHost, coap.OptionURIPort, coap.OptionMaxAge, coap.OptionHopLimit, coap.OptionProxyURI, coap.OptionProxyScheme,
+		coap.OptionSize2, coap.OptionSize1, coap.OptionTrace:
 		return hopByHop
 	}
 	return uncovered
@@ -32,7 +34,7 @@ func coverageOf(number uint16) coverage {
 //
 // Option 65001 counts without its tag. Options that are new on every hop are left out; one that is in neither
 // list of docs/spec/capability.md, a missing 65001 and an order that descends are errors.
-func CanonicalRequest(dst []byte, m *Message) ([]byte, error) {
+func CanonicalRequest(dst []byte, m *coap.Message) ([]byte, error) {
 	dst = append(dst, m.Code)
 	found := false
 	previous := uint16(0)
@@ -50,10 +52,10 @@ func CanonicalRequest(dst []byte, m *Message) ([]byte, error) {
 			return nil, fmt.Errorf("option %d may not stand in a protected request", o.Number)
 		case covered:
 		}
-		if o.Number == OptionRequest {
+		if o.Number == coap.OptionRequest {
 			cut := requestTagSize(value)
 			if found || cut == 0 || len(value) < cut {
-				return nil, fmt.Errorf("option %d is malformed", OptionRequest)
+				return nil, fmt.Errorf("option %d is malformed", coap.OptionRequest)
 			}
 			found = true
 			value = value[:len(value)-cut]
@@ -64,14 +66,14 @@ func CanonicalRequest(dst []byte, m *Message) ([]byte, error) {
 		}
 	}
 	if !found {
-		return nil, fmt.Errorf("option %d is missing", OptionRequest)
+		return nil, fmt.Errorf("option %d is missing", coap.OptionRequest)
 	}
 	return appendPayload(dst, m.Payload)
 }
 
 // CanonicalResponse appends what a response tag covers: as CanonicalRequest with the options ETag,
 // Content-Format, Block2, Block1, and 65000 without its tag. Other options are left out.
-func CanonicalResponse(dst []byte, m *Message) ([]byte, error) {
+func CanonicalResponse(dst []byte, m *coap.Message) ([]byte, error) {
 	dst = append(dst, m.Code)
 	found := false
 	previous := uint16(0)
@@ -83,11 +85,11 @@ func CanonicalResponse(dst []byte, m *Message) ([]byte, error) {
 		previous = o.Number
 		value := o.Value
 		switch o.Number {
-		case OptionETag, OptionContentFormat, OptionBlock2, OptionBlock1:
-		case OptionResponse:
+		case coap.OptionETag, coap.OptionContentFormat, coap.OptionBlock2, coap.OptionBlock1:
+		case coap.OptionResponse:
 			cut := responseTagSize(value)
 			if found || cut == 0 || len(value) < cut {
-				return nil, fmt.Errorf("option %d is malformed", OptionResponse)
+				return nil, fmt.Errorf("option %d is malformed", coap.OptionResponse)
 			}
 			found = true
 			value = value[:len(value)-cut]
@@ -100,7 +102,7 @@ func CanonicalResponse(dst []byte, m *Message) ([]byte, error) {
 		}
 	}
 	if !found {
-		return nil, fmt.Errorf("option %d is missing", OptionResponse)
+		return nil, fmt.Errorf("option %d is missing", coap.OptionResponse)
 	}
 	return appendPayload(dst, m.Payload)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // Describe gives one line a frame that reads as a sentence: "until Fri 2026-11-27 23:59 UTC: read temperature; call
@@ -127,7 +129,7 @@ func (g Grant) describe() string {
 }
 
 // Explain says in words why a verdict denies req: "frame 1 allows argument 0..30, not 90". For other reasons it gives their text.
-func (c *Capability) Explain(v Verdict, req *Message) string {
+func (c *Capability) Explain(v Verdict, req *coap.Message) string {
 	if v.Reason != ReasonDenied && v.Reason != ReasonNotEvaluable {
 		return v.Reason.String()
 	}
@@ -176,8 +178,8 @@ func whyNotEvaluable(t ConstraintType) string {
 }
 
 // explain finds the constraints of that type that have to do with req.
-func (s FrameSpec) explain(t ConstraintType, req *Message) string {
-	target, _ := req.Target()
+func (s FrameSpec) explain(t ConstraintType, req *coap.Message) string {
+	target, _ := TargetOf(req)
 	parts := s.Limits
 	for _, g := range s.Grants {
 		judged := Situation{Target: target}

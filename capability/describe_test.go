@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"testing"
 	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 func TestDescribe(t *testing.T) {
@@ -34,7 +36,7 @@ func TestExplain(t *testing.T) {
 	c := testChain(t, 4)
 	for _, e := range []struct {
 		d    Denial
-		req  *Message
+		req  *coap.Message
 		want string
 	}{
 		{denied(2, TypeBound), callMessage("valve", 90), "frame 2 allows argument 0..30, not 90"},

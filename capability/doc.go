@@ -19,7 +19,7 @@
 //	cookie := do(hello.Message())
 //	session, err := hello.Open(cookie.Payload, time.Now())
 //
-//	req := &capability.Message{Code: capability.CodePOST, Payload: []byte{20}}
+//	req := &coap.Message{Code: coap.CodePOST, Payload: []byte{20}}
 //	err = req.SetPath("/f/valve")
 //	pending, err := session.Protect(req, capability.DefaultHold, time.Now())
 //	verdict, err := session.Verify(pending, do(req), time.Now())

@@ -1,6 +1,10 @@
 package capability
 
-import "math"
+import (
+	"math"
+
+	"github.com/edgeistry/edgeistry/coap"
+)
 
 // Now is what a verifier knows of the time.
 type Now struct {
@@ -190,15 +194,12 @@ func (s *Situation) programInput() *ProgramInput {
 	}
 }
 
-// maxCount is what an absent n of a range counts for.
-const maxCount = math.MaxUint8
-
 // entries gives the entries that a read names; only a read with s does.
 func (s *Situation) entries() (from, to uint32, named bool) {
 	if s.Operation&(Read|Observe) == 0 || !s.Query.HasFrom {
 		return 0, 0, false
 	}
-	count := uint32(maxCount)
+	count := uint32(coap.MaxCount)
 	if s.Query.HasCount {
 		count = uint32(s.Query.Count)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/phrase"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // The owner of a service narrows the first capability, offline.
@@ -54,7 +55,7 @@ func Example_session() {
 		return
 	}
 	at, tick := time.Unix(1_800_000_000, 0), capability.Now{Tick: 100}
-	device := func(req *capability.Message) *capability.Message {
+	device := func(req *coap.Message) *coap.Message {
 		if capability.IsHello(req) {
 			return guard.AnswerHello(req, tick)
 		}
@@ -63,7 +64,7 @@ func Example_session() {
 			return refusal
 		}
 		fmt.Println("the device runs:", admission.Operation, admission.Name, req.Payload)
-		return admission.Answer(&capability.Message{Code: capability.CodeChanged}, tick)
+		return admission.Answer(&coap.Message{Code: coap.CodeChanged}, tick)
 	}
 
 	hello, err := capability.NewHello(bytes.NewReader(make([]byte, 8)), capability.Owner(service, key, 1))
@@ -76,7 +77,7 @@ func Example_session() {
 		fmt.Println(err)
 		return
 	}
-	req := &capability.Message{Code: capability.CodePOST, Payload: []byte{20}}
+	req := &coap.Message{Code: coap.CodePOST, Payload: []byte{20}}
 	if err := req.SetPath("/f/valve"); err != nil {
 		fmt.Println(err)
 		return

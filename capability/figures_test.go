@@ -11,6 +11,8 @@ import (
 	"encoding/binary"
 	"sync"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // What bench/capability runs: the construction, the compressions of SHA-256 that it cannot do without, and others' signatures, in one process.
@@ -68,13 +70,13 @@ func TestVerifyAlone(t *testing.T) {
 }
 
 // aloneRequest calls the valve under the capability itself, with no session.
-func aloneRequest(tb testing.TB) (midstate, []byte, *Message) {
+func aloneRequest(tb testing.TB) (midstate, []byte, *coap.Message) {
 	tb.Helper()
 	c := twoFrames(tb)
 	kb := testKey().Branch(1, c.Header.Branch, 0)
 	req := callMessage("valve", 20)
 	value := appendSession(nil, 0, slotOpening, 5, 1000, 100, nil)
-	req.Set(OptionRequest, value)
+	req.Set(coap.OptionRequest, value)
 	sum, err := newTagger(frameKey(headKey(kb, c.Header.encode(), c.Frames[0]), c.Frames[1])).request(newMAC(), slotOpening, 5, 1000, 100, req)
 	if err != nil {
 		tb.Fatal(err)
@@ -84,7 +86,7 @@ func aloneRequest(tb testing.TB) (midstate, []byte, *Message) {
 }
 
 // verifyAlone is bench_verify of firmware/bench.
-func verifyAlone(kb *midstate, carried []byte, req *Message) bool {
+func verifyAlone(kb *midstate, carried []byte, req *coap.Message) bool {
 	value, r := scan(req)
 	if r != ReasonNone {
 		return false

@@ -3,6 +3,8 @@ package capability
 import (
 	"bytes"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 func FuzzParseDischarge(f *testing.F) {
@@ -23,10 +25,10 @@ func FuzzParseDischarge(f *testing.F) {
 }
 
 func FuzzInner(f *testing.F) {
-	for _, m := range []*Message{callMessage("valve", 20), readMessage("temperature", "s=1", "n=3"), {Code: CodeChanged}} {
+	for _, m := range []*coap.Message{callMessage("valve", 20), readMessage("temperature", "s=1", "n=3"), {Code: coap.CodeChanged}} {
 		f.Add(appendInner(nil, m))
 	}
-	f.Add([]byte{CodePOST, 0xe0, 0xff, 0xff, 0xff, 1})
+	f.Add([]byte{coap.CodePOST, 0xe0, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, ok := parseInner(b)
 		if !ok {
@@ -47,9 +49,9 @@ func FuzzPrivate(f *testing.F) {
 		s := m.session(wideOwner())
 		s.EnablePrivacy()
 		m.ask(s, callMessage("valve", 1))
-		req := &Message{Code: CodePOST, Payload: s.tagger.cipher(directionRequest).Seal(nil, privateNonce(2), plain, nil)}
+		req := &coap.Message{Code: coap.CodePOST, Payload: s.tagger.cipher(directionRequest).Seal(nil, privateNonce(2), plain, nil)}
 		value := appendSession(nil, privateBit, s.slot, 2, uint16(m.verifierNow().Tick), 100, nil)
-		req.Set(OptionRequest, value)
+		req.Set(coap.OptionRequest, value)
 		sum, err := s.tagger.request(newMAC(), s.slot, 2, m.verifierNow().Tick, 100, req)
 		if err != nil {
 			t.Fatal(err)

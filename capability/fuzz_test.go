@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 func FuzzParse(f *testing.F) {
@@ -99,28 +101,28 @@ func FuzzGuard(f *testing.F) {
 	m := newMeeting(f, nil)
 	s := m.session(wideOwner())
 	m.ask(s, callMessage("valve", 1))
-	for _, req := range []*Message{callMessage("valve", 1), readMessage("temperature", "s=1", "n=2")} {
+	for _, req := range []*coap.Message{callMessage("valve", 1), readMessage("temperature", "s=1", "n=2")} {
 		if _, err := s.Protect(req, 0, m.now); err != nil {
 			f.Fatal(err)
 		}
-		value, _ := req.Get(OptionRequest)
-		f.Add(req.Code, req.Path(), strings.Join(req.Queries(), "&"), value, uint16(OptionSize1), []byte{1}, req.Payload)
+		value, _ := req.Get(coap.OptionRequest)
+		f.Add(req.Code, req.Path(), strings.Join(req.Queries(), "&"), value, uint16(coap.OptionSize1), []byte{1}, req.Payload)
 	}
 	f.Fuzz(func(t *testing.T, code uint8, path, query string, proof []byte, number uint16, value, payload []byte) {
 		m := newMeeting(t, nil)
 		s := m.session(wideOwner())
 		m.ask(s, callMessage("valve", 1))
-		req := &Message{Code: code, Payload: payload}
+		req := &coap.Message{Code: code, Payload: payload}
 		for _, segment := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
-			req.Add(OptionURIPath, []byte(segment))
+			req.Add(coap.OptionURIPath, []byte(segment))
 		}
 		for _, q := range strings.Split(query, "&") {
 			if q != "" {
-				req.Add(OptionURIQuery, []byte(q))
+				req.Add(coap.OptionURIQuery, []byte(q))
 			}
 		}
 		req.Add(number, value)
-		req.Add(OptionRequest, proof)
+		req.Add(coap.OptionRequest, proof)
 		before := req.Clone()
 		a, resp := m.g.Check(req, m.verifierNow())
 		if a != nil {
@@ -131,7 +133,7 @@ func FuzzGuard(f *testing.F) {
 			t.Errorf("not admitted and a success: %+v", resp)
 		}
 		if resp.Code>>5 < 2 {
-			t.Errorf("code %s is no answer", CodeText(resp.Code))
+			t.Errorf("code %s is no answer", coap.CodeText(resp.Code))
 		}
 		if !bytes.Equal(coapBytes(before, 0, 0, nil), coapBytes(req, 0, 0, nil)) {
 			t.Error("Check changed the request")
@@ -207,16 +209,16 @@ func FuzzTarget(f *testing.F) {
 		m := plainMessage(code, first, second)
 		for _, q := range []string{q1, q2} {
 			if q != "" {
-				m.Add(OptionURIQuery, []byte(q))
+				m.Add(coap.OptionURIQuery, []byte(q))
 			}
 		}
-		target, r := m.Target()
+		target, r := TargetOf(m)
 		if r != ReasonNone {
 			return
 		}
 		again := plainMessage(code, first, second)
 		again.SetQuery(target.Query)
-		if got, r := again.Target(); r != ReasonNone || got != target {
+		if got, r := TargetOf(again); r != ReasonNone || got != target {
 			t.Errorf("%+v becomes %+v, %v", target, got, r)
 		}
 	})

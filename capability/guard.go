@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // GuardConfig says what a Guard verifies for. BranchKey and CookieKey must be set.
@@ -125,31 +128,31 @@ func (g *Guard) Hello(payload []byte, now Now) ([]byte, Reason) {
 }
 
 // AnswerHello answers the whole request POST /h.
-func (g *Guard) AnswerHello(req *Message, now Now) *Message {
+func (g *Guard) AnswerHello(req *coap.Message, now Now) *coap.Message {
 	cookie, r := g.Hello(req.Payload, now)
 	if r != ReasonNone {
 		return Refusal(r)
 	}
-	return &Message{Code: CodeChanged, Payload: cookie}
+	return &coap.Message{Code: coap.CodeChanged, Payload: cookie}
 }
 
 // Check judges a request. Either it is admitted: the caller acts once, on Admission.Request, and answers through the Admission; or
 // the message is what to send: a refusal, or the answer that a duplicate gets again.
-func (g *Guard) Check(req *Message, now Now) (*Admission, *Message) {
+func (g *Guard) Check(req *coap.Message, now Now) (*Admission, *coap.Message) {
 	return g.CheckFrom(PeerKey{}, req, now)
 }
 
 // CheckFrom is Check for a verifier that knows which libp2p peer asks: only there AUDIENCE can hold.
-func (g *Guard) CheckFrom(peer PeerKey, req *Message, now Now) (*Admission, *Message) {
+func (g *Guard) CheckFrom(peer PeerKey, req *coap.Message, now Now) (*Admission, *coap.Message) {
 	return g.admission(asked{peer: peer, now: now}, req)
 }
 
 // CheckForemost is CheckFrom past the deny list: for a verifier's own requests that end a capability, perhaps under that very one.
-func (g *Guard) CheckForemost(peer PeerKey, req *Message, now Now) (*Admission, *Message) {
+func (g *Guard) CheckForemost(peer PeerKey, req *coap.Message, now Now) (*Admission, *coap.Message) {
 	return g.admission(asked{peer: peer, now: now, foremost: true}, req)
 }
 
-func (g *Guard) admission(ask asked, req *Message) (*Admission, *Message) {
+func (g *Guard) admission(ask asked, req *coap.Message) (*Admission, *coap.Message) {
 	a := &Admission{}
 	if answer := g.check(a, ask, req); answer != nil {
 		return nil, answer
@@ -160,7 +163,7 @@ func (g *Guard) admission(ask asked, req *Message) (*Admission, *Message) {
 // asked is a request that is well-formed, on its way through the guard.
 type asked struct {
 	proof *proof
-	query Query // of a request that is not private
+	query coap.Query // of a request that is not private
 	peer  PeerKey
 	now   Now
 
@@ -168,7 +171,7 @@ type asked struct {
 }
 
 // check gives the answer to send, or nil: then a is the admission.
-func (g *Guard) check(a *Admission, ask asked, req *Message) *Message {
+func (g *Guard) check(a *Admission, ask asked, req *coap.Message) *coap.Message {
 	value, r := scan(req)
 	if r != ReasonNone {
 		return Refusal(r)
@@ -188,7 +191,7 @@ func (g *Guard) check(a *Admission, ask asked, req *Message) *Message {
 }
 
 // checkCarried goes on with a request that brings a carried form.
-func (g *Guard) checkCarried(a *Admission, ask *asked, req *Message) *Message {
+func (g *Guard) checkCarried(a *Admission, ask *asked, req *coap.Message) *coap.Message {
 	var room [MaxParts]part
 	if r := ask.proof.decode(&room, g.cfg.MaxCarried); r != ReasonNone {
 		return Refusal(r)
@@ -197,7 +200,7 @@ func (g *Guard) checkCarried(a *Admission, ask *asked, req *Message) *Message {
 }
 
 // checkProof goes on from step 3 of "Reading a request" of docs/spec/capability.md.
-func (g *Guard) checkProof(a *Admission, ask *asked, req *Message) *Message {
+func (g *Guard) checkProof(a *Admission, ask *asked, req *coap.Message) *coap.Message {
 	a.Request = req
 	var r Reason
 	if ask.proof.private {
@@ -218,55 +221,55 @@ func (g *Guard) checkProof(a *Admission, ask *asked, req *Message) *Message {
 	return g.resume(a, ask)
 }
 
-func (g *Guard) query(req *Message) (Query, Reason) {
+func (g *Guard) query(req *coap.Message) (coap.Query, Reason) {
 	q, err := req.Query()
 	if err != nil || q.Wait != 0 && !g.cfg.EnableWait {
-		return Query{}, ReasonBadOption
+		return coap.Query{}, ReasonBadOption
 	}
 	return q, ReasonNone
 }
 
 // scan looks at the options before any key is used, in their order, and gives the value of 65001.
-func scan(m *Message) (value []byte, r Reason) {
+func scan(m *coap.Message) (value []byte, r Reason) {
 	var paths, queries, observes int
-	if len(m.Options) > maxOptions {
+	if len(m.Options) > coap.MaxOptions {
 		return nil, ReasonMalformed
 	}
 	for i := range m.Options {
 		number, v := m.Options[i].Number, m.Options[i].Value
 		lowest, highest := 0, 0
 		switch number {
-		case OptionIfMatch, OptionRequestTag:
+		case coap.OptionIfMatch, coap.OptionRequestTag:
 			highest = 8
-		case OptionIfNoneMatch:
-		case OptionObserve:
+		case coap.OptionIfNoneMatch:
+		case coap.OptionObserve:
 			highest = 3
 			observes++
-		case OptionBlock2, OptionBlock1:
+		case coap.OptionBlock2, coap.OptionBlock1:
 			highest = 3
-		case OptionURIPath:
-			highest = maxSegmentLength
+		case coap.OptionURIPath:
+			highest = edgeistry.MaxName
 			paths++
-		case OptionURIQuery:
-			highest = maxSegmentLength
+		case coap.OptionURIQuery:
+			highest = edgeistry.MaxName
 			queries++
-		case OptionContentFormat, OptionAccept:
+		case coap.OptionContentFormat, coap.OptionAccept:
 			highest = 2
-		case OptionRequest:
+		case coap.OptionRequest:
 			lowest, highest = sessionSize, 255
 			if value != nil {
 				return nil, ReasonMalformed
 			}
 			value = v
-		case OptionSize1, OptionSize2:
+		case coap.OptionSize1, coap.OptionSize2:
 			continue
 		default:
 			return nil, ReasonBadOption
 		}
-		if len(v) < lowest || len(v) > highest || paths > maxSegments || queries > maxQueries || observes > 1 {
+		if len(v) < lowest || len(v) > highest || paths > coap.MaxSegments || queries > coap.MaxQueries || observes > 1 {
 			return nil, ReasonMalformed
 		}
-		if number == OptionObserve && (len(v) > 1 || len(v) == 1 && v[0] > observeDeregister) {
+		if number == coap.OptionObserve && (len(v) > 1 || len(v) == 1 && v[0] > coap.ObserveDeregister) {
 			return nil, ReasonBadOption
 		}
 	}
@@ -274,7 +277,7 @@ func scan(m *Message) (value []byte, r Reason) {
 }
 
 // open follows "Opening" of docs/spec/capability.md, step by step.
-func (g *Guard) open(a *Admission, ask *asked) *Message {
+func (g *Guard) open(a *Admission, ask *asked) *coap.Message {
 	p, now := ask.proof, ask.now
 	parts := p.parts
 	var roots [MaxParts]BranchKey
@@ -351,7 +354,7 @@ func (g *Guard) roots(parts []part, roots *[MaxParts]BranchKey) Reason {
 }
 
 // reopen answers an OPEN that came before. It opens nothing and runs nothing.
-func (g *Guard) reopen(a *Admission, ask *asked, mark [ringMark]byte, tick uint32) *Message {
+func (g *Guard) reopen(a *Admission, ask *asked, mark [ringMark]byte, tick uint32) *coap.Message {
 	for i := range g.slots {
 		s := &g.slots[i]
 		if !s.inUse || s.mark != mark {
@@ -367,7 +370,7 @@ func (g *Guard) reopen(a *Admission, ask *asked, mark [ringMark]byte, tick uint3
 }
 
 // resume follows "A request in a session" up to the window.
-func (g *Guard) resume(a *Admission, ask *asked) *Message {
+func (g *Guard) resume(a *Admission, ask *asked) *coap.Message {
 	p, now := ask.proof, ask.now
 	if int(p.slot) >= len(g.slots) || !g.slots[p.slot].inUse {
 		return Refusal(ReasonNoSession)
@@ -399,7 +402,7 @@ func (g *Guard) resume(a *Admission, ask *asked) *Message {
 	return g.admit(a, ask, s, tick)
 }
 
-func (g *Guard) verify(t *tagger, p *proof, tick uint32, req *Message) bool {
+func (g *Guard) verify(t *tagger, p *proof, tick uint32, req *coap.Message) bool {
 	sum, err := t.request(g.mac, p.slot, p.sequence, tick, p.hold, req)
 	return err == nil && hmac.Equal(sum[:len(p.tag)], p.tag)
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 func TestNewGuardRefuses(t *testing.T) {
@@ -37,14 +39,14 @@ func TestReplaysRunOnce(t *testing.T) {
 	r := newRandom(5)
 	m := newMeeting(t, func(cfg *GuardConfig) { cfg.Slots = 8 })
 	type recorded struct {
-		message *Message
+		message *coap.Message
 		ran     int
 	}
 	var record []*recorded
 	send := func(rec *recorded) {
 		if a, _ := m.g.Check(rec.message, m.verifierNow()); a != nil {
 			if rec.ran++; rec.ran > 1 {
-				value, _ := rec.message.Get(OptionRequest)
+				value, _ := rec.message.Get(coap.OptionRequest)
 				t.Fatalf("ran twice: %x", value)
 			}
 			if r.IntN(4) > 0 {
@@ -109,7 +111,7 @@ func TestGuardIsDeterministic(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.IntN(2) == 0 {
-				value, _ := req.Get(OptionRequest)
+				value, _ := req.Get(coap.OptionRequest)
 				value[r.IntN(len(value))] ^= 1 << r.IntN(8)
 			}
 			m.now = m.now.Add(time.Duration(r.IntN(300)) * time.Millisecond)
@@ -160,7 +162,7 @@ func TestLateAnswerIsNotKept(t *testing.T) {
 	s := m.session(Owner(testService(), testKey(), 1))
 	m.ask(s, callMessage("valve", 1))
 	slow, quick := callMessage("valve", 2), callMessage("valve", 3)
-	for _, req := range []*Message{slow, quick} {
+	for _, req := range []*coap.Message{slow, quick} {
 		if _, err := s.Protect(req, 0, m.now); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +187,7 @@ func TestLateAnswerIsNotKept(t *testing.T) {
 	}
 }
 
-func refusedWith(m *Message, r Reason) bool {
+func refusedWith(m *coap.Message, r Reason) bool {
 	return m != nil && len(m.Payload) > 0 && m.Payload[0] == byte(r)
 }
 
@@ -199,8 +201,8 @@ func TestAnswerWithOptionsIsNotKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, _ := m.g.Check(req, m.verifierNow())
-	resp := &Message{Code: CodeChanged, Payload: []byte("x")}
-	resp.AddUint(OptionContentFormat, ContentFormatOctets)
+	resp := &coap.Message{Code: coap.CodeChanged, Payload: []byte("x")}
+	resp.AddUint(coap.OptionContentFormat, coap.ContentFormatOctets)
 	if _, err := s.Verify(p, a.Answer(resp, m.verifierNow()), m.now); err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +223,7 @@ func TestRefuseIsTagged(t *testing.T) {
 		a, _ := m.g.Check(req, m.verifierNow())
 		resp := a.Refuse(r, m.verifierNow())
 		if v, err := s.Verify(p, resp, m.now); err != nil || !v.Tagged || v.Reason != r || resp.Code != r.Code() {
-			t.Errorf("%v: code %s, %+v, %v", r, CodeText(resp.Code), v, err)
+			t.Errorf("%v: code %s, %+v, %v", r, coap.CodeText(resp.Code), v, err)
 		}
 	}
 	req := callMessage("valve", 1)
@@ -230,7 +232,7 @@ func TestRefuseIsTagged(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, _ := m.g.Check(req, m.verifierNow())
-	huge := &Message{Code: CodeContent, Payload: make([]byte, 0x10000)}
+	huge := &coap.Message{Code: coap.CodeContent, Payload: make([]byte, 0x10000)}
 	if v, err := s.Verify(p, a.Answer(huge, m.verifierNow()), m.now); err != nil || !v.Tagged || v.Reason != ReasonTooLarge {
 		t.Errorf("an answer of 64 KiB: %+v, %v, want a tagged reason 21", v, err)
 	}
@@ -257,12 +259,12 @@ func TestNotifications(t *testing.T) {
 		if a == nil || a.Operation != Observe {
 			t.Fatalf("admission %+v", a)
 		}
-		if _, err := s.Verify(p, a.Answer(&Message{Code: CodeContent}, m.verifierNow()), m.now); err != nil {
+		if _, err := s.Verify(p, a.Answer(&coap.Message{Code: coap.CodeContent}, m.verifierNow()), m.now); err != nil {
 			t.Fatal(err)
 		}
-		var sent []*Message
+		var sent []*coap.Message
 		for i := range uint32(3) {
-			n := &Message{Code: CodeContent, Payload: []byte{byte(i)}}
+			n := &coap.Message{Code: coap.CodeContent, Payload: []byte{byte(i)}}
 			if number, ok := a.Notify(n, m.verifierNow()); !ok || number != i+1 {
 				t.Fatalf("notification %d: number %d, %v", i, number, ok)
 			}
@@ -279,14 +281,14 @@ func TestNotifications(t *testing.T) {
 		if _, err := s.Verify(p, sent[2], m.now); err == nil {
 			t.Error("a notification is taken twice")
 		}
-		if _, ok := a.Notify(&Message{Code: CodeContent}, Now{Tick: lease.Tick + 1}); ok {
+		if _, ok := a.Notify(&coap.Message{Code: coap.CodeContent}, Now{Tick: lease.Tick + 1}); ok {
 			t.Error("notified after the lease")
 		}
-		if _, ok := a.Notify(&Message{Code: CodeContent}, m.verifierNow()); !ok {
+		if _, ok := a.Notify(&coap.Message{Code: coap.CodeContent}, m.verifierNow()); !ok {
 			t.Error("not notified within the lease")
 		}
 		m.g.SetGeneration(0, 0)
-		if _, ok := a.Notify(&Message{Code: CodeContent}, m.verifierNow()); ok {
+		if _, ok := a.Notify(&coap.Message{Code: coap.CodeContent}, m.verifierNow()); ok {
 			t.Error("notified after the session ended")
 		}
 	}

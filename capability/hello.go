@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // Hello asks a verifier for a cookie. One Hello makes one Session.
@@ -35,10 +37,10 @@ func (h *Hello) Payload() []byte {
 }
 
 // Message gives the whole request, POST /h.
-func (h *Hello) Message() *Message {
-	return &Message{
-		Code:    CodePOST,
-		Options: []Option{{OptionURIPath, []byte("h")}},
+func (h *Hello) Message() *coap.Message {
+	return &coap.Message{
+		Code:    coap.CodePOST,
+		Options: []coap.Option{{Number: coap.OptionURIPath, Value: []byte("h")}},
 		Payload: h.Payload(),
 	}
 }

@@ -1,5 +1,7 @@
 package capability
 
+import "github.com/edgeistry/edgeistry/coap"
+
 // An inner message is what a private request or answer holds encrypted:
 //
 //	code u8 | options as in a CoAP message (RFC 7252 3.1) | FF payload, if there is one
@@ -7,10 +9,10 @@ package capability
 const payloadMarker = 0xff
 
 // appendInner appends the inner form of m, which has no proof of its own.
-func appendInner(dst []byte, m *Message) []byte { return appendBody(append(dst, m.Code), m) }
+func appendInner(dst []byte, m *coap.Message) []byte { return appendBody(append(dst, m.Code), m) }
 
 // appendBody appends options and payload as a CoAP message has them (RFC 7252 3).
-func appendBody(dst []byte, m *Message) []byte {
+func appendBody(dst []byte, m *coap.Message) []byte {
 	previous := uint16(0)
 	for i := range m.Options {
 		o := &m.Options[i]
@@ -38,11 +40,11 @@ func optionNibble(n int) (nibble byte, extra []byte) {
 }
 
 // parseInner is the opposite of appendInner. The message shares b's memory. False: it is none.
-func parseInner(b []byte) (*Message, bool) {
+func parseInner(b []byte) (*coap.Message, bool) {
 	if len(b) == 0 {
 		return nil, false
 	}
-	m := &Message{Code: b[0]}
+	m := &coap.Message{Code: b[0]}
 	number := 0
 	for b = b[1:]; len(b) > 0; {
 		if b[0] == payloadMarker {
@@ -59,10 +61,10 @@ func parseInner(b []byte) (*Message, bool) {
 			return nil, false
 		}
 		number += delta
-		if number > 0xffff || length > len(b) || len(m.Options) == maxOptions {
+		if number > 0xffff || length > len(b) || len(m.Options) == coap.MaxOptions {
 			return nil, false
 		}
-		m.Options = append(m.Options, Option{uint16(number), b[:length:length]})
+		m.Options = append(m.Options, coap.Option{Number: uint16(number), Value: b[:length:length]})
 		b = b[length:]
 	}
 	return m, true

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // judgeOwner gives the owner's capability of a service, and the key of branch 0.
@@ -41,11 +42,11 @@ func TestJudge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := &Message{Code: CodePOST, Payload: []byte{31}}
+	req := &coap.Message{Code: coap.CodePOST, Payload: []byte{31}}
 	if err := req.SetPath("/f/door"); err != nil {
 		t.Fatal(err)
 	}
-	target, _ := req.Target()
+	target, _ := TargetOf(req)
 	situation := func(payload byte, tick uint32) Situation {
 		return Situation{Target: target, Payload: []byte{payload}, Boot: 7, Now: Now{Tick: tick}}
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // Labels: the first byte of every HMAC input, one purpose each (docs/spec/capability.md, Labels).
@@ -135,7 +137,7 @@ type tagger struct {
 func newTagger(ks [keySize]byte) *tagger { return &tagger{ks: ks, key: newMidstate(&ks)} }
 
 // request gives H(ks, 06 | slot | sequence | tick | hold | canonical request).
-func (t *tagger) request(m *mac, slot uint8, sequence, tick uint32, hold uint8, req *Message) (sum [keySize]byte, err error) {
+func (t *tagger) request(m *mac, slot uint8, sequence, tick uint32, hold uint8, req *coap.Message) (sum [keySize]byte, err error) {
 	defer m.wipe()
 	b := append(m.input[:0], labelRequest, slot)
 	b = binary.BigEndian.AppendUint32(b, sequence)
@@ -149,7 +151,7 @@ func (t *tagger) request(m *mac, slot uint8, sequence, tick uint32, hold uint8, 
 }
 
 // response gives H(ks, 07 | sequence | notification | request tag | tick | slot | canonical response).
-func (t *tagger) response(m *mac, slot uint8, sequence, notification, tick uint32, requestTag []byte, resp *Message) (sum [keySize]byte, err error) {
+func (t *tagger) response(m *mac, slot uint8, sequence, notification, tick uint32, requestTag []byte, resp *coap.Message) (sum [keySize]byte, err error) {
 	defer m.wipe()
 	b := append(m.input[:0], labelResponse)
 	b = binary.BigEndian.AppendUint32(b, sequence)

@@ -5,6 +5,8 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // The lengths cross the ends of the first blocks, where the padding takes one more.
@@ -48,13 +50,13 @@ func TestTaggerLeavesMACWiped(t *testing.T) {
 		fresh.wipe()
 	}
 	req := callMessage("valve", bytes.Repeat([]byte{9}, 300)...)
-	req.Set(OptionRequest, appendSession(nil, 0, 1, 1, 0, 100, nil))
+	req.Set(coap.OptionRequest, appendSession(nil, 0, 1, 1, 0, 100, nil))
 	if _, err := tagger.request(m, 1, 1, 0, 100, req); err != nil {
 		t.Fatal(err)
 	}
 	wiped("a request")
-	resp := &Message{Code: CodeContent, Payload: bytes.Repeat([]byte{9}, 300)}
-	resp.Set(OptionResponse, appendAnswerProof(nil, formSession, 0, 1, 1, 0))
+	resp := &coap.Message{Code: coap.CodeContent, Payload: bytes.Repeat([]byte{9}, 300)}
+	resp.Set(coap.OptionResponse, appendAnswerProof(nil, formSession, 0, 1, 1, 0))
 	if _, err := tagger.response(m, 1, 1, 0, 1, make([]byte, tagSize), resp); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"slices"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // Management is what a request with the operation Manage asks for.
@@ -44,7 +46,7 @@ func (a *Admission) Generation() (branch, generation uint8, r Reason) {
 }
 
 // padEpoch hides r in the payload of POST /e, epoch u16 | r XOR pad, from whoever is on the way.
-func padEpoch(m *Message, ks [keySize]byte, sequence uint32) {
+func padEpoch(m *coap.Message, ks [keySize]byte, sequence uint32) {
 	var target Target
 	if r := target.read(m, ""); r != ReasonNone || target.Management != ManageEpoch || len(m.Payload) != epochSize {
 		return

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/edgeistry/edgeistry/capability/internal/ascon"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // A private message is a POST or a 2.04 whose payload is an inner message, encrypted with Ascon-AEAD128 (NIST SP 800-232) under
@@ -36,13 +37,13 @@ func privateNonce(sequence uint32) []byte {
 	return binary.BigEndian.AppendUint32(make([]byte, 0, ascon.NonceSize), sequence)[:ascon.NonceSize]
 }
 
-func (t *tagger) encrypt(direction byte, sequence uint32, m *Message) []byte {
+func (t *tagger) encrypt(direction byte, sequence uint32, m *coap.Message) []byte {
 	b := appendInner(make([]byte, 0, 64+len(m.Payload)), m)
 	return t.cipher(direction).Seal(b[:0], privateNonce(sequence), b, nil)
 }
 
 // decrypt gives the inner message. False: it does not decrypt, or is none.
-func (t *tagger) decrypt(direction byte, sequence uint32, ciphertext []byte) (*Message, bool) {
+func (t *tagger) decrypt(direction byte, sequence uint32, ciphertext []byte) (*coap.Message, bool) {
 	b, err := t.cipher(direction).Open(nil, privateNonce(sequence), ciphertext, nil)
 	if err != nil {
 		return nil, false
@@ -51,33 +52,33 @@ func (t *tagger) decrypt(direction byte, sequence uint32, ciphertext []byte) (*M
 }
 
 // checkOuter looks at a private request before any key is used.
-func (g *Guard) checkOuter(req *Message) Reason {
+func (g *Guard) checkOuter(req *coap.Message) Reason {
 	if !g.cfg.EnablePrivacy {
 		return ReasonTooLarge
 	}
 	for i := range req.Options {
-		if n := req.Options[i].Number; n != OptionRequest && coverageOf(n) == covered {
+		if n := req.Options[i].Number; n != coap.OptionRequest && coverageOf(n) == covered {
 			return ReasonBadOption
 		}
 	}
-	if req.Code != CodePOST {
+	if req.Code != coap.CodePOST {
 		return ReasonMalformed
 	}
 	return ReasonNone
 }
 
 // decrypt gives the request inside a private one.
-func (a *Admission) decrypt(outer *Message) (*Message, Reason) {
+func (a *Admission) decrypt(outer *coap.Message) (*coap.Message, Reason) {
 	inner, ok := a.tagger.decrypt(directionRequest, a.Sequence, outer.Payload)
-	if !ok || inner.Code == CodeEmpty || inner.Code&codeClassMask != 0 {
+	if !ok || inner.Code == coap.CodeEmpty || inner.Code>>5 != 0 {
 		return nil, ReasonMalformed
 	}
-	a.keeps = inner.Code == CodePOST
-	good := slices.IndexFunc(inner.Options, func(o Option) bool { return !hides(o.Number) })
+	a.keeps = inner.Code == coap.CodePOST
+	good := slices.IndexFunc(inner.Options, func(o coap.Option) bool { return !hides(o.Number) })
 	if good < 0 {
 		good = len(inner.Options)
 	}
-	_, r := scan(&Message{Options: inner.Options[:good]}) // the first wrong option decides
+	_, r := scan(&coap.Message{Options: inner.Options[:good]}) // the first wrong option decides
 	if r == ReasonNone && good < len(inner.Options) {
 		r = ReasonBadOption
 	}
@@ -86,12 +87,12 @@ func (a *Admission) decrypt(outer *Message) (*Message, Reason) {
 
 // hides says whether an option may stand in an inner request.
 func hides(number uint16) bool {
-	return coverageOf(number) == covered && number != OptionObserve && number != OptionRequest
+	return coverageOf(number) == covered && number != coap.OptionObserve && number != coap.OptionRequest
 }
 
 // encrypt makes the outer answer of an inner one.
-func (a *Admission) encrypt(inner *Message) *Message {
-	return &Message{Code: CodeChanged, Payload: a.tagger.encrypt(directionAnswer, a.Sequence, inner)}
+func (a *Admission) encrypt(inner *coap.Message) *coap.Message {
+	return &coap.Message{Code: coap.CodeChanged, Payload: a.tagger.encrypt(directionAnswer, a.Sequence, inner)}
 }
 
 // EnablePrivacy hides code, options and payload of every request that Protect gets from here on, and of the answers, from
@@ -104,8 +105,8 @@ func (s *Session) EnablePrivacy() {
 }
 
 // hide turns m into the outer request that holds it.
-func (s *Session) hide(m *Message, sequence uint32) error {
-	m.Remove(OptionRequest)
+func (s *Session) hide(m *coap.Message, sequence uint32) error {
+	m.Remove(coap.OptionRequest)
 	previous := uint16(0)
 	for i := range m.Options {
 		o := &m.Options[i]
@@ -114,21 +115,21 @@ func (s *Session) hide(m *Message, sequence uint32) error {
 		}
 		previous = o.Number
 	}
-	*m = Message{Code: CodePOST, Payload: s.tagger.encrypt(directionRequest, sequence, m)}
+	*m = coap.Message{Code: coap.CodePOST, Payload: s.tagger.encrypt(directionRequest, sequence, m)}
 	return nil
 }
 
 // reveal turns a proved answer to a private request into the one that it holds. A bare reason 9 stays: nothing is encrypted twice
 // under one nonce. False: it is neither.
-func (s *Session) reveal(p *Pending, resp *Message) bool {
+func (s *Session) reveal(p *Pending, resp *coap.Message) bool {
 	if resp.Code == ReasonResultGone.Code() && len(resp.Payload) == 1 && Reason(resp.Payload[0]) == ReasonResultGone {
 		return true
 	}
-	if resp.Code != CodeChanged {
+	if resp.Code != coap.CodeChanged {
 		return false
 	}
 	inner, ok := s.tagger.decrypt(directionAnswer, p.sequence, resp.Payload)
-	if !ok || inner.Code&codeClassMask < codeClassSuccess {
+	if !ok || inner.Code>>5 < 2 {
 		return false
 	}
 	*resp = *inner

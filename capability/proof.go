@@ -1,6 +1,10 @@
 package capability
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/edgeistry/edgeistry/coap"
+)
 
 const (
 	nonceSize  = 8
@@ -206,30 +210,30 @@ func appendAnswerProof(dst []byte, form, mirror, slot uint8, tick, notification 
 }
 
 // IsMirror says whether a hello or a protected request addresses the mirror verifier at a home node.
-func IsMirror(m *Message) bool {
-	if v, ok := m.Get(OptionRequest); ok {
+func IsMirror(m *coap.Message) bool {
+	if v, ok := m.Get(coap.OptionRequest); ok {
 		return len(v) > 0 && v[0]&mirrorBit != 0
 	}
 	return IsHello(m) && len(m.Payload) == helloSize && m.Payload[nonceSize]&mirrorBit != 0
 }
 
 // IsHello says whether a request is a hello: POST /h without option 65001.
-func IsHello(m *Message) bool {
-	if _, ok := m.Get(OptionRequest); ok {
+func IsHello(m *coap.Message) bool {
+	if _, ok := m.Get(coap.OptionRequest); ok {
 		return false
 	}
-	return m.Code == CodePOST && m.Path() == "/h"
+	return m.Code == coap.CodePOST && m.Path() == "/h"
 }
 
 // IsOpen says whether a request opens a session: a proxy rations these, as it does hellos.
-func IsOpen(m *Message) bool {
-	v, ok := m.Get(OptionRequest)
+func IsOpen(m *coap.Message) bool {
+	v, ok := m.Get(coap.OptionRequest)
 	return ok && len(v) > 0 && v[0]&^(mirrorBit|privateBit) == formOpen
 }
 
 // CarriedForm gives the carried form that a request brings, if it does: what Fingerprints looks at.
-func CarriedForm(m *Message) ([]byte, bool) {
-	v, _ := m.Get(OptionRequest)
+func CarriedForm(m *coap.Message) ([]byte, bool) {
+	v, _ := m.Get(coap.OptionRequest)
 	var p proof
 	if len(v) == 0 || p.parse(v, v[0]&mirrorBit != 0) != ReasonNone || p.carried == nil {
 		return nil, false
@@ -242,10 +246,10 @@ func CarriedForm(m *Message) ([]byte, bool) {
 }
 
 // Slot gives the session slot that a request or an answer names. An OPEN names none.
-func Slot(m *Message) (slot uint8, ok bool) {
-	for _, o := range [...]uint16{OptionRequest, OptionResponse} {
+func Slot(m *coap.Message) (slot uint8, ok bool) {
+	for _, o := range [...]uint16{coap.OptionRequest, coap.OptionResponse} {
 		if v, found := m.Get(o); found && len(v) > 1 {
-			return v[1], o == OptionResponse || !IsOpen(m)
+			return v[1], o == coap.OptionResponse || !IsOpen(m)
 		}
 	}
 	return 0, false

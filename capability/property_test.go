@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 var propertyRuns = flag.Int("property-runs", 20_000, "chains that TestChildIsSubset makes")
@@ -172,7 +174,7 @@ func (r random) toward(s *Situation, f Frame) {
 				s.Operation = Read
 			}
 			from := max(1, l.Sequence.From+beside()+1)
-			s.Query = Query{HasFrom: true, From: from, HasCount: true, Count: uint8(max(1, min(255, int64(l.Sequence.To)-int64(from)+1+int64(r.IntN(3)-1))))}
+			s.Query = coap.Query{HasFrom: true, From: from, HasCount: true, Count: uint8(max(1, min(255, int64(l.Sequence.To)-int64(from)+1+int64(r.IntN(3)-1))))}
 		case TypeExpiry, TypeNotBefore:
 			s.Now.Unix = l.Unix + beside()
 		case TypeLease:
@@ -228,14 +230,14 @@ func TestMutatedOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, _ := req.Get(OptionRequest)
+	value, _ := req.Get(coap.OptionRequest)
 	refused := func(what string, changed []byte) {
 		t.Helper()
 		bad := req.Clone()
-		bad.Set(OptionRequest, changed)
+		bad.Set(coap.OptionRequest, changed)
 		if a, resp := m.g.Check(bad, m.verifierNow()); a != nil {
 			t.Fatalf("%s is admitted: %x", what, changed)
-		} else if _, tagged := resp.Get(OptionResponse); tagged {
+		} else if _, tagged := resp.Get(coap.OptionResponse); tagged {
 			t.Fatalf("%s gets a tagged answer: %x", what, resp.Payload)
 		}
 	}

@@ -2,6 +2,8 @@ package capability
 
 import (
 	"math/rand/v2"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // random makes inputs that are near the truth: the same every time for a seed.
@@ -122,7 +124,7 @@ func (r random) situation() Situation {
 		Now:     Now{Tick: r.Uint32N(200), Unix: r.Uint32N(200)},
 	}
 	if r.IntN(2) == 0 {
-		s.Query = Query{HasFrom: true, From: 1 + r.Uint32N(20), HasCount: r.IntN(2) == 0, Count: uint8(1 + r.IntN(20))}
+		s.Query = coap.Query{HasFrom: true, From: 1 + r.Uint32N(20), HasCount: r.IntN(2) == 0, Count: uint8(1 + r.IntN(20))}
 	}
 	return s
 }

@@ -1,6 +1,10 @@
 package capability
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/edgeistry/edgeistry/coap"
+)
 
 // Reason is the first byte of an error's payload: why a request was refused. The table of
 // docs/spec/capability.md, Errors, is the source of numbers, codes and meanings.
@@ -46,35 +50,35 @@ type reasonInfo struct {
 
 func (r Reason) info() (reasonInfo, bool) {
 	table := [...]reasonInfo{
-		ReasonNone:           {CodeChanged, "done"},
-		ReasonMalformed:      {CodeBadRequest, "malformed option, frame or payload"},
-		ReasonBadOption:      {CodeBadOption, "an option that may not stand in a protected request"},
-		ReasonCookie:         {CodeUnauthorized, "cookie unknown, of another boot, or older than 10 s"},
-		ReasonCookieUsed:     {CodeUnauthorized, "cookie used before"},
-		ReasonNoRoom:         {CodeUnavailable, "no session slot free just now"},
-		ReasonTag:            {CodeUnauthorized, "tag does not verify"},
-		ReasonNoSession:      {CodeUnauthorized, "no such session (ended, evicted or rebooted)"},
-		ReasonSequence:       {CodeUnauthorized, "sequence used before or too old"},
-		ReasonResultGone:     {CodeUnavailable, "already executed, result gone"},
-		ReasonStale:          {CodeUnauthorized, "stale: older than its hold"},
-		ReasonDenied:         {CodeForbidden, "denied"},
-		ReasonNotEvaluable:   {CodeForbidden, "denied: cannot be evaluated here"},
-		ReasonGeneration:     {CodeForbidden, "other generation: revoked?"},
-		ReasonEpoch:          {CodeForbidden, "other epoch or other service"},
-		ReasonUnclaimed:      {CodeForbidden, "the device is not claimed"},
-		ReasonBootLost:       {CodeInternal, "boot counter lost: everything protected is refused"},
-		ReasonClaimClosed:    {CodeForbidden, "claim is closed (already claimed, window over, or not local)"},
-		ReasonNotFound:       {CodeNotFound, "no such log or function"},
-		ReasonNeedFrames:     {CodeUnauthorized, "this session needs the frames with every request"},
-		ReasonNotKept:        {CodeNotFound, "the entries named are no longer, or not yet, kept"},
-		ReasonTooLarge:       {CodeTooLarge, "too large for this verifier"},
-		ReasonArgument:       {CodeBadRequest, "the function refused its argument"},
-		ReasonMethod:         {CodeMethodNotAllowed, "method not allowed here"},
-		ReasonNeedCapability: {CodeUnauthorized, "this resource needs a capability"},
-		ReasonTime:           {CodeForbidden, "time refused: backwards, or too far forward"},
-		ReasonStorage:        {CodeInternal, "storage failed; nothing was acknowledged"},
-		ReasonWriteBudget:    {CodeUnavailable, "the log's write budget is spent for now"},
-		ReasonDenyListed:     {CodeForbidden, "on the deny list of this node"},
+		ReasonNone:           {coap.CodeChanged, "done"},
+		ReasonMalformed:      {coap.CodeBadRequest, "malformed option, frame or payload"},
+		ReasonBadOption:      {coap.CodeBadOption, "an option that may not stand in a protected request"},
+		ReasonCookie:         {coap.CodeUnauthorized, "cookie unknown, of another boot, or older than 10 s"},
+		ReasonCookieUsed:     {coap.CodeUnauthorized, "cookie used before"},
+		ReasonNoRoom:         {coap.CodeUnavailable, "no session slot free just now"},
+		ReasonTag:            {coap.CodeUnauthorized, "tag does not verify"},
+		ReasonNoSession:      {coap.CodeUnauthorized, "no such session (ended, evicted or rebooted)"},
+		ReasonSequence:       {coap.CodeUnauthorized, "sequence used before or too old"},
+		ReasonResultGone:     {coap.CodeUnavailable, "already executed, result gone"},
+		ReasonStale:          {coap.CodeUnauthorized, "stale: older than its hold"},
+		ReasonDenied:         {coap.CodeForbidden, "denied"},
+		ReasonNotEvaluable:   {coap.CodeForbidden, "denied: cannot be evaluated here"},
+		ReasonGeneration:     {coap.CodeForbidden, "other generation: revoked?"},
+		ReasonEpoch:          {coap.CodeForbidden, "other epoch or other service"},
+		ReasonUnclaimed:      {coap.CodeForbidden, "the device is not claimed"},
+		ReasonBootLost:       {coap.CodeInternal, "boot counter lost: everything protected is refused"},
+		ReasonClaimClosed:    {coap.CodeForbidden, "claim is closed (already claimed, window over, or not local)"},
+		ReasonNotFound:       {coap.CodeNotFound, "no such log or function"},
+		ReasonNeedFrames:     {coap.CodeUnauthorized, "this session needs the frames with every request"},
+		ReasonNotKept:        {coap.CodeNotFound, "the entries named are no longer, or not yet, kept"},
+		ReasonTooLarge:       {coap.CodeTooLarge, "too large for this verifier"},
+		ReasonArgument:       {coap.CodeBadRequest, "the function refused its argument"},
+		ReasonMethod:         {coap.CodeMethodNotAllowed, "method not allowed here"},
+		ReasonNeedCapability: {coap.CodeUnauthorized, "this resource needs a capability"},
+		ReasonTime:           {coap.CodeForbidden, "time refused: backwards, or too far forward"},
+		ReasonStorage:        {coap.CodeInternal, "storage failed; nothing was acknowledged"},
+		ReasonWriteBudget:    {coap.CodeUnavailable, "the log's write budget is spent for now"},
+		ReasonDenyListed:     {coap.CodeForbidden, "on the deny list of this node"},
 	}
 	if int(r) >= len(table) {
 		return reasonInfo{}, false
@@ -87,7 +91,7 @@ func (r Reason) Code() uint8 {
 	if info, ok := r.info(); ok {
 		return info.code
 	}
-	return CodeInternal
+	return coap.CodeInternal
 }
 
 func (r Reason) String() string {
@@ -102,10 +106,10 @@ const noRoomSeconds = 2
 
 // Refusal makes the error message of a reason, without a tag. Reasons 11 and 12 come from the Guard, which
 // adds the frame and the type of the constraint.
-func Refusal(r Reason) *Message {
-	m := &Message{Code: r.Code(), Payload: []byte{byte(r)}}
+func Refusal(r Reason) *coap.Message {
+	m := &coap.Message{Code: r.Code(), Payload: []byte{byte(r)}}
 	if r == ReasonNoRoom {
-		m.AddUint(OptionMaxAge, noRoomSeconds)
+		m.AddUint(coap.OptionMaxAge, noRoomSeconds)
 	}
 	return m
 }
@@ -118,8 +122,8 @@ type Denial struct {
 	Constraint ConstraintType
 }
 
-func (d Denial) message() *Message {
-	return &Message{Code: d.Reason.Code(), Payload: []byte{byte(d.Reason), byte(d.Frame), byte(d.Constraint)}}
+func (d Denial) message() *coap.Message {
+	return &coap.Message{Code: d.Reason.Code(), Payload: []byte{byte(d.Reason), byte(d.Frame), byte(d.Constraint)}}
 }
 
 // readError takes an error payload apart. Anything that is not one has reason 0.

@@ -1,9 +1,13 @@
 package capability
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
+)
 
 // opening makes the OPEN of a new session.
-func (m *meeting) opening(c *Capability) *Message {
+func (m *meeting) opening(c *Capability) *coap.Message {
 	m.t.Helper()
 	s := m.session(c)
 	req := callMessage("valve", 1)
@@ -14,11 +18,11 @@ func (m *meeting) opening(c *Capability) *Message {
 }
 
 // want checks what the guard says to a request; a kept answer that a duplicate gets again is told as ReasonResultGone.
-func (m *meeting) want(what string, req *Message, now Now, want Reason) {
+func (m *meeting) want(what string, req *coap.Message, now Now, want Reason) {
 	m.t.Helper()
 	r := ReasonNone
 	if a, resp := m.g.Check(req, now); a != nil {
-		a.Answer(&Message{Code: CodeChanged}, now)
+		a.Answer(&coap.Message{Code: coap.CodeChanged}, now)
 	} else if r = ReasonResultGone; !resp.Success() {
 		r = Reason(resp.Payload[0])
 	}
@@ -31,7 +35,7 @@ func (m *meeting) want(what string, req *Message, now Now, want Reason) {
 func TestRingOfManyOpens(t *testing.T) {
 	const opens = 40
 	m := newMeeting(t, func(cfg *GuardConfig) { cfg.Opens, cfg.Slots = opens, opens/2+2 })
-	var reqs []*Message
+	var reqs []*coap.Message
 	for i := range byte(opens) {
 		if i == opens/2 {
 			m.now = m.now.Add((minResidency + 1) * TickDuration) // the second half takes the slots of the first

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // script plays a transcript against a guard, checks every answer's reason, and writes it down.
@@ -84,14 +86,14 @@ func (s *script) count(cell, want uint8) {
 }
 
 // application is what stands behind the guard in every transcript.
-func application(a *Admission, req *Message) *Message {
+func application(a *Admission, req *coap.Message) *coap.Message {
 	switch a.Operation {
 	case Read, Observe:
-		return &Message{Code: CodeContent, Payload: bytes.Repeat([]byte{0x5a}, 28)}
+		return &coap.Message{Code: coap.CodeContent, Payload: bytes.Repeat([]byte{0x5a}, 28)}
 	case Append:
-		return &Message{Code: CodeChanged, Payload: []byte{0, 0, 0, 7, 0, 0, 0, 1}}
+		return &coap.Message{Code: coap.CodeChanged, Payload: []byte{0, 0, 0, 7, 0, 0, 0, 1}}
 	case Call: // every function gives its argument back
-		return &Message{Code: CodeChanged, Payload: bytes.Clone(req.Payload)}
+		return &coap.Message{Code: coap.CodeChanged, Payload: bytes.Clone(req.Payload)}
 	}
 	r := ReasonNone
 	switch a.Management {
@@ -105,17 +107,17 @@ func application(a *Admission, req *Message) *Message {
 	if r != ReasonNone {
 		return Refusal(r)
 	}
-	return &Message{Code: CodeChanged}
+	return &coap.Message{Code: coap.CodeChanged}
 }
 
 // step sends req as it stands; want is the reason in the answer, 0 for success.
-func (s *script) step(name string, req *Message, want Reason) *Message {
+func (s *script) step(name string, req *coap.Message, want Reason) *coap.Message {
 	s.t.Helper()
 	s.n++
 	token := []byte{0xed, byte(s.n)}
 	raw := coapBytes(req, 0, s.n, token)
 	pairs := []any{"tick", s.now.Tick, "unix", s.now.Unix, "request", raw}
-	var resp, app *Message
+	var resp, app *coap.Message
 	if IsHello(req) {
 		resp = s.g.AnswerHello(req, s.now)
 	} else {
@@ -139,8 +141,8 @@ func (s *script) step(name string, req *Message, want Reason) *Message {
 }
 
 // reason reads the reason of an answer, and notes where it was denied.
-func (s *script) reason(req, resp *Message) (r Reason) {
-	if value, _ := req.Get(OptionRequest); len(value) > 0 && value[0]&privateBit != 0 && resp.Code == CodeChanged {
+func (s *script) reason(req, resp *coap.Message) (r Reason) {
+	if value, _ := req.Get(coap.OptionRequest); len(value) > 0 && value[0]&privateBit != 0 && resp.Code == coap.CodeChanged {
 		inner, ok := s.cipher.decrypt(directionAnswer, s.sequence, resp.Payload)
 		if !ok {
 			s.t.Errorf("%s, step %d: the answer does not decrypt", s.id, s.n)
@@ -158,7 +160,7 @@ func (s *script) reason(req, resp *Message) (r Reason) {
 }
 
 // deny is step with an answer of reason 11 or 12, and checks the place that is told.
-func (s *script) deny(name string, req *Message, want Denial) *Message {
+func (s *script) deny(name string, req *coap.Message, want Denial) *coap.Message {
 	s.t.Helper()
 	resp := s.step(name, req, want.Reason)
 	if s.denied != want {
@@ -216,34 +218,34 @@ func (k *caller) useCookie(cookie [cookieSize]byte, tick uint32) {
 }
 
 // open makes an OPEN of m.
-func (k *caller) open(sequence uint32, hold uint8, m *Message) *Message {
+func (k *caller) open(sequence uint32, hold uint8, m *coap.Message) *coap.Message {
 	m = k.hide(sequence, m)
-	m.Set(OptionRequest, appendOpen(nil, k.mirror|k.private, k.nonce, k.cookie, sequence, hold, k.carried))
+	m.Set(coap.OptionRequest, appendOpen(nil, k.mirror|k.private, k.nonce, k.cookie, sequence, hold, k.carried))
 	return k.sign(slotOpening, sequence, k.tick, hold, m)
 }
 
 // request makes a SESSION of m, with frames a SESSION-FRAMES.
-func (k *caller) request(sequence, tick uint32, hold uint8, m *Message, frames []byte) *Message {
+func (k *caller) request(sequence, tick uint32, hold uint8, m *coap.Message, frames []byte) *coap.Message {
 	m = k.hide(sequence, m)
-	m.Set(OptionRequest, appendSession(nil, k.mirror|k.private, k.slot, sequence, uint16(tick), hold, frames))
+	m.Set(coap.OptionRequest, appendSession(nil, k.mirror|k.private, k.slot, sequence, uint16(tick), hold, frames))
 	return k.sign(k.slot, sequence, tick, hold, m)
 }
 
 // hide makes the outer request of a private one.
-func (k *caller) hide(sequence uint32, m *Message) *Message {
+func (k *caller) hide(sequence uint32, m *coap.Message) *coap.Message {
 	if k.private == 0 {
 		return m
 	}
-	return &Message{Code: CodePOST, Payload: k.t.encrypt(directionRequest, sequence, m)}
+	return &coap.Message{Code: coap.CodePOST, Payload: k.t.encrypt(directionRequest, sequence, m)}
 }
 
-func (k *caller) sign(slot uint8, sequence, tick uint32, hold uint8, m *Message) *Message {
+func (k *caller) sign(slot uint8, sequence, tick uint32, hold uint8, m *coap.Message) *coap.Message {
 	sum, err := k.t.request(newMAC(), slot, sequence, tick, hold, m)
 	if err != nil {
 		// A message with an option that no tag covers: the tag is junk then, which no verifier gets to see.
 		sum = [keySize]byte{}
 	}
-	value, _ := m.Get(OptionRequest)
+	value, _ := m.Get(coap.OptionRequest)
 	cut := requestTagSize(value)
 	copy(value[len(value)-cut:], sum[:])
 	if k.s != nil {
@@ -261,33 +263,33 @@ func (s *script) opened(name string, c *Capability) *caller {
 	return k
 }
 
-func (k *caller) noteSlot(resp *Message) {
-	if value, ok := resp.Get(OptionResponse); ok {
+func (k *caller) noteSlot(resp *coap.Message) {
+	if value, ok := resp.Get(coap.OptionResponse); ok {
 		k.slot = value[1]
 	}
 }
 
-func callMessage(name string, payload ...byte) *Message {
-	m := &Message{Code: CodePOST, Payload: payload}
-	m.Add(OptionURIPath, []byte("f"))
-	m.Add(OptionURIPath, []byte(name))
+func callMessage(name string, payload ...byte) *coap.Message {
+	m := &coap.Message{Code: coap.CodePOST, Payload: payload}
+	m.Add(coap.OptionURIPath, []byte("f"))
+	m.Add(coap.OptionURIPath, []byte(name))
 	return m
 }
 
-func readMessage(name string, queries ...string) *Message {
-	m := &Message{Code: CodeGET}
-	m.Add(OptionURIPath, []byte("l"))
-	m.Add(OptionURIPath, []byte(name))
+func readMessage(name string, queries ...string) *coap.Message {
+	m := &coap.Message{Code: coap.CodeGET}
+	m.Add(coap.OptionURIPath, []byte("l"))
+	m.Add(coap.OptionURIPath, []byte(name))
 	for _, q := range queries {
-		m.Add(OptionURIQuery, []byte(q))
+		m.Add(coap.OptionURIQuery, []byte(q))
 	}
 	return m
 }
 
-func plainMessage(code uint8, path ...string) *Message {
-	m := &Message{Code: code}
+func plainMessage(code uint8, path ...string) *coap.Message {
+	m := &coap.Message{Code: code}
 	for _, p := range path {
-		m.Add(OptionURIPath, []byte(p))
+		m.Add(coap.OptionURIPath, []byte(p))
 	}
 	return m
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // DefaultHold is how long after its tick a request may still act, unless the caller says otherwise.
@@ -64,7 +66,7 @@ func (p *Pending) Opens() bool { return p.open }
 // 100 ms and to at most 19.9 s, above to minutes and to at most MaxHold; 0 means DefaultHold. To send a request again is to send the same bytes again; to protect it again makes
 // another request, which may run again. Of POST /e the payload is epoch u16 | r (32); Protect puts r under its pad, so protect a
 // clone to be able to make it anew.
-func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pending, error) {
+func (s *Session) Protect(m *coap.Message, hold time.Duration, now time.Time) (*Pending, error) {
 	units := EncodeHold(hold)
 	lent := macs.Get().(*mac)
 	defer macs.Put(lent)
@@ -98,10 +100,10 @@ func (s *Session) Protect(m *Message, hold time.Duration, now time.Time) (*Pendi
 			return nil, err
 		}
 	}
-	m.Set(OptionRequest, value)
+	m.Set(coap.OptionRequest, value)
 	sum, err := s.tagger.request(lent, p.slot, p.sequence, tick, units, m)
 	if err != nil {
-		m.Remove(OptionRequest)
+		m.Remove(coap.OptionRequest)
 		return nil, err
 	}
 	cut := requestTagSize(value)
@@ -130,8 +132,8 @@ type Verdict struct {
 
 // Verify judges the answer to p, or a notification. That of a private request becomes in resp what it holds. An error means that it must not be believed: the service may
 // have acted or not. An untagged answer of an error code is no error here, but ends nothing by itself.
-func (s *Session) Verify(p *Pending, resp *Message, now time.Time) (Verdict, error) {
-	value, ok := resp.Get(OptionResponse)
+func (s *Session) Verify(p *Pending, resp *coap.Message, now time.Time) (Verdict, error) {
+	value, ok := resp.Get(coap.OptionResponse)
 	if !ok {
 		if resp.Success() {
 			return Verdict{}, ErrUntagged
@@ -171,7 +173,7 @@ func (s *Session) Verify(p *Pending, resp *Message, now time.Time) (Verdict, err
 	return v, nil
 }
 
-func (s *Session) untagged(resp *Message) Verdict {
+func (s *Session) untagged(resp *coap.Message) Verdict {
 	var v Verdict
 	v.Reason, v.Frame, v.Constraint = readError(resp.Payload)
 	if v.Reason == ReasonNeedFrames || v.Reason == ReasonDenyListed { // if it is a lie it costs bytes

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // pair of a caller and a verifier on one clock.
@@ -40,7 +42,7 @@ func (m *meeting) verifierNow() Now {
 	return Now{Tick: meetingTick + uint32(m.now.Sub(m.start)/TickDuration), Unix: uint32(m.now.Unix())}
 }
 
-func (m *meeting) do(req *Message) *Message {
+func (m *meeting) do(req *coap.Message) *coap.Message {
 	if IsHello(req) {
 		return m.g.AnswerHello(req, m.verifierNow())
 	}
@@ -68,7 +70,7 @@ func (m *meeting) session(c *Capability) *Session {
 }
 
 // ask protects, sends and verifies.
-func (m *meeting) ask(s *Session, req *Message) Verdict {
+func (m *meeting) ask(s *Session, req *coap.Message) Verdict {
 	m.t.Helper()
 	p, err := s.Protect(req, 0, m.now)
 	if err != nil {
@@ -152,7 +154,7 @@ func TestSessionSendsFramesWhenAsked(t *testing.T) {
 	if _, err := s.Protect(req, 0, m.now); err != nil {
 		t.Fatal(err)
 	}
-	if v, _ := req.Get(OptionRequest); v[0] != formSessionFrames {
+	if v, _ := req.Get(coap.OptionRequest); v[0] != formSessionFrames {
 		t.Errorf("form %02x, want SESSION-FRAMES", v[0])
 	}
 	if _, resp := m.g.Check(req, m.verifierNow()); resp != nil {
@@ -170,7 +172,7 @@ func TestSessionOpensOnce(t *testing.T) {
 	if _, err := s.Protect(req, 0, m.now); !errors.Is(err, ErrNotOpen) {
 		t.Errorf("a second request before the first answer: %v, want ErrNotOpen", err)
 	}
-	if _, ok := req.Get(OptionRequest); ok {
+	if _, ok := req.Get(coap.OptionRequest); ok {
 		t.Error("a request that was not protected has option 65001")
 	}
 }
@@ -236,11 +238,11 @@ func TestVerifyRefuses(t *testing.T) {
 		t.Errorf("the answer to another request: %v, want ErrBadTag", err)
 	}
 	bare := r1.Clone()
-	bare.Remove(OptionResponse)
+	bare.Remove(coap.OptionResponse)
 	if _, err := s.Verify(p1, bare, m.now); !errors.Is(err, ErrUntagged) {
 		t.Errorf("success without proof: %v, want ErrUntagged", err)
 	}
-	gateway := &Message{Code: CodeGatewayTimeout, Payload: []byte("no route")}
+	gateway := &coap.Message{Code: coap.CodeGatewayTimeout, Payload: []byte("no route")}
 	if v, err := s.Verify(p1, gateway, m.now); err != nil || v != (Verdict{}) {
 		t.Errorf("a gateway's error: %+v, %v", v, err)
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 func specText(t *testing.T) string {
@@ -33,7 +35,7 @@ func TestReasonsAreTheSpecs(t *testing.T) {
 		detail, _ := strconv.Atoi(row[3])
 		r := Reason(n)
 		if want := uint8(class<<5 | detail); r.Code() != want {
-			t.Errorf("reason %d: code %s, the specification has %s", n, CodeText(r.Code()), CodeText(want))
+			t.Errorf("reason %d: code %s, the specification has %s", n, coap.CodeText(r.Code()), coap.CodeText(want))
 		}
 		if strings.HasPrefix(r.String(), "reason") {
 			t.Errorf("reason %d has no text", n)
@@ -42,12 +44,12 @@ func TestReasonsAreTheSpecs(t *testing.T) {
 		if m.Code != r.Code() || len(m.Payload) != 1 || m.Payload[0] != byte(n) {
 			t.Errorf("Refusal(%d) = %+v", n, m)
 		}
-		if age, ok := m.GetUint(OptionMaxAge); ok != (r == ReasonNoRoom) || ok && age != 2 {
+		if age, ok := m.GetUint(coap.OptionMaxAge); ok != (r == ReasonNoRoom) || ok && age != 2 {
 			t.Errorf("Refusal(%d): Max-Age %d, %v", n, age, ok)
 		}
 	}
-	if r := Reason(200); r.Code() != CodeInternal || r.String() != "reason 200" {
-		t.Errorf("Reason(200): %s %q", CodeText(r.Code()), r)
+	if r := Reason(200); r.Code() != coap.CodeInternal || r.String() != "reason 200" {
+		t.Errorf("Reason(200): %s %q", coap.CodeText(r.Code()), r)
 	}
 }
 
@@ -82,7 +84,7 @@ func TestLabelsAreTheSpecs(t *testing.T) {
 func TestImports(t *testing.T) {
 	allowed := []string{
 		"crypto/hmac", "crypto/sha256", "crypto/subtle", "encoding", "encoding/base32", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt",
-		"bytes", "crypto/ed25519", "math/big", "hash", "io", "math", "github.com/edgeistry/edgeistry/capability/internal/ascon", "slices", "strconv", "strings", "sync", "time", "unicode", "github.com/edgeistry/edgeistry",
+		"bytes", "crypto/ed25519", "math/big", "hash", "io", "math", "github.com/edgeistry/edgeistry/capability/internal/ascon", "slices", "strconv", "strings", "sync", "time", "unicode", "github.com/edgeistry/edgeistry", "github.com/edgeistry/edgeistry/coap",
 	}
 	entries, err := os.ReadDir(".")
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/edgeistry/edgeistry/capability/twintest"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 var (
@@ -59,7 +60,7 @@ type twinPlay struct {
 	now     Now
 	n       uint16 // message ID
 	tuned   []*caller
-	record  []*Message
+	record  []*coap.Message
 	counts  map[string]int
 	current string
 
@@ -143,7 +144,7 @@ func (p *twinPlay) step() {
 	}
 }
 
-func (p *twinPlay) recent() *Message {
+func (p *twinPlay) recent() *coap.Message {
 	n := min(len(p.record), 40)
 	return p.record[len(p.record)-1-p.r.IntN(n)]
 }
@@ -276,7 +277,7 @@ func (p *twinPlay) open() {
 	}
 	p.current = "hello"
 	resp := p.send(hello.Message())
-	if resp.Code != CodeChanged {
+	if resp.Code != coap.CodeChanged {
 		return
 	}
 	k.useCookie([cookieSize]byte(resp.Payload), p.now.Tick)
@@ -288,7 +289,7 @@ func (p *twinPlay) open() {
 	}
 	p.current = "open"
 	resp = p.send(k.open(1, uint8(50+r.IntN(100)), p.wish()))
-	if _, ok := resp.Get(OptionResponse); ok {
+	if _, ok := resp.Get(coap.OptionResponse); ok {
 		k.noteSlot(resp)
 		k.tick = 1 // from here on the newest sequence
 		p.tuned = append(p.tuned, k)
@@ -299,7 +300,7 @@ func (p *twinPlay) open() {
 }
 
 // request makes a request in a session: mostly the next, sometimes out of order, old, in the future or widened.
-func (p *twinPlay) request(k *caller) *Message {
+func (p *twinPlay) request(k *caller) *coap.Message {
 	r := p.r
 	sequence := k.tick + 1
 	switch r.IntN(12) {
@@ -329,7 +330,7 @@ func (p *twinPlay) request(k *caller) *Message {
 }
 
 // wish makes a message to protect.
-func (p *twinPlay) wish() *Message {
+func (p *twinPlay) wish() *coap.Message {
 	r := p.r
 	switch r.IntN(12) {
 	case 0:
@@ -349,25 +350,25 @@ func (p *twinPlay) wish() *Message {
 		return plainMessage(uint8(1+r.IntN(6)), []string{"l", "f", "t"}[r.IntN(3)], r.name())
 	case 7:
 		m := callMessage("valve", 1)
-		m.Add([]uint16{OptionSize1, OptionSize2, OptionAccept, OptionContentFormat, OptionURIHost, OptionTrace, 2049, 2048}[r.IntN(8)], r.bytes(r.IntN(4)))
+		m.Add([]uint16{coap.OptionSize1, coap.OptionSize2, coap.OptionAccept, coap.OptionContentFormat, coap.OptionURIHost, coap.OptionTrace, 2049, 2048}[r.IntN(8)], r.bytes(r.IntN(4)))
 		return m
 	}
 	return callMessage([]string{"valve", "valve", "valve", "temp", "t"}[r.IntN(5)], r.bytes(r.IntN(27))...)
 }
 
 // flip changes one thing of a message.
-func (p *twinPlay) flip(m *Message) *Message {
+func (p *twinPlay) flip(m *coap.Message) *coap.Message {
 	r := p.r
-	proof, _ := m.Get(OptionRequest)
+	proof, _ := m.Get(coap.OptionRequest)
 	switch n := r.IntN(10); {
 	case n < 6 && len(proof) > 0:
 		proof[r.IntN(len(proof))] ^= 1 << r.IntN(8)
 	case n == 6 && len(proof) > 0:
-		m.Set(OptionRequest, proof[:r.IntN(len(proof))])
+		m.Set(coap.OptionRequest, proof[:r.IntN(len(proof))])
 	case n == 7 && len(m.Payload) > 0:
 		m.Payload[r.IntN(len(m.Payload))] ^= 1 << r.IntN(8)
 	case n == 8 && len(proof) > 0:
-		m.Set(OptionRequest, append(bytes.Clone(proof), r.bytes(1+r.IntN(3))...))
+		m.Set(coap.OptionRequest, append(bytes.Clone(proof), r.bytes(1+r.IntN(3))...))
 	default:
 		m.Payload = append(m.Payload, 0)
 	}
@@ -375,13 +376,13 @@ func (p *twinPlay) flip(m *Message) *Message {
 }
 
 // send gives a message to both and compares.
-func (p *twinPlay) send(m *Message) *Message {
+func (p *twinPlay) send(m *coap.Message) *coap.Message {
 	p.t.Helper()
 	p.n++
 	p.counts[p.current]++
 	token := []byte{0xed}
 	raw := coapBytes(m, 0, p.n, token)
-	var resp *Message
+	var resp *coap.Message
 	ran := "ran=0"
 	if IsHello(m) {
 		resp = p.g.AnswerHello(m, p.now)

@@ -3,6 +3,8 @@ package capability
 import (
 	"fmt"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // evaluateCase judges frames; the expected reason, frame and type are written here by hand.
@@ -32,7 +34,7 @@ func evaluateCases() []evaluateCase {
 	}
 	read := func(from uint32, count uint8) Situation {
 		s := target(Read, "temperature")
-		s.Query = Query{HasFrom: true, From: from, HasCount: count > 0, Count: count}
+		s.Query = coap.Query{HasFrom: true, From: from, HasCount: count > 0, Count: count}
 		return s
 	}
 	after := target(Read, "temperature")

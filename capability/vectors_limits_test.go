@@ -1,6 +1,10 @@
 package capability
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
+)
 
 func playTime(t *testing.T, v *vectors) {
 	s := newScript(t, v, "time", nil)
@@ -26,7 +30,7 @@ func playResources(t *testing.T, v *vectors) {
 	defer s.end()
 	k := s.opened("a", wide(t, 1))
 	n := uint32(1)
-	step := func(id string, m *Message, want Reason) {
+	step := func(id string, m *coap.Message, want Reason) {
 		t.Helper()
 		n++
 		s.step(id, k.request(n, s.now.Tick, 100, m, nil), want)
@@ -35,36 +39,36 @@ func playResources(t *testing.T, v *vectors) {
 	step("observe", withObserve(readMessage("temperature"), 0), 0)
 	step("observe-deregister", withObserve(readMessage("temperature"), 1), 0)
 	step("time", postMessage("t"), 0)
-	step("root", plainMessage(CodeGET), ReasonNotFound)
-	step("core", plainMessage(CodeGET, ".well-known", "core"), ReasonNotFound)
+	step("root", plainMessage(coap.CodeGET), ReasonNotFound)
+	step("core", plainMessage(coap.CodeGET, ".well-known", "core"), ReasonNotFound)
 	step("protected-hello", postMessage("h"), ReasonNotFound)
 	step("protected-claim", postMessage("k"), ReasonNotFound)
-	step("other-path", plainMessage(CodeGET, "x", "temperature"), ReasonNotFound)
-	step("l-alone", plainMessage(CodeGET, "l"), ReasonNotFound)
-	step("three-segments", plainMessage(CodeGET, "l", "temperature", "x"), ReasonNotFound)
-	step("empty-name", plainMessage(CodeGET, "l", ""), ReasonNotFound)
-	step("name-with-dot-first", plainMessage(CodeGET, "l", ".x"), ReasonNotFound)
-	step("name-in-upper-case", plainMessage(CodeGET, "l", "Temperature"), ReasonNotFound)
+	step("other-path", plainMessage(coap.CodeGET, "x", "temperature"), ReasonNotFound)
+	step("l-alone", plainMessage(coap.CodeGET, "l"), ReasonNotFound)
+	step("three-segments", plainMessage(coap.CodeGET, "l", "temperature", "x"), ReasonNotFound)
+	step("empty-name", plainMessage(coap.CodeGET, "l", ""), ReasonNotFound)
+	step("name-with-dot-first", plainMessage(coap.CodeGET, "l", ".x"), ReasonNotFound)
+	step("name-in-upper-case", plainMessage(coap.CodeGET, "l", "Temperature"), ReasonNotFound)
 	step("t-with-name", postMessage("t", "x"), ReasonNotFound)
-	step("put-log", plainMessage(CodePUT, "l", "events"), ReasonMethod)
-	step("delete-log", plainMessage(CodeDELETE, "l", "events"), ReasonMethod)
-	step("get-function", plainMessage(CodeGET, "f", "valve"), ReasonMethod)
-	step("get-time", plainMessage(CodeGET, "t"), ReasonMethod)
-	step("get-generations", plainMessage(CodeGET, "g"), ReasonMethod)
+	step("put-log", plainMessage(coap.CodePUT, "l", "events"), ReasonMethod)
+	step("delete-log", plainMessage(coap.CodeDELETE, "l", "events"), ReasonMethod)
+	step("get-function", plainMessage(coap.CodeGET, "f", "valve"), ReasonMethod)
+	step("get-time", plainMessage(coap.CodeGET, "t"), ReasonMethod)
+	step("get-generations", plainMessage(coap.CodeGET, "g"), ReasonMethod)
 	step("code-0", plainMessage(0x1f, "f", "valve"), ReasonMethod)
 	s.step("no-capability", callMessage("valve", 1), ReasonNeedCapability)
 	s.step("no-capability-get", readMessage("temperature"), ReasonNeedCapability)
 }
 
-func withObserve(m *Message, value uint32) *Message {
-	m.AddUint(OptionObserve, value)
+func withObserve(m *coap.Message, value uint32) *coap.Message {
+	m.AddUint(coap.OptionObserve, value)
 	return m
 }
 
 func playGenerations(t *testing.T, v *vectors) {
 	s := newScript(t, v, "generations", nil)
 	defer s.end()
-	manage := plainMessage(CodePOST, "g")
+	manage := plainMessage(coap.CodePOST, "g")
 	manage.Payload = []byte{3, 3}
 	k := s.opened("branch-3", wide(t, 1))
 	four := s.hello("branch-4", branchCapability(t, 4, 0, 1))
@@ -95,7 +99,7 @@ func playBranches(t *testing.T, v *vectors) {
 	k := s.hello("a", branchCapability(t, BranchMirror, 0, 1))
 	k.noteSlot(s.step("open-read", k.open(1, 100, readMessage("temperature")), 0))
 	n := uint32(1)
-	step := func(id string, m *Message, want Reason) {
+	step := func(id string, m *coap.Message, want Reason) {
 		t.Helper()
 		n++
 		s.step(id, k.request(n, s.now.Tick, 100, m, nil), want)

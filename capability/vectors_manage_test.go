@@ -1,10 +1,14 @@
 package capability
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
+)
 
 // managing makes POST /g, /e or /n.
-func managing(what string, payload ...byte) *Message {
-	m := plainMessage(CodePOST, what)
+func managing(what string, payload ...byte) *coap.Message {
+	m := plainMessage(coap.CodePOST, what)
 	m.Payload = payload
 	return m
 }
@@ -15,7 +19,7 @@ func playManaging(t *testing.T, v *vectors) {
 	owner := Owner(testService(), testKey(), 1)
 	k := s.opened("owner", owner)
 	n := uint32(1)
-	step := func(id string, m *Message, want Reason) {
+	step := func(id string, m *coap.Message, want Reason) {
 		t.Helper()
 		n++
 		s.step(id, k.request(n, s.now.Tick, 100, m, nil), want)
@@ -31,9 +35,9 @@ func playManaging(t *testing.T, v *vectors) {
 	step("cell-4", managing("n", EncodeReserve(4, Identity{1})...), ReasonArgument)
 	step("cell-short", managing("n", 1, 2, 3, 4, 5, 6, 7, 8), ReasonArgument)
 	step("cell-long", managing("n", append(EncodeReserve(3, Identity{1}), 0)...), ReasonArgument)
-	step("get-epoch", plainMessage(CodeGET, "e"), ReasonMethod)
-	step("get-cell", plainMessage(CodeGET, "n"), ReasonMethod)
-	step("epoch-with-a-name", plainMessage(CodePOST, "e", "x"), ReasonNotFound)
+	step("get-epoch", plainMessage(coap.CodeGET, "e"), ReasonMethod)
+	step("get-cell", plainMessage(coap.CodeGET, "n"), ReasonMethod)
+	step("epoch-with-a-name", plainMessage(coap.CodePOST, "e", "x"), ReasonNotFound)
 	n++
 	s.step("stale", k.request(n, s.now.Tick-101, 100, managing("n", EncodeReserve(3, Identity{1})...), nil), ReasonStale)
 
@@ -58,7 +62,7 @@ func playManaging(t *testing.T, v *vectors) {
 	s.deny("guest-makes-no-epoch", guest.request(3, s.now.Tick, 100, nextEpoch(guest, 3, 2), nil), denied(0, 0))
 }
 
-func (s *script) opened4(c *Capability, id string, first *Message) *caller {
+func (s *script) opened4(c *Capability, id string, first *coap.Message) *caller {
 	s.t.Helper()
 	k := s.hello(id, c)
 	k.noteSlot(s.step("open-"+id, k.open(1, 100, first), ReasonNone))
@@ -66,7 +70,7 @@ func (s *script) opened4(c *Capability, id string, first *Message) *caller {
 }
 
 // nextEpoch makes a POST /e with r under its pad, for the request of that sequence.
-func nextEpoch(k *caller, sequence uint32, epoch uint16) *Message {
+func nextEpoch(k *caller, sequence uint32, epoch uint16) *coap.Message {
 	m := managing("e", append([]byte{byte(epoch >> 8), byte(epoch)}, bytesFor("r", keySize)...)...)
 	padEpoch(m, k.t.ks, sequence)
 	return m

@@ -3,6 +3,8 @@ package capability
 import (
 	"testing"
 	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 func counting(n, cell uint8) FrameSpec {
@@ -173,7 +175,7 @@ func playBuckets(t *testing.T, v *vectors) {
 }
 
 // openedAgain makes an OPEN of a new session.
-func (s *script) openedAgain(id string, c *Capability) *Message {
+func (s *script) openedAgain(id string, c *Capability) *coap.Message {
 	s.t.Helper()
 	return s.hello(id, c).open(1, 100, callMessage("valve", 1))
 }

@@ -3,6 +3,8 @@ package capability
 import (
 	"fmt"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // policyCases judge the constraints of the whole policy by themselves: one capability, no session. Counts and rates have none to
@@ -71,7 +73,7 @@ func testPeer() PeerKey { return PeerKey(bytesFor("peer", 32)) }
 
 // A program is judged by whoever runs programs; its body here is what the test says it is.
 func TestEvaluateProgram(t *testing.T) {
-	s := Situation{Target: Target{Operation: Read, Name: "temperature", Query: Query{HasFrom: true, From: 3, HasCount: true, Count: 2}}, Hold: 9, Now: Now{Tick: 5}}
+	s := Situation{Target: Target{Operation: Read, Name: "temperature", Query: coap.Query{HasFrom: true, From: 3, HasCount: true, Count: 2}}, Hold: 9, Now: Now{Tick: 5}}
 	f := mustFrame(t, FrameSpec{Limits: []Limit{{Type: TypeProgram, Program: []byte{7, 7}}}})
 	if got := evaluateAlone(f, &s); got != notEvaluable(1, TypeProgram) {
 		t.Errorf("nobody to run it: %+v", got)
@@ -123,7 +125,7 @@ func policyVectors(t *testing.T, v *vectors) {
 	v.add("pair", "read", "text", pair.Text(), "carried", pair.Carried(), "k", pair.key,
 		"mirror_carried", pair.Mirror().Carried(), "mirror_k", pair.Mirror().key, "service", pair.Service)
 	tg := newTagger(ks)
-	for _, m := range []*Message{callMessage("valve", 20), readMessage("temperature", "s=1"), {Code: CodeChanged}, {Code: CodeForbidden, Payload: []byte{11, 2, 3}}} {
+	for _, m := range []*coap.Message{callMessage("valve", 20), readMessage("temperature", "s=1"), {Code: coap.CodeChanged}, {Code: coap.CodeForbidden, Payload: []byte{11, 2, 3}}} {
 		direction := byte(directionRequest)
 		if m.Code > 0x1f {
 			direction = directionAnswer

@@ -3,6 +3,8 @@ package capability
 import (
 	"bytes"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 func enablePrivacy(cfg *GuardConfig) { cfg.EnablePrivacy, cfg.Slots = true, 8 }
@@ -29,8 +31,8 @@ func playPrivate(t *testing.T, v *vectors) {
 	s.step("25-bytes", longer, 0)
 	s.step("25-bytes-again", longer.Clone(), ReasonResultGone)
 	s.step("stale", k.request(7, s.now.Tick-101, 100, callMessage("valve", 1), nil), ReasonStale)
-	s.step("not-found", k.request(8, s.now.Tick, 100, plainMessage(CodeGET, "x", "y"), nil), ReasonNotFound)
-	s.step("method", k.request(9, s.now.Tick, 100, plainMessage(CodePUT, "f", "valve"), nil), ReasonMethod)
+	s.step("not-found", k.request(8, s.now.Tick, 100, plainMessage(coap.CodeGET, "x", "y"), nil), ReasonNotFound)
+	s.step("method", k.request(9, s.now.Tick, 100, plainMessage(coap.CodePUT, "f", "valve"), nil), ReasonMethod)
 	flipped := k.request(10, s.now.Tick, 100, callMessage("valve", 1), nil)
 	flipped.Payload[0] ^= 1
 	s.step("flipped-ciphertext", flipped, ReasonTag)
@@ -51,27 +53,27 @@ func playPrivateRefused(t *testing.T, v *vectors) {
 	k := s.helloWith("a", &caller{c: wide(t, 1), private: privateBit})
 	k.noteSlot(s.step("open", k.open(1, 100, callMessage("valve", 1)), 0))
 	n := uint32(1)
-	raw := func(id string, outer *Message, want Reason) {
+	raw := func(id string, outer *coap.Message, want Reason) {
 		t.Helper()
 		n++
-		outer.Set(OptionRequest, appendSession(nil, privateBit, k.slot, n, uint16(s.now.Tick), 100, nil))
+		outer.Set(coap.OptionRequest, appendSession(nil, privateBit, k.slot, n, uint16(s.now.Tick), 100, nil))
 		s.step(id, k.sign(k.slot, n, s.now.Tick, 100, outer), want)
 	}
 	inner := func(id string, plain []byte, want Reason) {
 		t.Helper()
 		sealed := k.t.cipher(directionRequest).Seal(nil, privateNonce(n+1), plain, nil)
-		raw(id, &Message{Code: CodePOST, Payload: sealed}, want)
+		raw(id, &coap.Message{Code: coap.CodePOST, Payload: sealed}, want)
 	}
-	form := func(m *Message) []byte { return appendInner(nil, m) }
+	form := func(m *coap.Message) []byte { return appendInner(nil, m) }
 	good := form(callMessage("valve", 1))
 	inner("good", good, 0)
 	inner("empty", nil, ReasonMalformed)
 	inner("code-0", append([]byte{0}, good[1:]...), ReasonMalformed)
-	inner("code-of-an-answer", append([]byte{CodeContent}, good[1:]...), ReasonMalformed)
+	inner("code-of-an-answer", append([]byte{coap.CodeContent}, good[1:]...), ReasonMalformed)
 	inner("marker-without-payload", append(form(callMessage("valve")), 0xff), ReasonMalformed)
 	inner("option-cut", good[:4], ReasonMalformed)
-	inner("nibble-15", append([]byte{CodePOST}, 0xf1, 0), ReasonMalformed)
-	inner("option-beyond-65535", append([]byte{CodePOST}, 0xe0, 0xff, 0xff, 0xe0, 0xff, 0xff), ReasonMalformed)
+	inner("nibble-15", append([]byte{coap.CodePOST}, 0xf1, 0), ReasonMalformed)
+	inner("option-beyond-65535", append([]byte{coap.CodePOST}, 0xe0, 0xff, 0xff, 0xe0, 0xff, 0xff), ReasonMalformed)
 	inner("observe", form(withObserve(readMessage("temperature"), 0)), ReasonBadOption)
 	with := func(number uint16, n int) []byte {
 		m := callMessage("valve", 1)
@@ -79,26 +81,30 @@ func playPrivateRefused(t *testing.T, v *vectors) {
 		return form(m)
 	}
 	proof := callMessage("valve", 1)
-	inner("65001-inside", append(form(&Message{Code: CodePOST}), append([]byte{0xed, 0xfc, 0xdc, 4}, make([]byte, 17)...)...), ReasonBadOption)
-	inner("size1", with(OptionSize1, 1), ReasonBadOption)
-	inner("uri-host", with(OptionURIHost, 1), ReasonBadOption)
-	inner("if-match-9", with(OptionIfMatch, 9), ReasonMalformed)
-	inner("query-in-a-post", form(func() *Message { m := callMessage("valve", 1); m.Add(OptionURIQuery, []byte("n=1")); return m }()), ReasonBadOption)
+	inner("65001-inside", append(form(&coap.Message{Code: coap.CodePOST}), append([]byte{0xed, 0xfc, 0xdc, 4}, make([]byte, 17)...)...), ReasonBadOption)
+	inner("size1", with(coap.OptionSize1, 1), ReasonBadOption)
+	inner("uri-host", with(coap.OptionURIHost, 1), ReasonBadOption)
+	inner("if-match-9", with(coap.OptionIfMatch, 9), ReasonMalformed)
+	inner("query-in-a-post", form(func() *coap.Message {
+		m := callMessage("valve", 1)
+		m.Add(coap.OptionURIQuery, []byte("n=1"))
+		return m
+	}()), ReasonBadOption)
 	inner("good-again", good, 0)
-	junk := &Message{Code: CodePOST, Payload: []byte{1, 2, 3, 4, 5, 6, 7, 8}}
+	junk := &coap.Message{Code: coap.CodePOST, Payload: []byte{1, 2, 3, 4, 5, 6, 7, 8}}
 	raw("does-not-decrypt", junk, ReasonMalformed)
 	s.step("does-not-decrypt-again", junk.Clone(), ReasonResultGone)
-	raw("shorter-than-its-tag", &Message{Code: CodePOST, Payload: []byte{1, 2, 3}}, ReasonMalformed)
-	raw("no-payload", &Message{Code: CodePOST}, ReasonMalformed)
-	raw("outer-path", func() *Message { proof.Payload = []byte{1, 2, 3, 4, 5}; return proof }(), ReasonBadOption)
-	raw("outer-get", &Message{Code: CodeGET, Payload: []byte{1, 2, 3, 4, 5}}, ReasonMalformed)
-	sized := &Message{Code: CodePOST, Payload: k.t.encrypt(directionRequest, n+1, callMessage("valve", 3))}
-	sized.AddUint(OptionSize1, 7)
+	raw("shorter-than-its-tag", &coap.Message{Code: coap.CodePOST, Payload: []byte{1, 2, 3}}, ReasonMalformed)
+	raw("no-payload", &coap.Message{Code: coap.CodePOST}, ReasonMalformed)
+	raw("outer-path", func() *coap.Message { proof.Payload = []byte{1, 2, 3, 4, 5}; return proof }(), ReasonBadOption)
+	raw("outer-get", &coap.Message{Code: coap.CodeGET, Payload: []byte{1, 2, 3, 4, 5}}, ReasonMalformed)
+	sized := &coap.Message{Code: coap.CodePOST, Payload: k.t.encrypt(directionRequest, n+1, callMessage("valve", 3))}
+	sized.AddUint(coap.OptionSize1, 7)
 	raw("outer-size1-is-not-covered", sized, 0)
 	other := k.t.encrypt(directionRequest, n, callMessage("valve", 3))
-	raw("under-the-nonce-of-another", &Message{Code: CodePOST, Payload: other}, ReasonMalformed)
+	raw("under-the-nonce-of-another", &coap.Message{Code: coap.CodePOST, Payload: other}, ReasonMalformed)
 	other = k.t.encrypt(directionAnswer, n+1, callMessage("valve", 3))
-	raw("under-the-key-of-answers", &Message{Code: CodePOST, Payload: other}, ReasonMalformed)
+	raw("under-the-key-of-answers", &coap.Message{Code: coap.CodePOST, Payload: other}, ReasonMalformed)
 }
 
 // A verifier without privacy says so before it looks at the rest.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // playMalformed: what is refused before any key is used. Each is signed, so that only its form is wrong.
@@ -23,52 +25,52 @@ func playMalformed(t *testing.T, v *vectors) {
 		{"version-0", changed(hello, 8, 0x03)},
 		{"mirror", changed(hello, 8, 0x93)},
 	} {
-		m := plainMessage(CodePOST, "h")
+		m := plainMessage(coap.CodePOST, "h")
 		m.Payload = c.payload
 		s.step("hello-"+c.id, m, ReasonMalformed)
 	}
 	k := s.opened("a", wide(t, 1))
 	n := uint32(1)
-	step := func(id string, want Reason, change func(*Message)) {
+	step := func(id string, want Reason, change func(*coap.Message)) {
 		t.Helper()
 		m := callMessage("valve", 1)
 		change(m)
 		n++
 		s.step(id, k.request(n, s.now.Tick, 100, m, nil), want)
 	}
-	option := func(number uint16, length int) func(*Message) {
-		return func(m *Message) { m.Add(number, make([]byte, length)) }
+	option := func(number uint16, length int) func(*coap.Message) {
+		return func(m *coap.Message) { m.Add(number, make([]byte, length)) }
 	}
-	step("if-match-8", 0, option(OptionIfMatch, 8))
-	step("if-match-9", ReasonMalformed, option(OptionIfMatch, 9))
-	step("if-none-match-1", ReasonMalformed, option(OptionIfNoneMatch, 1))
-	step("content-format-3", ReasonMalformed, option(OptionContentFormat, 3))
-	step("accept-3", ReasonMalformed, option(OptionAccept, 3))
-	step("block1-4", ReasonMalformed, option(OptionBlock1, 4))
-	step("block2-4", ReasonMalformed, option(OptionBlock2, 4))
-	step("request-tag-8", 0, option(OptionRequestTag, 8))
-	step("request-tag-9", ReasonMalformed, option(OptionRequestTag, 9))
-	step("observe-4", ReasonMalformed, option(OptionObserve, 4))
-	step("path-segment-31", ReasonNotFound, func(m *Message) { m.Options[1].Value = []byte(strings.Repeat(".", 31)) })
-	step("path-segment-32", ReasonMalformed, func(m *Message) { m.Options[1].Value = []byte(strings.Repeat("a", 32)) })
-	step("path-3-segments", ReasonNotFound, option(OptionURIPath, 1))
-	step("path-4-segments", ReasonMalformed, func(m *Message) { m.Add(OptionURIPath, []byte("a")); m.Add(OptionURIPath, []byte("b")) })
-	step("query-32", ReasonMalformed, option(OptionURIQuery, 32))
-	step("query-5-of-them", ReasonMalformed, func(m *Message) {
+	step("if-match-8", 0, option(coap.OptionIfMatch, 8))
+	step("if-match-9", ReasonMalformed, option(coap.OptionIfMatch, 9))
+	step("if-none-match-1", ReasonMalformed, option(coap.OptionIfNoneMatch, 1))
+	step("content-format-3", ReasonMalformed, option(coap.OptionContentFormat, 3))
+	step("accept-3", ReasonMalformed, option(coap.OptionAccept, 3))
+	step("block1-4", ReasonMalformed, option(coap.OptionBlock1, 4))
+	step("block2-4", ReasonMalformed, option(coap.OptionBlock2, 4))
+	step("request-tag-8", 0, option(coap.OptionRequestTag, 8))
+	step("request-tag-9", ReasonMalformed, option(coap.OptionRequestTag, 9))
+	step("observe-4", ReasonMalformed, option(coap.OptionObserve, 4))
+	step("path-segment-31", ReasonNotFound, func(m *coap.Message) { m.Options[1].Value = []byte(strings.Repeat(".", 31)) })
+	step("path-segment-32", ReasonMalformed, func(m *coap.Message) { m.Options[1].Value = []byte(strings.Repeat("a", 32)) })
+	step("path-3-segments", ReasonNotFound, option(coap.OptionURIPath, 1))
+	step("path-4-segments", ReasonMalformed, func(m *coap.Message) { m.Add(coap.OptionURIPath, []byte("a")); m.Add(coap.OptionURIPath, []byte("b")) })
+	step("query-32", ReasonMalformed, option(coap.OptionURIQuery, 32))
+	step("query-5-of-them", ReasonMalformed, func(m *coap.Message) {
 		for range 5 {
-			m.Add(OptionURIQuery, []byte("n=1"))
+			m.Add(coap.OptionURIQuery, []byte("n=1"))
 		}
 	})
-	step("observe-twice", ReasonMalformed, func(m *Message) { m.Add(OptionObserve, nil); m.Add(OptionObserve, nil) })
+	step("observe-twice", ReasonMalformed, func(m *coap.Message) { m.Add(coap.OptionObserve, nil); m.Add(coap.OptionObserve, nil) })
 	step("32-options", 0, many(29))
 	step("33-options", ReasonMalformed, many(30))
 	twice := k.request(n+1, s.now.Tick, 100, callMessage("valve", 1), nil)
-	value, _ := twice.Get(OptionRequest)
-	twice.Add(OptionRequest, value)
+	value, _ := twice.Get(coap.OptionRequest)
+	twice.Add(coap.OptionRequest, value)
 	s.step("65001-twice", twice, ReasonMalformed)
 	for _, length := range []int{0, 1, 16} {
 		m := callMessage("valve", 1)
-		m.Add(OptionRequest, appendSession(nil, 0, k.slot, 9, 0, 100, nil)[:length])
+		m.Add(coap.OptionRequest, appendSession(nil, 0, k.slot, 9, 0, 100, nil)[:length])
 		s.step(name("65001-of-%d", length), m, ReasonMalformed)
 	}
 }
@@ -80,10 +82,10 @@ func changed(b []byte, at int, value byte) []byte {
 }
 
 // many adds n options to the two of the path; with 65001 they are n + 3.
-func many(n int) func(*Message) {
-	return func(m *Message) {
+func many(n int) func(*coap.Message) {
+	return func(m *coap.Message) {
 		for range n {
-			m.Add(OptionIfMatch, nil)
+			m.Add(coap.OptionIfMatch, nil)
 		}
 	}
 }
@@ -102,32 +104,32 @@ func playOptions(t *testing.T, v *vectors) {
 		s.step(id, k.request(n, s.now.Tick, 100, m, nil), want)
 	}
 	for _, number := range []uint16{
-		OptionURIHost, OptionURIPort, OptionMaxAge, OptionHopLimit, OptionProxyURI, OptionProxyScheme, OptionTrace,
-		OptionETag, OptionResponse, 2, 8, 9, 20, 31, 258, 2049, 64999, 65002, 65535,
+		coap.OptionURIHost, coap.OptionURIPort, coap.OptionMaxAge, coap.OptionHopLimit, coap.OptionProxyURI, coap.OptionProxyScheme, coap.OptionTrace,
+		coap.OptionETag, coap.OptionResponse, 2, 8, 9, 20, 31, 258, 2049, 64999, 65002, 65535,
 	} {
 		step(name("option-%d", number), number, []byte{1}, ReasonBadOption)
 	}
-	step("size1", OptionSize1, []byte{1, 0}, 0)
-	step("size2", OptionSize2, nil, 0)
-	step("accept", OptionAccept, []byte{42}, 0)
-	step("content-format", OptionContentFormat, []byte{42}, 0)
-	step("block1", OptionBlock1, []byte{6}, 0)
-	step("observe-2", OptionObserve, []byte{2}, ReasonBadOption)
-	step("observe-2-bytes", OptionObserve, []byte{0, 1}, ReasonBadOption)
+	step("size1", coap.OptionSize1, []byte{1, 0}, 0)
+	step("size2", coap.OptionSize2, nil, 0)
+	step("accept", coap.OptionAccept, []byte{42}, 0)
+	step("content-format", coap.OptionContentFormat, []byte{42}, 0)
+	step("block1", coap.OptionBlock1, []byte{6}, 0)
+	step("observe-2", coap.OptionObserve, []byte{2}, ReasonBadOption)
+	step("observe-2-bytes", coap.OptionObserve, []byte{0, 1}, ReasonBadOption)
 	m := withObserve(readMessage("temperature"), 0)
 	m.Options[0].Value = []byte{0}
 	n++
 	s.step("observe-00", k.request(n, s.now.Tick, 100, m, nil), 0)
 	added := k.request(n+1, s.now.Tick, 100, callMessage("valve", 1), nil)
-	added.AddUint(OptionSize1, 9)
+	added.AddUint(coap.OptionSize1, 9)
 	s.step("size1-added-on-the-way", added, 0)
 	added = k.request(n+2, s.now.Tick, 100, callMessage("valve", 1), nil)
-	added.AddUint(OptionAccept, 9)
+	added.AddUint(coap.OptionAccept, 9)
 	s.step("accept-added-on-the-way", added, ReasonTag)
-	added.Remove(OptionAccept)
-	added.Add(OptionURIHost, []byte("x"))
+	added.Remove(coap.OptionAccept)
+	added.Add(coap.OptionURIHost, []byte("x"))
 	s.step("uri-host-left-in", added, ReasonBadOption)
-	added.Remove(OptionURIHost)
+	added.Remove(coap.OptionURIHost)
 	s.step("uri-host-taken-out", added, 0)
 }
 
@@ -141,7 +143,7 @@ func playQueries(t *testing.T, v *vectors) {
 		s.step(c.id, k.request(n, s.now.Tick, 100, readMessage("temperature", c.queries...), nil), c.want)
 	}
 	m := callMessage("valve", 1)
-	m.Add(OptionURIQuery, []byte("s=1"))
+	m.Add(coap.OptionURIQuery, []byte("s=1"))
 	s.step("query-of-a-post", k.request(n+1, s.now.Tick, 100, m, nil), ReasonBadOption)
 }
 

@@ -3,6 +3,8 @@ package capability
 import (
 	"fmt"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // tagVectors shows canonical bytes and tags: a message with every covered option, ones with options that are not
@@ -24,7 +26,7 @@ func tagVectors(t *testing.T, v *vectors) {
 	const tick = 0x0001beef
 	for _, f := range forms {
 		for _, m := range requestSamples() {
-			m.message.Set(OptionRequest, append([]byte(nil), f.value...))
+			m.message.Set(coap.OptionRequest, append([]byte(nil), f.value...))
 			p, r := parseProof(f.value, f.id == "mirror", MaxCarried)
 			if r != ReasonNone {
 				t.Fatalf("%s: %v", f.id, r)
@@ -38,7 +40,7 @@ func tagVectors(t *testing.T, v *vectors) {
 				t.Fatal(err)
 			}
 			tag := sum[:len(p.tag)]
-			value, _ := m.message.Get(OptionRequest)
+			value, _ := m.message.Get(coap.OptionRequest)
 			copy(value[len(value)-len(tag):], tag)
 			v.add("request", f.id+"-"+m.id, "ks", ks, "slot", f.slot, "sequence", p.sequence, "tick", uint32(tick), "hold", p.hold,
 				"message", coapBytes(m.message, 0, 0x1234, []byte{0xca, 0xfe}), "canonical", canonical, "tag", tag)
@@ -49,31 +51,31 @@ func tagVectors(t *testing.T, v *vectors) {
 
 type requestSample struct {
 	id      string
-	message *Message
+	message *coap.Message
 }
 
 func requestSamples() []requestSample {
-	call := &Message{Code: CodePOST, Payload: []byte{20}}
+	call := &coap.Message{Code: coap.CodePOST, Payload: []byte{20}}
 	_ = call.SetPath("/f/valve")
-	read := &Message{Code: CodeGET}
+	read := &coap.Message{Code: coap.CodeGET}
 	_ = read.SetPath("/l/temperature")
-	read.SetQuery(Query{HasFrom: true, From: 41, HasCount: true, Count: 3})
-	read.AddUint(OptionObserve, 0)
-	all := &Message{Code: CodePOST, Payload: []byte("payload")}
+	read.SetQuery(coap.Query{HasFrom: true, From: 41, HasCount: true, Count: 3})
+	read.AddUint(coap.OptionObserve, 0)
+	all := &coap.Message{Code: coap.CodePOST, Payload: []byte("payload")}
 	_ = all.SetPath("/l/events")
-	all.Add(OptionIfMatch, []byte{1, 2})
-	all.Add(OptionIfMatch, nil)
-	all.Add(OptionIfNoneMatch, nil)
-	all.AddUint(OptionObserve, 1)
-	all.AddUint(OptionContentFormat, ContentFormatOctets)
-	all.AddUint(OptionAccept, ContentFormatLink)
-	all.Add(OptionURIQuery, []byte("n=1"))
-	all.AddUint(OptionBlock2, 6)
-	all.AddUint(OptionBlock1, 14)
-	all.Add(OptionRequestTag, []byte{9, 9, 9})
+	all.Add(coap.OptionIfMatch, []byte{1, 2})
+	all.Add(coap.OptionIfMatch, nil)
+	all.Add(coap.OptionIfNoneMatch, nil)
+	all.AddUint(coap.OptionObserve, 1)
+	all.AddUint(coap.OptionContentFormat, coap.ContentFormatOctets)
+	all.AddUint(coap.OptionAccept, coap.ContentFormatLink)
+	all.Add(coap.OptionURIQuery, []byte("n=1"))
+	all.AddUint(coap.OptionBlock2, 6)
+	all.AddUint(coap.OptionBlock1, 14)
+	all.Add(coap.OptionRequestTag, []byte{9, 9, 9})
 	// These are new on every hop: they stand in the message and not in its canonical form.
-	all.AddUint(OptionSize1, 7)
-	all.AddUint(OptionSize2, 0)
+	all.AddUint(coap.OptionSize1, 7)
+	all.AddUint(coap.OptionSize2, 0)
 	return []requestSample{{"call", call}, {"read", read}, {"all", all}}
 }
 
@@ -93,20 +95,20 @@ func responseVectors(t *testing.T, v *vectors, ks [keySize]byte) {
 	const slot, tick, sequence = uint8(2), uint32(0x0001bef0), uint32(0x01020304)
 	for _, f := range forms {
 		for i := range 3 {
-			m := &Message{Code: CodeChanged}
+			m := &coap.Message{Code: coap.CodeChanged}
 			switch i {
 			case 1:
 				m = (Denial{Reason: ReasonDenied, Frame: 2, Constraint: TypeBound}).message()
 			case 2:
-				m = &Message{Code: CodeContent, Payload: []byte("21.5")}
-				m.Add(OptionETag, []byte{1, 2, 3})
-				m.AddUint(OptionObserve, 5) // not covered
-				m.AddUint(OptionContentFormat, ContentFormatText)
-				m.AddUint(OptionMaxAge, 60) // not covered
-				m.AddUint(OptionBlock2, 6)
-				m.AddUint(OptionBlock1, 14)
+				m = &coap.Message{Code: coap.CodeContent, Payload: []byte("21.5")}
+				m.Add(coap.OptionETag, []byte{1, 2, 3})
+				m.AddUint(coap.OptionObserve, 5) // not covered
+				m.AddUint(coap.OptionContentFormat, coap.ContentFormatText)
+				m.AddUint(coap.OptionMaxAge, 60) // not covered
+				m.AddUint(coap.OptionBlock2, 6)
+				m.AddUint(coap.OptionBlock1, 14)
 			}
-			m.Add(OptionResponse, appendAnswerProof(nil, f.form, f.mirror, slot, tick, f.notification))
+			m.Add(coap.OptionResponse, appendAnswerProof(nil, f.form, f.mirror, slot, tick, f.notification))
 			canonical, err := CanonicalResponse(nil, m)
 			if err != nil {
 				t.Fatal(err)
@@ -115,7 +117,7 @@ func responseVectors(t *testing.T, v *vectors, ks [keySize]byte) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			value, _ := m.Get(OptionResponse)
+			value, _ := m.Get(coap.OptionResponse)
 			tag := sum[:responseTagSize(value)]
 			copy(value[len(value)-len(tag):], tag)
 			v.add("response", fmt.Sprintf("%s-%d", f.id, i), "ks", ks, "sequence", sequence, "notification", f.notification,

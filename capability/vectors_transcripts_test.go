@@ -3,6 +3,8 @@ package capability
 import (
 	"bytes"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 func transcriptVectors(t *testing.T, v *vectors) {
@@ -38,7 +40,7 @@ func playBasic(t *testing.T, v *vectors) {
 	last := k.request(10, s.now.Tick, 100, readMessage("temperature"), nil)
 	for bit := range 8 * 9 { // every bit of option 65001 before the tag but form and slot, then some of the tag
 		flipped := last.Clone()
-		value, _ := flipped.Get(OptionRequest)
+		value, _ := flipped.Get(coap.OptionRequest)
 		value[2+bit/8] ^= 1 << (bit % 8)
 		s.step(name("flipped-bit-%d", bit), flipped, ReasonTag)
 	}
@@ -49,7 +51,7 @@ func playBasic(t *testing.T, v *vectors) {
 	flipped.Payload = []byte{0}
 	s.step("added-payload", flipped, ReasonTag)
 	flipped = last.Clone()
-	flipped.Code = CodePOST
+	flipped.Code = coap.CodePOST
 	s.step("other-code", flipped, ReasonTag)
 	s.step("unharmed", last, 0)
 }
@@ -205,8 +207,8 @@ func playFreshness(t *testing.T, v *vectors) {
 	s.step("last-tick", k.request(15, s.now.Tick-100, 100, callMessage("valve", 1), nil), 0)
 }
 
-func postMessage(path ...string) *Message {
-	m := plainMessage(CodePOST, path...)
+func postMessage(path ...string) *coap.Message {
+	m := plainMessage(coap.CodePOST, path...)
 	m.Payload = []byte("x")
 	return m
 }
@@ -215,7 +217,7 @@ func playKeptAnswers(t *testing.T, v *vectors) {
 	s := newScript(t, v, "kept-answers", nil)
 	defer s.end()
 	k := s.opened("a", wide(t, 1))
-	twice := func(id string, m *Message, first, second Reason) {
+	twice := func(id string, m *coap.Message, first, second Reason) {
 		t.Helper()
 		s.step(id, m, first)
 		s.now.Tick++
@@ -227,7 +229,7 @@ func playKeptAnswers(t *testing.T, v *vectors) {
 	twice("get", k.request(5, s.now.Tick, 100, readMessage("temperature"), nil), 0, ReasonResultGone)
 	twice("append", k.request(6, s.now.Tick, 100, postMessage("l", "events"), nil), 0, 0)
 	twice("tagged-error", k.request(7, s.now.Tick-50, 10, callMessage("echo"), nil), ReasonStale, ReasonStale)
-	twice("tagged-error-of-a-get", k.request(8, s.now.Tick, 100, plainMessage(CodeGET, "x"), nil), ReasonNotFound, ReasonResultGone)
+	twice("tagged-error-of-a-get", k.request(8, s.now.Tick, 100, plainMessage(coap.CodeGET, "x"), nil), ReasonNotFound, ReasonResultGone)
 }
 
 func playFrames(t *testing.T, v *vectors) {

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"sync"
-
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // maxAbandoned bounds the tokens whose answers nobody waits for any more; see Client.forget.
@@ -23,19 +20,19 @@ type Client struct {
 	wg     sync.WaitGroup
 
 	mu        sync.Mutex
-	waiting   map[string]chan *capability.Message // by token; nil: abandoned
+	waiting   map[string]chan *Message // by token; nil: abandoned
 	abandoned int
 	err       error // why no request can be sent any more
 }
 
-// NewClient takes over conn, which must support deadlines, and sends its CSM. Close releases it.
-func NewClient(conn net.Conn, cfg StreamConfig) *Client {
+// NewClient takes over conn, and sends its CSM. Close releases it.
+func NewClient(conn Conn, cfg StreamConfig) *Client {
 	s := newStream(conn, cfg)
 	c := &Client{
 		stream:  s,
 		slots:   make(chan struct{}, s.cfg.MaxInFlight),
 		done:    make(chan struct{}),
-		waiting: make(map[string]chan *capability.Message),
+		waiting: make(map[string]chan *Message),
 	}
 	c.wg.Go(func() { _ = s.greet() }) // a failed write closes the stream, which the reader sees
 	c.wg.Go(c.readAll)
@@ -43,7 +40,7 @@ func NewClient(conn net.Conn, cfg StreamConfig) *Client {
 }
 
 // Do sends a request and waits for its answer, for a free place among those in flight, or for the end of ctx.
-func (c *Client) Do(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+func (c *Client) Do(ctx context.Context, req *Message) (*Message, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.stream.cfg.Timeout, ErrTimeout)
 	defer cancel()
 	select {
@@ -96,7 +93,7 @@ func (c *Client) send(ctx context.Context, f *frame) error {
 }
 
 // expect reserves a token.
-func (c *Client) expect() (string, <-chan *capability.Message, error) {
+func (c *Client) expect() (string, <-chan *Message, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -107,7 +104,7 @@ func (c *Client) expect() (string, <-chan *capability.Message, error) {
 		if _, taken := c.waiting[token]; taken {
 			continue
 		}
-		answer := make(chan *capability.Message, 1)
+		answer := make(chan *Message, 1)
 		c.waiting[token] = answer
 		return token, answer, nil
 	}

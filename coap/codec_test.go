@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 func TestHead(t *testing.T) {
@@ -79,13 +78,13 @@ func FuzzRange(f *testing.F) {
 }
 
 func TestQueries(t *testing.T) {
-	for _, q := range []capability.Query{
+	for _, q := range []Query{
 		{},
 		{HasFrom: true, From: 4294967295, HasCount: true, Count: 255},
 		{HasFrom: true, From: 1, HasIncarnation: true, Incarnation: 3},
 		{HasAfter: true, After: edgeistry.Place{Incarnation: 2, Sequence: 41}, HasCount: true, Count: 1, Wait: 30},
 	} {
-		m, err := NewRequest(capability.CodeGET, "/l/temperature", Queries(q), nil)
+		m, err := NewRequest(CodeGET, "/l/temperature", Queries(q), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

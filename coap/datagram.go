@@ -7,8 +7,6 @@ import (
 	"github.com/plgd-dev/go-coap/v3/message"
 	"github.com/plgd-dev/go-coap/v3/message/codes"
 	udpcoder "github.com/plgd-dev/go-coap/v3/udp/coder"
-
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // Type is the message type of the datagram form (RFC 7252 section 3).
@@ -27,7 +25,7 @@ type Datagram struct {
 	Type    Type
 	ID      uint16
 	Token   []byte
-	Message capability.Message
+	Message Message
 }
 
 // Append appends the encoded form (RFC 7252 section 3) to dst.
@@ -64,7 +62,7 @@ func DecodeDatagram(raw []byte) (*Datagram, error) {
 		Type:    Type(raw[0] >> 4 & 3),
 		ID:      uint16(raw[2])<<8 | uint16(raw[3]),
 		Token:   raw[4:tokenEnd:tokenEnd],
-		Message: capability.Message{Code: raw[1]},
+		Message: Message{Code: raw[1]},
 	}
 	if _, err := ScanOptions(raw[tokenEnd:]); err != nil {
 		if optionError := (*OptionError)(nil); errors.As(err, &optionError) {
@@ -81,7 +79,7 @@ func DecodeDatagram(raw []byte) (*Datagram, error) {
 }
 
 // ToMessage gives the form that go-coap's coders take. It shares the values' bytes with m.
-func ToMessage(m *capability.Message) (message.Message, error) {
+func ToMessage(m *Message) (message.Message, error) {
 	out := message.Message{Code: codes.Code(m.Code), Payload: m.Payload}
 	if len(m.Options) > MaxOptions {
 		return out, fmt.Errorf("message of %d options, at most %d", len(m.Options), MaxOptions)
@@ -99,13 +97,13 @@ func ToMessage(m *capability.Message) (message.Message, error) {
 }
 
 // FromMessage takes code, options and payload of a message that go-coap decoded. It shares their bytes.
-func FromMessage(m *message.Message) *capability.Message {
-	out := &capability.Message{Code: uint8(m.Code), Payload: m.Payload}
+func FromMessage(m *message.Message) *Message {
+	out := &Message{Code: uint8(m.Code), Payload: m.Payload}
 	if len(m.Options) > 0 {
-		out.Options = make([]capability.Option, 0, len(m.Options))
+		out.Options = make([]Option, 0, len(m.Options))
 	}
 	for _, o := range m.Options {
-		out.Options = append(out.Options, capability.Option{Number: uint16(o.ID), Value: o.Value})
+		out.Options = append(out.Options, Option{Number: uint16(o.ID), Value: o.Value})
 	}
 	return out
 }

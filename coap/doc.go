@@ -16,6 +16,6 @@
 // A request, from the caller's node:
 //
 //	client := coap.NewClient(stream, coap.StreamConfig{})
-//	req, err := coap.NewRequest(capability.CodeGET, "/.well-known/core", nil, nil)
+//	req, err := coap.NewRequest(coap.CodeGET, "/.well-known/core", nil, nil)
 //	answer, err := client.Do(ctx, req)
 package coap

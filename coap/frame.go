@@ -8,8 +8,6 @@ import (
 
 	"github.com/plgd-dev/go-coap/v3/message"
 	tcpcoder "github.com/plgd-dev/go-coap/v3/tcp/coder"
-
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // Signalling codes of RFC 8323 section 5.
@@ -30,7 +28,7 @@ const baseStreamSize = 1152
 // frame is a message of the stream form.
 type frame struct {
 	token   []byte
-	message capability.Message
+	message Message
 }
 
 func (f *frame) isSignal() bool { return f.message.Code>>5 == 7 }
@@ -90,7 +88,7 @@ func readFrame(r *bufio.Reader, limit int) (*frame, error) {
 	if _, err := io.ReadFull(r, body); err != nil {
 		return nil, noEOF(err)
 	}
-	f := &frame{token: h.Token, message: capability.Message{Code: uint8(h.Code)}}
+	f := &frame{token: h.Token, message: Message{Code: uint8(h.Code)}}
 	if !f.isSignal() {
 		if _, err := ScanOptions(body); err != nil {
 			return f, err

@@ -11,7 +11,6 @@ import (
 	"github.com/plgd-dev/go-coap/v3/options"
 	"github.com/plgd-dev/go-coap/v3/tcp"
 
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
@@ -22,8 +21,8 @@ func TestInteropGoCoAP(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	h := coap.HandlerFunc(func(_ context.Context, _ coap.Source, req *capability.Message) *capability.Message {
-		return &capability.Message{Code: capability.CodeContent, Payload: []byte(req.Path())}
+	h := coap.HandlerFunc(func(_ context.Context, _ coap.Source, req *coap.Message) *coap.Message {
+		return &coap.Message{Code: coap.CodeContent, Payload: []byte(req.Path())}
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -2,39 +2,30 @@ package coap
 
 import (
 	"context"
-
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // ProtocolID names the libp2p protocol whose streams carry CoAP in the framing of RFC 8323, section 3.2.
 const ProtocolID = "/edgeistry/coap/1.0.0"
-
-// OptionEcho is the challenge of RFC 9175; the other options of the profile are named in package capability.
-const OptionEcho uint16 = 252
-
-// CodeValid is 2.03: what the asker holds is still right (RFC 7252 section 5.9.1.3).
-const CodeValid uint8 = 0x43
 
 // Message sizes in bytes: a whole CoAP message, header included.
 const (
 	MaxDatagram = 1152    // one UDP datagram (RFC 7252 section 4.6)
 	MaxSerial   = 200     // one message on a serial line: what the ATmega328P takes
 	MaxStream   = 1 << 17 // one message on a mesh stream
-	MaxOptions  = 32
 	MaxToken    = 8
 )
 
 // Doer carries one request to whoever answers and gives the answer: a link, a mesh stream, or a proxy.
 // It neither changes req nor keeps it. An answer of any code is no error.
 type Doer interface {
-	Do(ctx context.Context, req *capability.Message) (*capability.Message, error)
+	Do(ctx context.Context, req *Message) (*Message, error)
 }
 
 // DoerFunc lets a func be a Doer.
-type DoerFunc func(ctx context.Context, req *capability.Message) (*capability.Message, error)
+type DoerFunc func(ctx context.Context, req *Message) (*Message, error)
 
 // Do calls f.
-func (f DoerFunc) Do(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+func (f DoerFunc) Do(ctx context.Context, req *Message) (*Message, error) {
 	return f(ctx, req)
 }
 
@@ -48,13 +39,13 @@ type Source struct {
 // Handler answers requests. It must not change req, and must return soon after ctx ends. A nil answer means that
 // there is none to send.
 type Handler interface {
-	ServeCoAP(ctx context.Context, from Source, req *capability.Message) *capability.Message
+	ServeCoAP(ctx context.Context, from Source, req *Message) *Message
 }
 
 // HandlerFunc lets a func be a Handler.
-type HandlerFunc func(ctx context.Context, from Source, req *capability.Message) *capability.Message
+type HandlerFunc func(ctx context.Context, from Source, req *Message) *Message
 
 // ServeCoAP calls f.
-func (f HandlerFunc) ServeCoAP(ctx context.Context, from Source, req *capability.Message) *capability.Message {
+func (f HandlerFunc) ServeCoAP(ctx context.Context, from Source, req *Message) *Message {
 	return f(ctx, from, req)
 }

@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // headSize is the length of an encoded head in bytes, rangeHead that of a range without entries.
@@ -108,35 +107,14 @@ func DecodeRange(b []byte) (Range, error) {
 	return r, nil
 }
 
-// Queries gives the Uri-Query options that say q; capability's Message.Query reads them.
-func Queries(q capability.Query) []string {
-	var queries []string
-	if q.HasFrom {
-		queries = append(queries, fmt.Sprintf("s=%d", q.From))
-	}
-	if q.HasAfter {
-		queries = append(queries, fmt.Sprintf("a=%d.%d", q.After.Incarnation, q.After.Sequence))
-	}
-	if q.HasIncarnation {
-		queries = append(queries, fmt.Sprintf("i=%d", q.Incarnation))
-	}
-	if q.HasCount {
-		queries = append(queries, fmt.Sprintf("n=%d", q.Count))
-	}
-	if q.Wait > 0 {
-		queries = append(queries, fmt.Sprintf("w=%d", q.Wait))
-	}
-	return queries
-}
-
-// NewRequest builds a request; path as in capability's SetPath.
-func NewRequest(code uint8, path string, queries []string, payload []byte) (*capability.Message, error) {
-	m := &capability.Message{Code: code, Payload: payload}
+// NewRequest builds a request; path as in SetPath.
+func NewRequest(code uint8, path string, queries []string, payload []byte) (*Message, error) {
+	m := &Message{Code: code, Payload: payload}
 	if err := m.SetPath(path); err != nil {
 		return nil, err
 	}
 	for _, q := range queries {
-		m.Add(capability.OptionURIQuery, []byte(q))
+		m.Add(OptionURIQuery, []byte(q))
 	}
 	return m, nil
 }

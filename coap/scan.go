@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // ErrMalformed says that bytes are no CoAP message at all: RFC 7252 section 3 calls it a message format error.
@@ -27,9 +25,9 @@ func (e *OptionError) Critical() bool { return e.Number&1 == 1 }
 // Code is the answer's code: 4.02 for a critical option, 4.00 for an elective one.
 func (e *OptionError) Code() uint8 {
 	if e.Critical() {
-		return capability.CodeBadOption
+		return CodeBadOption
 	}
-	return capability.CodeBadRequest
+	return CodeBadRequest
 }
 
 type optionRule struct {
@@ -41,35 +39,35 @@ type optionRule struct {
 // private ones of docs/spec/wire.md.
 func rule(number uint16) (optionRule, bool) {
 	switch number {
-	case capability.OptionIfMatch:
+	case OptionIfMatch:
 		return optionRule{0, 8, true}, true
-	case capability.OptionURIHost, capability.OptionProxyScheme:
+	case OptionURIHost, OptionProxyScheme:
 		return optionRule{1, 255, false}, true
-	case capability.OptionETag:
+	case OptionETag:
 		return optionRule{1, 8, true}, true
-	case capability.OptionIfNoneMatch:
+	case OptionIfNoneMatch:
 		return optionRule{0, 0, false}, true
-	case capability.OptionObserve, capability.OptionBlock2, capability.OptionBlock1:
+	case OptionObserve, OptionBlock2, OptionBlock1:
 		return optionRule{0, 3, false}, true
-	case capability.OptionURIPort, capability.OptionContentFormat, capability.OptionAccept:
+	case OptionURIPort, OptionContentFormat, OptionAccept:
 		return optionRule{0, 2, false}, true
-	case 8, capability.OptionURIPath, capability.OptionURIQuery, 20: // 8 and 20: Location-Path, Location-Query
+	case 8, OptionURIPath, OptionURIQuery, 20: // 8 and 20: Location-Path, Location-Query
 		return optionRule{0, 255, true}, true
-	case capability.OptionMaxAge, capability.OptionSize2, capability.OptionSize1:
+	case OptionMaxAge, OptionSize2, OptionSize1:
 		return optionRule{0, 4, false}, true
-	case capability.OptionHopLimit:
+	case OptionHopLimit:
 		return optionRule{1, 1, false}, true
-	case capability.OptionProxyURI:
+	case OptionProxyURI:
 		return optionRule{1, 1034, false}, true
 	case OptionEcho:
 		return optionRule{1, 40, false}, true
-	case capability.OptionRequestTag:
+	case OptionRequestTag:
 		return optionRule{0, 8, true}, true
-	case capability.OptionResponse:
+	case OptionResponse:
 		return optionRule{14, 32, false}, true
-	case capability.OptionRequest:
+	case OptionRequest:
 		return optionRule{17, 255, false}, true
-	case capability.OptionTrace:
+	case OptionTrace:
 		return optionRule{0, 64, false}, true
 	}
 	return optionRule{}, false

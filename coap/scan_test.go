@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/plgd-dev/go-coap/v3/message"
-
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // option encodes one option by hand, whatever its length.
@@ -79,7 +77,7 @@ func TestScanCatchesWhatGoCoAPDrops(t *testing.T) {
 	raw := append([]byte{0x40, 1, 0, 1}, option(35, make([]byte, 1035))...) // Proxy-Uri, critical, too long
 	_, err := DecodeDatagram(raw)
 	var illegal *OptionError
-	if !errors.As(err, &illegal) || !illegal.Critical() || illegal.Code() != capability.CodeBadOption {
+	if !errors.As(err, &illegal) || !illegal.Critical() || illegal.Code() != CodeBadOption {
 		t.Errorf("DecodeDatagram = %v, want a critical option refused with 4.02", err)
 	}
 	options := make(message.Options, 0, MaxOptions)
@@ -124,11 +122,11 @@ func TestScanOptionsRefuses(t *testing.T) {
 }
 
 func TestDatagramRoundTrip(t *testing.T) {
-	d := Datagram{Type: Confirmable, ID: 0xFFFE, Token: []byte{1, 2}, Message: capability.Message{Code: capability.CodePOST, Payload: []byte{9}}}
-	d.Message.Add(capability.OptionRequest, bytes.Repeat([]byte{7}, 255))
-	d.Message.Add(capability.OptionURIPath, []byte("f"))
-	d.Message.Add(capability.OptionURIPath, []byte("valve"))
-	d.Message.Add(capability.OptionTrace, nil)
+	d := Datagram{Type: Confirmable, ID: 0xFFFE, Token: []byte{1, 2}, Message: Message{Code: CodePOST, Payload: []byte{9}}}
+	d.Message.Add(OptionRequest, bytes.Repeat([]byte{7}, 255))
+	d.Message.Add(OptionURIPath, []byte("f"))
+	d.Message.Add(OptionURIPath, []byte("valve"))
+	d.Message.Add(OptionTrace, nil)
 	raw, err := d.Append([]byte{0xAA})
 	if err != nil {
 		t.Fatal(err)
@@ -147,15 +145,15 @@ func TestDatagramRoundTrip(t *testing.T) {
 }
 
 func TestEncodeRefuses(t *testing.T) {
-	d := Datagram{Message: capability.Message{Code: 1, Options: []capability.Option{{Number: 11}, {Number: 3, Value: []byte("a")}}}}
+	d := Datagram{Message: Message{Code: 1, Options: []Option{{Number: 11}, {Number: 3, Value: []byte("a")}}}}
 	if _, err := d.Append(nil); err == nil {
 		t.Error("options out of order were encoded")
 	}
-	d.Message.Options = make([]capability.Option, MaxOptions+1)
+	d.Message.Options = make([]Option, MaxOptions+1)
 	if _, err := d.Append(nil); err == nil {
 		t.Error("too many options were encoded")
 	}
-	d = Datagram{Token: make([]byte, 9), Message: capability.Message{Code: 1}}
+	d = Datagram{Token: make([]byte, 9), Message: Message{Code: 1}}
 	if _, err := d.Append(nil); err == nil {
 		t.Error("a token of 9 bytes was encoded")
 	}

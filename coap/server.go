@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"sync"
-
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // ServeConn answers the requests of one stream until it ends or ctx does, and closes conn. Every request runs in a
 // goroutine of its own, so a slow one holds up no other; beyond MaxInFlight a request is refused with 4.29 instead of
 // making the rest wait. It returns when all of them have. The error is nil if the other side closed the stream.
-func ServeConn(ctx context.Context, conn net.Conn, h Handler, from Source, cfg StreamConfig) error {
+func ServeConn(ctx context.Context, conn Conn, h Handler, from Source, cfg StreamConfig) error {
 	ctx, cancel := context.WithCancel(ctx)
 	s := newStream(conn, cfg)
 	var wg sync.WaitGroup
@@ -32,7 +29,7 @@ func ServeConn(ctx context.Context, conn net.Conn, h Handler, from Source, cfg S
 			if f.message.Code>>5 != 0 {
 				continue
 			}
-			f.message = capability.Message{Code: optionError.Code(), Payload: reasonOf(optionError)}
+			f.message = Message{Code: optionError.Code(), Payload: reasonOf(optionError)}
 			if err := s.write(f); err != nil {
 				return err
 			}
@@ -64,41 +61,47 @@ func ServeConn(ctx context.Context, conn net.Conn, h Handler, from Source, cfg S
 	}
 }
 
-func (s *stream) serve(ctx context.Context, h Handler, from Source, f *frame) *capability.Message {
+func (s *stream) serve(ctx context.Context, h Handler, from Source, f *frame) *Message {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.Timeout, ErrTimeout)
 	defer cancel()
 	return h.ServeCoAP(ctx, from, &f.message)
 }
 
-func (s *stream) answer(token []byte, resp *capability.Message) {
+func (s *stream) answer(token []byte, resp *Message) {
 	if resp == nil {
 		return
 	}
 	if err := s.write(&frame{token: token, message: *resp}); err != nil && !errors.Is(err, ErrClosed) {
-		_ = s.write(&frame{token: token, message: capability.Message{Code: capability.CodeInternal}})
+		_ = s.write(&frame{token: token, message: Message{Code: CodeInternal}})
 	}
 }
 
 // TooMany is 4.29 with the seconds after which to come again (RFC 8516).
-func TooMany(seconds uint32) *capability.Message {
-	return later(capability.CodeTooManyRequests, seconds)
+func TooMany(seconds uint32) *Message {
+	return later(CodeTooManyRequests, seconds)
 }
 
 // Unavailable is 5.03 with the seconds after which to come again (RFC 7252 section 5.9.3.4).
-func Unavailable(seconds uint32) *capability.Message {
-	return later(capability.CodeUnavailable, seconds)
+func Unavailable(seconds uint32) *Message {
+	return later(CodeUnavailable, seconds)
 }
 
-func later(code uint8, seconds uint32) *capability.Message {
-	m := &capability.Message{Code: code}
-	m.AddUint(capability.OptionMaxAge, seconds)
+func later(code uint8, seconds uint32) *Message {
+	m := &Message{Code: code}
+	m.AddUint(OptionMaxAge, seconds)
 	return m
 }
 
-// reasonOf is the error payload of docs/spec/capability.md for a message that was refused unread.
+// The reasons of docs/spec/capability.md, Errors, for a message that is refused unread.
+const (
+	reasonMalformed = 1
+	reasonBadOption = 2
+)
+
+// reasonOf returns the error payload for a message that is refused unread.
 func reasonOf(e *OptionError) []byte {
 	if e.Critical() {
-		return []byte{byte(capability.ReasonBadOption)}
+		return []byte{reasonBadOption}
 	}
-	return []byte{byte(capability.ReasonMalformed)}
+	return []byte{reasonMalformed}
 }

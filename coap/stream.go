@@ -6,12 +6,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // Errors of links and streams.
@@ -55,9 +53,16 @@ func (cfg StreamConfig) withDefaults() StreamConfig {
 	return cfg
 }
 
+// Conn is a stream of bytes with deadlines: a mesh stream, or a net.Conn.
+type Conn interface {
+	io.ReadWriteCloser
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+}
+
 // stream is what both ends share: framing, limits and signalling.
 type stream struct {
-	conn net.Conn
+	conn Conn
 	in   *bufio.Reader
 	cfg  StreamConfig
 
@@ -68,7 +73,7 @@ type stream struct {
 	greeted bool // our CSM went out
 }
 
-func newStream(conn net.Conn, cfg StreamConfig) *stream {
+func newStream(conn Conn, cfg StreamConfig) *stream {
 	s := &stream{conn: conn, in: bufio.NewReaderSize(conn, 4096), cfg: cfg.withDefaults(), ready: make(chan struct{})}
 	s.peerLimit.Store(baseStreamSize)
 	return s
@@ -94,7 +99,7 @@ func (s *stream) put(raw []byte) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if !s.greeted {
-		csm := &frame{message: capability.Message{Code: codeCSM}}
+		csm := &frame{message: Message{Code: codeCSM}}
 		csm.message.AddUint(optionMaxMessageSize, uint32(s.cfg.MaxMessage))
 		first, err := csm.append(nil)
 		if err != nil {
@@ -118,7 +123,7 @@ func (s *stream) put(raw []byte) error {
 }
 
 func (s *stream) abort() {
-	_ = s.write(&frame{message: capability.Message{Code: codeAbort}}) // the stream is closed next, whatever comes of it
+	_ = s.write(&frame{message: Message{Code: codeAbort}}) // the stream is closed next, whatever comes of it
 }
 
 // read gives the next message that is no signal, or errRelease once. Between messages it waits without end;
@@ -151,7 +156,7 @@ func (s *stream) read() (*frame, error) {
 			s.abort()
 			return nil, fmt.Errorf("%w: the first message is no CSM", ErrMalformed)
 		}
-		if f.message.Code == capability.CodeEmpty { // RFC 8323 section 3.4: ignored
+		if f.message.Code == CodeEmpty { // RFC 8323 section 3.4: ignored
 			continue
 		}
 		return f, err
@@ -189,7 +194,7 @@ func (s *stream) signal(f *frame) error {
 			close(s.ready)
 		}
 	case codePing:
-		return s.write(&frame{token: f.token, message: capability.Message{Code: codePong}})
+		return s.write(&frame{token: f.token, message: Message{Code: codePong}})
 	case codePong:
 	case codeRelease:
 		return errRelease

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/edgeistry/edgeistry/capability"
 )
 
 // serve runs ServeConn on one end of a pipe and gives the other end.
@@ -40,13 +38,13 @@ func dial(t *testing.T, h Handler, server, client StreamConfig) *Client {
 }
 
 // echo answers with the request's path and payload.
-var echo = HandlerFunc(func(_ context.Context, from Source, req *capability.Message) *capability.Message {
-	return &capability.Message{Code: capability.CodeContent, Payload: append([]byte(from.Peer+req.Path()+" "), req.Payload...)}
+var echo = HandlerFunc(func(_ context.Context, from Source, req *Message) *Message {
+	return &Message{Code: CodeContent, Payload: append([]byte(from.Peer+req.Path()+" "), req.Payload...)}
 })
 
-func get(t *testing.T, path string) *capability.Message {
+func get(t *testing.T, path string) *Message {
 	t.Helper()
-	m, err := NewRequest(capability.CodeGET, path, nil, nil)
+	m, err := NewRequest(CodeGET, path, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +60,7 @@ func bounded(t *testing.T) context.Context {
 
 func TestStreamEcho(t *testing.T) {
 	c := dial(t, echo, StreamConfig{}, StreamConfig{})
-	resp, err := c.Do(bounded(t), &capability.Message{Code: 2, Payload: []byte("x"), Options: get(t, "/f/a").Options})
+	resp, err := c.Do(bounded(t), &Message{Code: 2, Payload: []byte("x"), Options: get(t, "/f/a").Options})
 	if err != nil || string(resp.Payload) != "peer/f/a x" {
 		t.Fatalf("Do = %v, %v", resp, err)
 	}
@@ -72,7 +70,7 @@ func TestStreamEcho(t *testing.T) {
 func TestSlowDelaysNobody(t *testing.T) {
 	release := make(chan struct{})
 	started := make(chan struct{})
-	c := dial(t, HandlerFunc(func(ctx context.Context, from Source, req *capability.Message) *capability.Message {
+	c := dial(t, HandlerFunc(func(ctx context.Context, from Source, req *Message) *Message {
 		if req.Path() == "/slow" {
 			close(started)
 			select {
@@ -112,7 +110,7 @@ func TestStreamManyAtOnce(t *testing.T) {
 	for i := range 500 {
 		wg.Go(func() {
 			want := fmt.Sprintf("peer/ %d", i)
-			resp, err := c.Do(ctx, &capability.Message{Code: 1, Payload: fmt.Append(nil, i)})
+			resp, err := c.Do(ctx, &Message{Code: 1, Payload: fmt.Append(nil, i)})
 			if err != nil || string(resp.Payload) != want {
 				t.Errorf("Do = %v, %v, want %s", resp, err, want)
 			}
@@ -123,7 +121,7 @@ func TestStreamManyAtOnce(t *testing.T) {
 
 func TestServerRefusesTooMany(t *testing.T) {
 	release := make(chan struct{})
-	c := dial(t, HandlerFunc(func(ctx context.Context, from Source, req *capability.Message) *capability.Message {
+	c := dial(t, HandlerFunc(func(ctx context.Context, from Source, req *Message) *Message {
 		<-release
 		return echo(ctx, from, req)
 	}), StreamConfig{MaxInFlight: 3}, StreamConfig{MaxInFlight: 4})
@@ -140,20 +138,20 @@ func TestServerRefusesTooMany(t *testing.T) {
 			codes <- resp.Code
 		}()
 	}
-	if code := <-codes; code != capability.CodeTooManyRequests {
-		t.Errorf("the first answer is %s, want 4.29", capability.CodeText(code))
+	if code := <-codes; code != CodeTooManyRequests {
+		t.Errorf("the first answer is %s, want 4.29", CodeText(code))
 	}
 	close(release)
 	for range 3 {
-		if code := <-codes; code != capability.CodeContent {
-			t.Errorf("answer %s, want 2.05", capability.CodeText(code))
+		if code := <-codes; code != CodeContent {
+			t.Errorf("answer %s, want 2.05", CodeText(code))
 		}
 	}
 }
 
 func TestClientDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := HandlerFunc(func(ctx context.Context, _ Source, _ *capability.Message) *capability.Message {
+		h := HandlerFunc(func(ctx context.Context, _ Source, _ *Message) *Message {
 			<-ctx.Done()
 			return nil
 		})
@@ -206,17 +204,17 @@ func TestLateAnswer(t *testing.T) {
 	if !taken || answer != nil {
 		t.Fatal("the token of a request that was given up is free while its answer may still come")
 	}
-	if err := s.write(&frame{token: first.token, message: capability.Message{Code: capability.CodeContent}}); err != nil {
+	if err := s.write(&frame{token: first.token, message: Message{Code: CodeContent}}); err != nil {
 		t.Fatal(err)
 	}
 	wg.Go(func() {
 		second, err := s.read()
 		if err == nil {
-			_ = s.write(&frame{token: second.token, message: capability.Message{Code: capability.CodeChanged}})
+			_ = s.write(&frame{token: second.token, message: Message{Code: CodeChanged}})
 		}
 	})
 	resp, err := c.Do(bounded(t), get(t, "/second"))
-	if err != nil || resp.Code != capability.CodeChanged {
+	if err != nil || resp.Code != CodeChanged {
 		t.Fatalf("Do = %v, %v, want the second answer", resp, err)
 	}
 	c.mu.Lock()
@@ -229,16 +227,16 @@ func TestLateAnswer(t *testing.T) {
 func TestStreamLimits(t *testing.T) {
 	big := make([]byte, 2000)
 	c := dial(t, echo, StreamConfig{MaxMessage: 1500}, StreamConfig{})
-	if _, err := c.Do(bounded(t), &capability.Message{Code: 2, Payload: big}); !errors.Is(err, ErrTooLarge) {
+	if _, err := c.Do(bounded(t), &Message{Code: 2, Payload: big}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("Do of 2,000 bytes to who takes 1,500 = %v, want ErrTooLarge", err)
 	}
-	if resp, err := c.Do(bounded(t), &capability.Message{Code: 2, Payload: big[:1400]}); err != nil || resp.Code != capability.CodeContent {
+	if resp, err := c.Do(bounded(t), &Message{Code: 2, Payload: big[:1400]}); err != nil || resp.Code != CodeContent {
 		t.Errorf("the stream is of no use after ErrTooLarge: %v, %v", resp, err)
 	}
-	c = dial(t, HandlerFunc(func(context.Context, Source, *capability.Message) *capability.Message {
-		return &capability.Message{Code: capability.CodeContent, Payload: big}
+	c = dial(t, HandlerFunc(func(context.Context, Source, *Message) *Message {
+		return &Message{Code: CodeContent, Payload: big}
 	}), StreamConfig{}, StreamConfig{MaxMessage: 1500})
-	if resp, err := c.Do(bounded(t), get(t, "/x")); err != nil || resp.Code != capability.CodeInternal {
+	if resp, err := c.Do(bounded(t), get(t, "/x")); err != nil || resp.Code != CodeInternal {
 		t.Errorf("an answer too large for the client: %v, %v, want 5.00", resp, err)
 	}
 }
@@ -261,14 +259,14 @@ func sendRaw(t *testing.T, raw []byte, cfg StreamConfig) []byte {
 func TestServerAborts(t *testing.T) {
 	csm := []byte{0x00, codeCSM}
 	for name, raw := range map[string][]byte{
-		"no CSM first":        {0x01, capability.CodeGET, 9},
+		"no CSM first":        {0x01, CodeGET, 9},
 		"ping before CSM":     {0x00, codePing},
 		"token of 9 bytes":    {0x09, codeCSM, 1, 2, 3, 4, 5, 6, 7, 8, 9},
 		"critical CSM option": {0x10, codeCSM, 0x10},
-		"4 GiB":               append(bytes.Clone(csm), 0xF0, 0xFF, 0xFF, 0xFF, 0xFF, capability.CodeGET),
-		"beyond the limit":    append(bytes.Clone(csm), 0xF0, 0, 1, 0, 0, capability.CodeGET),
-		"malformed options":   append(bytes.Clone(csm), 0x10, capability.CodeGET, 0xF0),
-		"marker, no payload":  append(bytes.Clone(csm), 0x10, capability.CodeGET, 0xFF),
+		"4 GiB":               append(bytes.Clone(csm), 0xF0, 0xFF, 0xFF, 0xFF, 0xFF, CodeGET),
+		"beyond the limit":    append(bytes.Clone(csm), 0xF0, 0, 1, 0, 0, CodeGET),
+		"malformed options":   append(bytes.Clone(csm), 0x10, CodeGET, 0xF0),
+		"marker, no payload":  append(bytes.Clone(csm), 0x10, CodeGET, 0xFF),
 	} {
 		back := sendRaw(t, raw, StreamConfig{})
 		if !bytes.HasSuffix(back, []byte{0x00, codeAbort}) {
@@ -307,15 +305,15 @@ func TestServerSignals(t *testing.T) {
 	send(0x00, 0x45)             // an answer to nothing: ignored
 	send(0x00, 0xFF)             // an unknown signal: ignored
 	send(0x31, 1, 5, 0xC2, 1, 2) // Content-Format of 2 bytes: legal
-	if f := next(); f.message.Code != capability.CodeContent || !bytes.Equal(f.token, []byte{5}) {
+	if f := next(); f.message.Code != CodeContent || !bytes.Equal(f.token, []byte{5}) {
 		t.Errorf("answer: %+v", f)
 	}
 	send(0x41, 1, 6, 0xC3, 1, 2, 3) // Content-Format of 3 bytes: elective, illegal
-	if f := next(); f.message.Code != capability.CodeBadRequest || !bytes.Equal(f.token, []byte{6}) {
+	if f := next(); f.message.Code != CodeBadRequest || !bytes.Equal(f.token, []byte{6}) {
 		t.Errorf("answer to an illegal elective option: %+v, want 4.00", f)
 	}
 	send(0x21, 1, 6, 0x51, 1) // If-None-Match of 1 byte: critical, illegal
-	if f := next(); f.message.Code != capability.CodeBadOption || !bytes.Equal(f.message.Payload, []byte{2}) {
+	if f := next(); f.message.Code != CodeBadOption || !bytes.Equal(f.message.Payload, []byte{2}) {
 		t.Errorf("answer to an illegal critical option: %+v, want 4.02 reason 2", f)
 	}
 	send(0x00, codeRelease)
@@ -335,8 +333,8 @@ func TestClientRelease(t *testing.T) {
 		if err != nil {
 			return
 		}
-		_ = s.write(&frame{message: capability.Message{Code: codeRelease}})
-		_ = s.write(&frame{token: f.token, message: capability.Message{Code: capability.CodeContent}})
+		_ = s.write(&frame{message: Message{Code: codeRelease}})
+		_ = s.write(&frame{token: f.token, message: Message{Code: CodeContent}})
 		_, _ = s.read()
 	}()
 	if _, err := c.Do(bounded(t), get(t, "/x")); err != nil {
@@ -349,7 +347,7 @@ func TestClientRelease(t *testing.T) {
 }
 
 func TestClientClose(t *testing.T) {
-	block := HandlerFunc(func(ctx context.Context, _ Source, _ *capability.Message) *capability.Message {
+	block := HandlerFunc(func(ctx context.Context, _ Source, _ *Message) *Message {
 		<-ctx.Done()
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // MaxEntries bounds the list of one service.
@@ -21,7 +22,7 @@ const (
 )
 
 // Refusal gives the answer for a request that does not pass. It has no tag: the service did not see the request.
-func Refusal(j Judgement) *capability.Message {
+func Refusal(j Judgement) *coap.Message {
 	if j == Unseen {
 		return capability.Refusal(capability.ReasonNoSession)
 	}
@@ -73,8 +74,8 @@ func (l *List) Has(f Fingerprint) bool {
 }
 
 // Judge says whether a request may pass.
-func (l *List) Judge(req *capability.Message) Judgement {
-	if _, ok := req.Get(capability.OptionRequest); !ok {
+func (l *List) Judge(req *coap.Message) Judgement {
+	if _, ok := req.Get(coap.OptionRequest); !ok {
 		return Pass
 	}
 	l.mu.Lock()
@@ -106,7 +107,7 @@ func (l *List) has(f Fingerprint) bool {
 }
 
 // Learn notes whose session an answer opened. It must see every request that passed, with its answer, before the next request is judged.
-func (l *List) Learn(req, resp *capability.Message) {
+func (l *List) Learn(req, resp *coap.Message) {
 	if !capability.IsOpen(req) {
 		return
 	}
@@ -114,10 +115,10 @@ func (l *List) Learn(req, resp *capability.Message) {
 	if !ok {
 		return
 	}
-	if _, proven := resp.Get(capability.OptionResponse); !proven {
+	if _, proven := resp.Get(coap.OptionResponse); !proven {
 		return // a refusal without proof opened nothing
 	}
-	slot, ok := capability.Slot(&capability.Message{Options: resp.Options})
+	slot, ok := capability.Slot(&coap.Message{Options: resp.Options})
 	if !ok {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/denylist"
 )
 
@@ -70,7 +71,7 @@ func start(t *testing.T, l *denylist.List, g *capability.Guard, c *capability.Ca
 // read makes a request and says how the list judged it; one that passes is answered.
 func (c *caller) read(name string) denylist.Judgement {
 	c.t.Helper()
-	m := &capability.Message{Code: capability.CodeGET}
+	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/l/" + name); err != nil {
 		c.t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func (c *caller) read(name string) denylist.Judgement {
 	}
 	a, resp := c.guard.Check(m, now)
 	if a != nil {
-		resp = a.Answer(&capability.Message{Code: capability.CodeContent}, now)
+		resp = a.Answer(&coap.Message{Code: coap.CodeContent}, now)
 	}
 	c.list.Learn(m, resp)
 	if _, err := c.session.Verify(p, resp, time.Now()); err != nil {
@@ -196,7 +197,7 @@ func TestSlotLost(t *testing.T) {
 // showFrames lets the session have heard a refusal of the list.
 func (c *caller) showFrames() {
 	c.t.Helper()
-	m := &capability.Message{Code: capability.CodeGET}
+	m := &coap.Message{Code: coap.CodeGET}
 	p, err := c.session.Protect(m, 0, time.Now())
 	if err == nil {
 		_, err = c.session.Verify(p, denylist.Refusal(denylist.Denied), time.Now())
@@ -260,8 +261,8 @@ func TestCarried(t *testing.T) {
 		forms["SESSION-FRAMES "+string('0'+bits>>6)] = append(append(append(frames, byte(len(carried))), carried...), make([]byte, 8)...)
 	}
 	for name, value := range forms {
-		m := &capability.Message{Code: capability.CodePOST}
-		m.Add(capability.OptionRequest, value)
+		m := &coap.Message{Code: coap.CodePOST}
+		m.Add(coap.OptionRequest, value)
 		for what, tt := range map[string]struct {
 			entry denylist.Fingerprint
 			want  bool
@@ -300,8 +301,8 @@ func FuzzJudge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value []byte) {
 		l := new(denylist.List)
 		l.Set([]denylist.Fingerprint{{1}})
-		m := &capability.Message{Code: capability.CodePOST}
-		m.Add(capability.OptionRequest, value)
+		m := &coap.Message{Code: coap.CodePOST}
+		m.Add(coap.OptionRequest, value)
 		l.Judge(m)
 		l.Learn(m, m)
 		carried, ok := capability.CarriedForm(m)

@@ -25,7 +25,7 @@ type chosen struct {
 }
 
 // request gives what the caller sends to prove m by all of it.
-func (w *chosen) request(m *capability.Message, mirror bool) client.Request {
+func (w *chosen) request(m *coap.Message, mirror bool) client.Request {
 	return client.Request{Message: m, Mirror: mirror, Also: w.also, Discharges: w.discharges, Private: w.private}
 }
 
@@ -176,7 +176,7 @@ func (n *Node) service(nameOrID string) (edgeistry.ServiceID, error) {
 }
 
 // methods are those the API takes.
-var methods = map[string]uint8{"GET": capability.CodeGET, "POST": capability.CodePOST}
+var methods = map[string]uint8{"GET": coap.CodeGET, "POST": coap.CodePOST}
 
 // Call sends one request to a service and gives its answer, whatever it says.
 func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, error) {
@@ -209,7 +209,7 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 	if res == nil && err != nil {
 		return n.callFailed(id, err, time.Since(began))
 	}
-	if err == nil && res.Verdict.Tagged && code == capability.CodePOST && m.Path() == "/g" && len(r.Payload) == 2 {
+	if err == nil && res.Verdict.Tagged && code == coap.CodePOST && m.Path() == "/g" && len(r.Payload) == 2 {
 		err := n.raised(id, r.Payload[0], r.Payload[1])
 		if err == nil && r.Payload[0] == capability.BranchOwner {
 			err = n.renewOwned(id)
@@ -293,10 +293,10 @@ func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
 }
 
 // callPlain sends a request that carries no proof, for what a service tells everybody.
-func (n *Node) callPlain(ctx context.Context, id edgeistry.ServiceID, m *capability.Message, trace bool) (*api.CallResult, error) {
-	m.Set(capability.OptionURIHost, []byte(id.String()))
+func (n *Node) callPlain(ctx context.Context, id edgeistry.ServiceID, m *coap.Message, trace bool) (*api.CallResult, error) {
+	m.Set(coap.OptionURIHost, []byte(id.String()))
 	if trace {
-		m.Set(capability.OptionTrace, nil)
+		m.Set(coap.OptionTrace, nil)
 	}
 	began := time.Now()
 	resp, err := n.via().Do(ctx, m)
@@ -304,10 +304,10 @@ func (n *Node) callPlain(ctx context.Context, id edgeistry.ServiceID, m *capabil
 		return n.callFailed(id, err, time.Since(began))
 	}
 	out := &api.CallResult{
-		Service: id.String(), Code: capability.CodeText(resp.Code), Payload: resp.Payload, Format: formatOf(resp),
+		Service: id.String(), Code: coap.CodeText(resp.Code), Payload: resp.Payload, Format: formatOf(resp),
 		By: "unverified", Message: "ok", TotalUS: time.Since(began).Microseconds(),
 	}
-	if raw, ok := resp.Get(capability.OptionTrace); ok {
+	if raw, ok := resp.Get(coap.OptionTrace); ok {
 		if timings, err := coap.DecodeTrace(raw); err == nil {
 			out.Legs = legs(timings, time.Since(began))
 		}
@@ -323,7 +323,7 @@ func (n *Node) callFailed(id edgeistry.ServiceID, err error, took time.Duration)
 	var denied *client.Denied
 	if errors.As(err, &denied) {
 		out := &api.CallResult{
-			Service: id.String(), Code: capability.CodeText(denied.Code), Tagged: denied.ByDevice, By: "unverified",
+			Service: id.String(), Code: coap.CodeText(denied.Code), Tagged: denied.ByDevice, By: "unverified",
 			Reason: uint8(denied.Reason), RetryAfter: int(denied.RetryAfter / time.Second), TotalUS: took.Microseconds(),
 		}
 		n.describe(out, denied, nil, nil)
@@ -336,9 +336,9 @@ func (n *Node) callFailed(id edgeistry.ServiceID, err error, took time.Duration)
 }
 
 // callResult gives the API's form of the answer to req, which may have gone out hidden.
-func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *capability.Message, res *client.Result, err error) *api.CallResult {
+func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *coap.Message, res *client.Result, err error) *api.CallResult {
 	out := &api.CallResult{
-		Service: id.String(), Code: capability.CodeText(res.Response.Code), Payload: res.Response.Payload, Format: formatOf(res.Response),
+		Service: id.String(), Code: coap.CodeText(res.Response.Code), Payload: res.Response.Payload, Format: formatOf(res.Response),
 		Tagged: res.Verdict.Tagged, Capability: with.name, Session: "reused", Sequence: sequenceOf(res.Request),
 		Legs: legs(res.Legs, res.Took), Message: "ok",
 	}
@@ -366,20 +366,20 @@ func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *capability.M
 		out.RetryAfter = int(denied.RetryAfter / time.Second)
 		n.describe(out, denied, &with, req)
 	case err != nil: // a success without proof counts for nothing
-		out.Code, out.Payload = capability.CodeText(capability.CodeBadGateway), nil
+		out.Code, out.Payload = coap.CodeText(coap.CodeBadGateway), nil
 		out.Message = "the answer carries no valid proof, so it does not count (" + out.By + ")"
 	}
 	return out
 }
 
 // refused fills in a refusal that carries no proof.
-func (n *Node) refused(out *api.CallResult, resp *capability.Message) {
+func (n *Node) refused(out *api.CallResult, resp *coap.Message) {
 	d := &client.Denied{Code: resp.Code}
 	if len(resp.Payload) > 0 && resp.Payload[0] < 0x20 {
 		d.Reason = capability.Reason(resp.Payload[0])
 		d.Message = d.Reason.String()
 	} else {
-		d.Message = capability.CodeText(resp.Code) + " " + printable(resp.Payload)
+		d.Message = coap.CodeText(resp.Code) + " " + printable(resp.Payload)
 	}
 	out.Reason, out.Payload = uint8(d.Reason), nil
 	n.describe(out, d, nil, nil)
@@ -403,8 +403,8 @@ func (n *Node) viaText(id edgeistry.ServiceID) string {
 	return a.Record.Homes[0].ID.String()
 }
 
-func formatOf(m *capability.Message) *int {
-	f, ok := m.GetUint(capability.OptionContentFormat)
+func formatOf(m *coap.Message) *int {
+	f, ok := m.GetUint(coap.OptionContentFormat)
 	if !ok {
 		return nil
 	}

@@ -24,7 +24,7 @@ func TestProofFields(t *testing.T) {
 	now := time.Now()
 	session := greet(t, guard, key.Owner(), capability.Now{Tick: 5})
 	for want := uint32(1); want <= 2; want++ {
-		m, err := coap.NewRequest(capability.CodeGET, "/l/events", nil, nil)
+		m, err := coap.NewRequest(coap.CodeGET, "/l/events", nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestProofFields(t *testing.T) {
 		if a == nil {
 			t.Fatalf("refused: %+v", refusal)
 		}
-		resp := a.Answer(&capability.Message{Code: capability.CodeContent}, capability.Now{Tick: 5})
+		resp := a.Answer(&coap.Message{Code: coap.CodeContent}, capability.Now{Tick: 5})
 		if _, err := session.Verify(p, resp, now); err != nil {
 			t.Fatal(err)
 		}

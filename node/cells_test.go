@@ -182,13 +182,13 @@ func newCounted(t *testing.T, k *home.ServiceKey, counts, logs *logstore.Store, 
 // append adds an entry, and says why not.
 func (c *counted) append() capability.Reason {
 	c.t.Helper()
-	m, err := coap.NewRequest(capability.CodePOST, "/l/events", nil, []byte("x"))
+	m, err := coap.NewRequest(coap.CodePOST, "/l/events", nil, []byte("x"))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	via := coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+	via := coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		req = req.Clone()
-		req.Remove(capability.OptionURIHost)
+		req.Remove(coap.OptionURIHost)
 		return c.ServeCoAP(ctx, coap.Source{}, req), nil
 	})
 	_, err = c.call.Call(c.t.Context(), via, c.with, client.Request{Message: m})

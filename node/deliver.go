@@ -270,7 +270,7 @@ func ended(err error) bool {
 }
 
 func (r *revoker) postGeneration(ctx context.Context, owner *capability.Capability, c home.Change) error {
-	m := &capability.Message{Code: capability.CodePOST, Payload: []byte{c.Branch, c.Generation}}
+	m := &coap.Message{Code: coap.CodePOST, Payload: []byte{c.Branch, c.Generation}}
 	if err := m.SetPath("/g"); err != nil {
 		return err
 	}
@@ -284,7 +284,7 @@ func (r *revoker) postGeneration(ctx context.Context, owner *capability.Capabili
 
 // postEpoch lets the session put the secret under its pad.
 func (r *revoker) postEpoch(ctx context.Context, owner *capability.Capability, c home.Change) error {
-	m := &capability.Message{Code: capability.CodePOST, Payload: append([]byte{byte(c.Epoch >> 8), byte(c.Epoch)}, c.Secret[:]...)}
+	m := &coap.Message{Code: coap.CodePOST, Payload: append([]byte{byte(c.Epoch >> 8), byte(c.Epoch)}, c.Secret[:]...)}
 	if err := m.SetPath("/e"); err != nil {
 		return err
 	}

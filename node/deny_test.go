@@ -17,7 +17,7 @@ import (
 // ask reads the node's own log in sessions of a caller's, and says why not.
 func ask(ctx context.Context, t *testing.T, via coap.Doer, caller *client.Caller, with *capability.Capability, req client.Request) capability.Reason {
 	t.Helper()
-	m, err := coap.NewRequest(capability.CodeGET, "/l/events", nil, nil)
+	m, err := coap.NewRequest(coap.CodeGET, "/l/events", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,9 +110,9 @@ func TestDenyPastProxy(t *testing.T) {
 	}
 	id := h.OwnService().ID
 	defer n.proxy.Deny(id, nil)
-	past := coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+	past := coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		req = req.Clone()
-		req.Remove(capability.OptionURIHost)
+		req.Remove(coap.OptionURIHost)
 		return n.own.ServeCoAP(ctx, coap.Source{Local: true}, req), nil
 	})
 	for _, branch := range []uint8{3, capability.BranchMirror} {

@@ -13,6 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
@@ -203,7 +204,7 @@ func (n *Node) deviceList() []*device {
 }
 
 // call makes a request of the node's own to the device, and learns from its answer.
-func (d *device) call(ctx context.Context, with *capability.Capability, m *capability.Message) (*client.Result, error) {
+func (d *device) call(ctx context.Context, with *capability.Capability, m *coap.Message) (*client.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, deviceTime)
 	defer cancel()
 	res, err := d.node.caller.Call(ctx, d.node.via(), with, client.Request{Message: m})
@@ -212,7 +213,7 @@ func (d *device) call(ctx context.Context, with *capability.Capability, m *capab
 }
 
 // ask is call under the node's own capability.
-func (d *device) ask(ctx context.Context, m *capability.Message) (*client.Result, error) {
+func (d *device) ask(ctx context.Context, m *coap.Message) (*client.Result, error) {
 	return d.call(ctx, d.reader(), m)
 }
 
@@ -281,7 +282,7 @@ func (d *device) setClock(ctx context.Context) error {
 }
 
 func (d *device) postTime(ctx context.Context, with *capability.Capability) error {
-	m := &capability.Message{Code: capability.CodePOST, Payload: binary.BigEndian.AppendUint32(nil, uint32(time.Now().Unix()))}
+	m := &coap.Message{Code: coap.CodePOST, Payload: binary.BigEndian.AppendUint32(nil, uint32(time.Now().Unix()))}
 	if err := m.SetPath("/t"); err != nil {
 		return err
 	}
@@ -367,7 +368,7 @@ func (d *device) keep(ctx context.Context) {
 
 // probe asks a device without logs for one, so that a new start of it shows. A refusal by the device is an answer, too.
 func (d *device) probe(ctx context.Context) error {
-	m := &capability.Message{Code: capability.CodeGET}
+	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/l/none"); err != nil {
 		return err
 	}

@@ -5,11 +5,12 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
 )
 
 // describe says in words who refused what, and why.
-func (n *Node) describe(out *api.CallResult, d *client.Denied, with *chosen, req *capability.Message) {
+func (n *Node) describe(out *api.CallResult, d *client.Denied, with *chosen, req *coap.Message) {
 	if d.Reason != capability.ReasonNone {
 		out.ReasonText = d.Reason.String()
 	}

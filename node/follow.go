@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
@@ -31,7 +30,7 @@ type follower struct {
 	service edgeistry.ServiceID
 	name    string
 	log     *logstore.Log
-	ask     func(ctx context.Context, m *capability.Message) (*client.Result, error)
+	ask     func(ctx context.Context, m *coap.Message) (*client.Result, error)
 	count   uint8 // entries to ask for at once; 0: as many as fit
 	wait    uint8 // seconds to let the other node wait for news; 0: the service answers at once
 
@@ -52,11 +51,11 @@ func (f *follower) catchUp(ctx context.Context) (stored int, err error) {
 
 // once makes one read. more: there were new entries, so there may be more of them.
 func (f *follower) once(ctx context.Context) (stored int, more bool, err error) {
-	m := &capability.Message{Code: capability.CodeGET}
+	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/l/" + f.name); err != nil {
 		return 0, false, err
 	}
-	q := capability.Query{HasAfter: true, After: f.log.Head().Place}
+	q := coap.Query{HasAfter: true, After: f.log.Head().Place}
 	if f.count > 0 {
 		q.HasCount, q.Count = true, f.count
 	}

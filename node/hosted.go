@@ -99,12 +99,12 @@ func branchKeys(key *home.ServiceKey, mirror bool) func(branch, generation uint8
 }
 
 // ServeCoAP answers one request.
-func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *capability.Message) *capability.Message {
+func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *coap.Message) *coap.Message {
 	guard := s.direct
 	if capability.IsMirror(req) {
 		guard = s.mirror
 	}
-	if _, protected := req.Get(capability.OptionRequest); !protected {
+	if _, protected := req.Get(coap.OptionRequest); !protected {
 		return s.serveOpen(guard, req)
 	}
 	if guard == nil {
@@ -148,7 +148,7 @@ func (s *hosted) setEpochLocked(key *home.ServiceKey) error {
 }
 
 // check judges a request.
-func (s *hosted) check(ctx context.Context, guard *capability.Guard, from coap.Source, req *capability.Message) (*capability.Admission, *capability.Message) {
+func (s *hosted) check(ctx context.Context, guard *capability.Guard, from coap.Source, req *coap.Message) (*capability.Admission, *coap.Message) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	ask := guard.CheckFrom
@@ -195,31 +195,31 @@ func (s *hosted) setGenerationLocked(branch, generation uint8) {
 }
 
 // serveOpen answers what needs no capability: the hello, and what the service offers.
-func (s *hosted) serveOpen(guard *capability.Guard, req *capability.Message) *capability.Message {
+func (s *hosted) serveOpen(guard *capability.Guard, req *coap.Message) *coap.Message {
 	path := req.Path()
 	switch {
 	case path == "/h" && guard != nil:
 		return guard.AnswerHello(req, s.clock.now())
-	case path == "/.well-known/core" && req.Code == capability.CodeGET:
+	case path == "/.well-known/core" && req.Code == coap.CodeGET:
 		links, err := coap.EncodeLinks(s.manifest())
 		if err != nil {
 			s.log.Error("what the service offers cannot be shown", "service", s.id, "error", err)
-			return &capability.Message{Code: capability.CodeInternal}
+			return &coap.Message{Code: coap.CodeInternal}
 		}
-		m := &capability.Message{Code: capability.CodeContent, Payload: links}
-		m.AddUint(capability.OptionContentFormat, capability.ContentFormatLink)
+		m := &coap.Message{Code: coap.CodeContent, Payload: links}
+		m.AddUint(coap.OptionContentFormat, coap.ContentFormatLink)
 		return m
 	case path == "/k":
 		return capability.Refusal(capability.ReasonClaimClosed)
 	}
-	if _, reason := req.Target(); reason != capability.ReasonNone {
+	if _, reason := capability.TargetOf(req); reason != capability.ReasonNone {
 		return capability.Refusal(reason)
 	}
 	return capability.Refusal(capability.ReasonNeedCapability)
 }
 
 // act does what an admitted request asks for.
-func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admission) (*capability.Message, capability.Reason) {
+func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admission) (*coap.Message, capability.Reason) {
 	req := a.Request
 	switch a.Operation {
 	case capability.Read, capability.Observe:
@@ -230,7 +230,7 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 		if len(req.Payload) != 4 {
 			return nil, capability.ReasonArgument
 		}
-		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone // a node has a clock of its own
+		return &coap.Message{Code: coap.CodeChanged}, capability.ReasonNone // a node has a clock of its own
 	case capability.Manage:
 		return s.manage(a)
 	default:
@@ -239,7 +239,7 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 }
 
 // manage does what the owner asks for.
-func (s *hosted) manage(a *capability.Admission) (*capability.Message, capability.Reason) {
+func (s *hosted) manage(a *capability.Admission) (*coap.Message, capability.Reason) {
 	if s.bump == nil {
 		return nil, capability.ReasonMethod
 	}
@@ -255,7 +255,7 @@ func (s *hosted) manage(a *capability.Admission) (*capability.Message, capabilit
 }
 
 // reserve gives a cell to the count of a chain.
-func (s *hosted) reserve(a *capability.Admission) (*capability.Message, capability.Reason) {
+func (s *hosted) reserve(a *capability.Admission) (*coap.Message, capability.Reason) {
 	cell, id, reason := a.Cell()
 	if reason == capability.ReasonNone {
 		reason = s.direct.Reserve(cell, id)
@@ -263,11 +263,11 @@ func (s *hosted) reserve(a *capability.Admission) (*capability.Message, capabili
 	if reason != capability.ReasonNone {
 		return nil, reason
 	}
-	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
+	return &coap.Message{Code: coap.CodeChanged}, capability.ReasonNone
 }
 
 // nextGeneration moves a branch to a higher generation, which ends every capability and session of that branch.
-func (s *hosted) nextGeneration(a *capability.Admission) (*capability.Message, capability.Reason) {
+func (s *hosted) nextGeneration(a *capability.Admission) (*coap.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !a.Live() {
@@ -278,7 +278,7 @@ func (s *hosted) nextGeneration(a *capability.Admission) (*capability.Message, c
 		return nil, reason
 	}
 	if generation == s.direct.Generation(branch) {
-		return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
+		return &coap.Message{Code: coap.CodeChanged}, capability.ReasonNone
 	}
 	kept, err := s.bump(branch, generation)
 	if kept { // the next start finds it, whatever the answer
@@ -288,11 +288,11 @@ func (s *hosted) nextGeneration(a *capability.Admission) (*capability.Message, c
 		s.log.Error("generation is not kept", "service", s.id, "error", err)
 		return nil, capability.ReasonStorage
 	}
-	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
+	return &coap.Message{Code: coap.CodeChanged}, capability.ReasonNone
 }
 
 // nextEpoch ends everything that was ever shared of the service.
-func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capability.Reason) {
+func (s *hosted) nextEpoch(a *capability.Admission) (*coap.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !a.Live() {
@@ -310,11 +310,11 @@ func (s *hosted) nextEpoch(a *capability.Admission) (*capability.Message, capabi
 		s.log.Error("epoch is not kept", "service", s.id, "error", err)
 		return nil, capability.ReasonStorage
 	}
-	return &capability.Message{Code: capability.CodeChanged}, capability.ReasonNone
+	return &coap.Message{Code: coap.CodeChanged}, capability.ReasonNone
 }
 
 // append adds an entry, unless the session has ended meanwhile: what was confirmed to be over acts no more. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
-func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []byte) (*capability.Message, capability.Reason) {
+func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []byte) (*coap.Message, capability.Reason) {
 	if s.direct == nil {
 		return nil, capability.ReasonMethod
 	}
@@ -338,7 +338,7 @@ func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []
 	}
 	body := binary.BigEndian.AppendUint32(nil, receipt.Place.Incarnation)
 	body = binary.BigEndian.AppendUint32(body, receipt.Place.Sequence)
-	return &capability.Message{Code: capability.CodeChanged, Payload: body}, capability.ReasonNone
+	return &coap.Message{Code: coap.CodeChanged, Payload: body}, capability.ReasonNone
 }
 
 // reason maps the log store's errors to the profile's.
@@ -356,7 +356,7 @@ func (s *hosted) reason(name string, err error) capability.Reason {
 	}
 }
 
-func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admission) (*capability.Message, capability.Reason) {
+func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admission) (*coap.Message, capability.Reason) {
 	id := logstore.LogID{Service: s.id, Name: a.Name}
 	if !s.store.Has(id) && !s.offers(a.Name) { // a stranger's name must not take room in the store
 		return nil, capability.ReasonNotFound
@@ -367,10 +367,10 @@ func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admis
 	}
 	q := a.Query
 	if !q.HasFrom && !q.HasAfter && a.Operation == capability.Read {
-		m := &capability.Message{Code: capability.CodeContent, Payload: coap.EncodeHead(l.Head())}
+		m := &coap.Message{Code: coap.CodeContent, Payload: coap.EncodeHead(l.Head())}
 		if s.asOf != nil {
 			if at := s.asOf(a.Name); !at.IsZero() {
-				m.AddUint(capability.OptionETag, uint32(at.Unix()))
+				m.AddUint(coap.OptionETag, uint32(at.Unix()))
 			}
 		}
 		return m, capability.ReasonNone
@@ -391,7 +391,7 @@ func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admis
 	if err != nil {
 		return nil, s.reason(a.Name, err)
 	}
-	return &capability.Message{Code: capability.CodeContent, Payload: body}, capability.ReasonNone
+	return &coap.Message{Code: coap.CodeContent, Payload: body}, capability.ReasonNone
 }
 
 // offers says whether the service has a log of that name that may still be empty.
@@ -400,7 +400,7 @@ func (s *hosted) offers(name string) bool {
 }
 
 // awaitRange is readRange that waits for the first entry as long as the query asks for.
-func awaitRange(ctx context.Context, l *logstore.Log, q capability.Query, count, limit int) (coap.Range, error) {
+func awaitRange(ctx context.Context, l *logstore.Log, q coap.Query, count, limit int) (coap.Range, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(q.Wait)*time.Second)
 	defer cancel()
 	for {
@@ -418,7 +418,7 @@ func awaitRange(ctx context.Context, l *logstore.Log, q capability.Query, count,
 }
 
 // readRange gives the entries that a query names, as many as fit in limit bytes but at least one.
-func readRange(ctx context.Context, l *logstore.Log, q capability.Query, count, limit int) (coap.Range, error) {
+func readRange(ctx context.Context, l *logstore.Log, q coap.Query, count, limit int) (coap.Range, error) {
 	head := l.Head()
 	var entries []logstore.Entry
 	var err error

@@ -121,7 +121,7 @@ func TestRangeFits(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ limit, want int }{{maxStreamRange, 2}, {maxDatagramRange, 1}} {
-		r, err := readRange(t.Context(), l, capability.Query{HasFrom: true, From: 1}, 255, tt.limit)
+		r, err := readRange(t.Context(), l, coap.Query{HasFrom: true, From: 1}, 255, tt.limit)
 		if err != nil || len(r.Entries) != tt.want || r.First != 1 {
 			t.Errorf("range of at most %d bytes has %d entries from %d, %v; want %d", tt.limit, len(r.Entries), r.First, err, tt.want)
 		}
@@ -231,7 +231,7 @@ func TestRevokedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req := &capability.Message{Code: capability.CodePOST, Payload: []byte("y")}
+	req := &coap.Message{Code: coap.CodePOST, Payload: []byte("y")}
 	if err := req.SetPath("/l/events"); err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +321,7 @@ func TestManageHalfway(t *testing.T) {
 		if res := read(); !res.OK() {
 			t.Fatalf("before: %+v", res)
 		}
-		m := &capability.Message{Code: capability.CodePOST, Payload: tt.payload}
+		m := &coap.Message{Code: coap.CodePOST, Payload: tt.payload}
 		if err := m.SetPath(tt.path); err != nil {
 			t.Fatal(err)
 		}
@@ -370,7 +370,7 @@ func TestEverybodyReopens(t *testing.T) {
 			t.Fatal(err)
 		}
 		session := greet(t, guard, reader, now)
-		req, err := coap.NewRequest(capability.CodeGET, "/-", nil, nil)
+		req, err := coap.NewRequest(coap.CodeGET, "/-", nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -382,8 +382,8 @@ func TestEverybodyReopens(t *testing.T) {
 		if v, err := session.Verify(p, answer, time.Now()); err != nil || !v.Tagged {
 			t.Fatalf("caller %d: %+v, %v; want a tagged answer", i, v, err)
 		}
-		if _, again := guard.Check(req, now); again.Code != capability.CodeUnavailable {
-			t.Fatalf("caller %d, the same OPEN again: %s, want %s", i, capability.CodeText(again.Code), capability.CodeText(capability.CodeUnavailable))
+		if _, again := guard.Check(req, now); again.Code != coap.CodeUnavailable {
+			t.Fatalf("caller %d, the same OPEN again: %s, want %s", i, coap.CodeText(again.Code), coap.CodeText(coap.CodeUnavailable))
 		}
 	}
 	if now.Tick > 100 {

@@ -140,7 +140,7 @@ func (s *source) head(ctx context.Context) (edgeistry.Head, error) {
 	if s.local != nil {
 		return s.local.Head(), nil
 	}
-	res, err := s.ask(ctx, capability.Query{})
+	res, err := s.ask(ctx, coap.Query{})
 	if err != nil {
 		return edgeistry.Head{}, err
 	}
@@ -148,8 +148,8 @@ func (s *source) head(ctx context.Context) (edgeistry.Head, error) {
 }
 
 // ask makes one read request and gives the proven payload.
-func (s *source) ask(ctx context.Context, q capability.Query) ([]byte, error) {
-	m := &capability.Message{Code: capability.CodeGET}
+func (s *source) ask(ctx context.Context, q coap.Query) ([]byte, error) {
+	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/l/" + s.name); err != nil {
 		return nil, api.Errorf(api.Usage, "%v", err)
 	}
@@ -159,7 +159,7 @@ func (s *source) ask(ctx context.Context, q capability.Query) ([]byte, error) {
 	began := time.Now()
 	res, err := n.caller.Call(ctx, n.via(), s.with.Capability, s.with.request(m, s.mirror))
 	if err == nil {
-		if etag, ok := res.Response.GetUint(capability.OptionETag); ok && s.mirror {
+		if etag, ok := res.Response.GetUint(coap.OptionETag); ok && s.mirror {
 			s.asOf = time.Unix(int64(etag), 0)
 		}
 		return res.Response.Payload, nil
@@ -236,7 +236,7 @@ func (s *source) part(ctx context.Context, incarnation, from uint32, n int, name
 		entries, err := s.local.Read(ctx, incarnation, from, min(n, tailBatch))
 		return s.stored(entries), err
 	}
-	q := capability.Query{HasFrom: true, From: from, HasCount: true, Count: uint8(min(n, 255))}
+	q := coap.Query{HasFrom: true, From: from, HasCount: true, Count: uint8(min(n, 255))}
 	if named {
 		q.HasIncarnation, q.Incarnation = true, incarnation
 	}
@@ -253,7 +253,7 @@ func (s *source) after(ctx context.Context, p edgeistry.Place) ([]api.Entry, err
 		entries, err := s.local.After(ctx, p, tailBatch)
 		return s.stored(entries), err
 	}
-	raw, err := s.ask(ctx, capability.Query{HasAfter: true, After: p, Wait: s.wait})
+	raw, err := s.ask(ctx, coap.Query{HasAfter: true, After: p, Wait: s.wait})
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	ma "github.com/multiformats/go-multiaddr"
 
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
 )
@@ -123,12 +122,12 @@ func (m *mesh) close() {
 
 // via gives the way to a service whose homes are known: each request goes to the first home that can be reached.
 func (m *mesh) via(homes []peer.AddrInfo) coap.Doer {
-	return coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+	return coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		return m.do(ctx, homes, req)
 	})
 }
 
-func (m *mesh) do(ctx context.Context, homes []peer.AddrInfo, req *capability.Message) (*capability.Message, error) {
+func (m *mesh) do(ctx context.Context, homes []peer.AddrInfo, req *coap.Message) (*coap.Message, error) {
 	failed := &api.Error{Kind: api.NotFound, Message: "no home of the service can be reached"}
 	for _, home := range m.order(homes) {
 		if home.ID == m.host.ID() {
@@ -170,7 +169,7 @@ func (m *mesh) order(homes []peer.AddrInfo) []peer.AddrInfo {
 
 // ask sends one request to one home. When the stream breaks under it the same bytes go out once more on a new stream: a protected
 // request that ran already is recognised by the service and not run again.
-func (m *mesh) ask(ctx context.Context, home peer.AddrInfo, req *capability.Message) (*capability.Message, error) {
+func (m *mesh) ask(ctx context.Context, home peer.AddrInfo, req *coap.Message) (*coap.Message, error) {
 	for attempt := 0; ; attempt++ {
 		client, err := m.stream(ctx, home)
 		if err != nil {

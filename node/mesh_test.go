@@ -18,6 +18,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/phrase"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -138,7 +139,7 @@ func testTail(t *testing.T, reader, writer *api.Client, r api.ReadRequest) {
 }
 
 // greenhouse runs a device on UDP until the test ends; before, if not nil, sees its requests and says whether the answer is lost.
-func greenhouse(t *testing.T, before func(*capability.Message) bool) (*linktest.Device, string, string) {
+func greenhouse(t *testing.T, before func(*coap.Message) bool) (*linktest.Device, string, string) {
 	t.Helper()
 	setup, err := capability.NewSetupCode(rand.Reader)
 	if err != nil {
@@ -327,7 +328,7 @@ func TestClaimTakesUp(t *testing.T) {
 	var losing atomic.Bool
 	losing.Store(true)
 	var repeats atomic.Int32
-	_, setup, link := greenhouse(t, func(req *capability.Message) bool {
+	_, setup, link := greenhouse(t, func(req *coap.Message) bool {
 		second := req.Path() == "/k" && len(req.Payload) > 0 && req.Payload[0] == 2
 		if second {
 			repeats.Add(1)
@@ -371,7 +372,7 @@ func TestClaimTakesUp(t *testing.T) {
 func TestClaimAfterReset(t *testing.T) {
 	h := testHome(t, nil)
 	n, c := startNode(t, h)
-	_, setup, link := greenhouse(t, func(req *capability.Message) bool { return req.Path() == "/t" })
+	_, setup, link := greenhouse(t, func(req *coap.Message) bool { return req.Path() == "/t" })
 	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
 	if _, err := n.Claim(ctx, api.ClaimRequest{SetupCode: setup, Link: link}, nil); err == nil {
@@ -498,7 +499,7 @@ func TestDeviceWithoutLogs(t *testing.T) {
 func TestDeviceClock(t *testing.T) {
 	_, c := startNode(t, testHome(t, nil))
 	var told atomic.Int32
-	device, setup, link := greenhouse(t, func(req *capability.Message) bool {
+	device, setup, link := greenhouse(t, func(req *coap.Message) bool {
 		if req.Path() == "/t" {
 			told.Add(1)
 		}
@@ -530,7 +531,7 @@ func TestHomesTried(t *testing.T) {
 		homes = append(homes, peer.AddrInfo{ID: other.PeerID(), Addrs: []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/1")}})
 	}
 	homes = append(homes, peer.AddrInfo{ID: n.host.ID()})
-	_, err := n.mesh.do(t.Context(), homes, &capability.Message{Code: capability.CodeGET})
+	_, err := n.mesh.do(t.Context(), homes, &coap.Message{Code: coap.CodeGET})
 	var e *api.Error
 	if !errors.As(err, &e) || e.Kind != api.NotFound || len(e.Tried) != 3 {
 		t.Fatalf("error = %v, want all three homes", err)

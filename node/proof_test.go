@@ -14,6 +14,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/phrase"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -61,8 +62,8 @@ func TestProofs(t *testing.T) {
 	ctx := t.Context()
 	h := testHome(t, nil)
 	n, c := startNode(t, h)
-	var seen atomic.Pointer[capability.Message]
-	device, setup, link := greenhouse(t, func(req *capability.Message) bool { seen.Store(req.Clone()); return false })
+	var seen atomic.Pointer[coap.Message]
+	device, setup, link := greenhouse(t, func(req *coap.Message) bool { seen.Store(req.Clone()); return false })
 	claimed, err := c.Claim(ctx, api.ClaimRequest{SetupCode: setup, Link: link, Name: "greenhouse"}, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/relay"
 )
@@ -131,7 +132,7 @@ func (p *pull) run(ctx context.Context, log *logstore.Log) {
 	defer close(p.done)
 	defer p.cancel()
 	mirror := p.with.Header.Branch == capability.BranchMirror
-	f := &follower{service: p.id.Service, name: p.id.Name, log: log, ask: func(ctx context.Context, m *capability.Message) (*client.Result, error) {
+	f := &follower{service: p.id.Service, name: p.id.Name, log: log, ask: func(ctx context.Context, m *coap.Message) (*client.Result, error) {
 		res, err := p.node.caller.Call(ctx, p.node.via(), p.with, client.Request{Message: m, Mirror: mirror})
 		if err == nil {
 			p.note("following", nil)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
@@ -124,7 +123,7 @@ func awayText(err error) string {
 	var denied *client.Denied
 	switch {
 	case errors.As(err, &denied):
-		if denied.ByDevice || denied.Code < capability.CodeInternal {
+		if denied.ByDevice || denied.Code < coap.CodeInternal {
 			return ""
 		}
 		return denied.Message
@@ -154,7 +153,7 @@ func (n *Node) check(ctx context.Context, s *source, r api.ReadRequest, out *api
 			}
 		}
 		last := chain[len(chain)-1]
-		raw, err := device.ask(ctx, capability.Query{
+		raw, err := device.ask(ctx, coap.Query{
 			HasAfter: true, After: edgeistry.Place{Incarnation: last.Incarnation, Sequence: last.Sequence}, HasCount: true, Count: 1,
 		})
 		if err != nil {

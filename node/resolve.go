@@ -50,7 +50,7 @@ func note(ctx context.Context, err error) {
 // service gives the error of the way.
 func (n *Node) via() coap.Doer {
 	local := n.proxy.Local()
-	return coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+	return coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		f := &failure{}
 		resp, err := local.Do(context.WithValue(ctx, failureKey{}, f), req)
 		if err != nil {
@@ -111,7 +111,7 @@ func (n *Node) publishOwn(ctx context.Context, id edgeistry.ServiceID) bool {
 // without asking the mesh again; if it leads nowhere the mesh is asked.
 func (n *Node) wayTo(ctx context.Context, id edgeistry.ServiceID) (coap.Doer, error) {
 	if a, ok := n.registry.Known(id); ok && a.Record.Valid(time.Now()) == nil && time.Since(a.Seen) < recordFresh {
-		return coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+		return coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 			resp, err := n.mesh.do(ctx, a.Record.Homes, req)
 			var lost *api.Error
 			if err == nil || !errors.As(err, &lost) {
@@ -215,7 +215,7 @@ func (n *Node) Show(ctx context.Context, nameOrID string) (*api.ServiceDetail, e
 
 // greet finds out whether a service answers when there is nothing to read: by what it tells everybody.
 func (n *Node) greet(ctx context.Context, id edgeistry.ServiceID, out *api.ServiceDetail) error {
-	m := &capability.Message{Code: capability.CodeGET}
+	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/.well-known/core"); err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (n *Node) greet(ctx context.Context, id edgeistry.ServiceID, out *api.Servi
 
 // showHead asks for one log's head.
 func (n *Node) showHead(ctx context.Context, out *api.ServiceDetail, l *api.LogDetail, with chosen) {
-	m := &capability.Message{Code: capability.CodeGET}
+	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/l/" + l.Name); err != nil {
 		l.Error = err.Error()
 		return

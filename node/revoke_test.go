@@ -33,14 +33,14 @@ type farm struct {
 
 	mu     sync.Mutex
 	served []string // paths of the requests that the device saw
-	before func(req *capability.Message) (lose bool)
+	before func(req *coap.Message) (lose bool)
 }
 
 func newFarm(t *testing.T) *farm {
 	t.Helper()
 	f := &farm{t: t, home: testHome(t, nil)}
 	var setup string
-	f.device, setup, f.link = greenhouse(t, func(req *capability.Message) bool {
+	f.device, setup, f.link = greenhouse(t, func(req *coap.Message) bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.served = append(f.served, req.Path())
@@ -72,7 +72,7 @@ func (f *farm) restart() {
 }
 
 // onRequest replaces what is done before the device serves a request, and forgets what it saw so far.
-func (f *farm) onRequest(before func(req *capability.Message) bool) {
+func (f *farm) onRequest(before func(req *coap.Message) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.before, f.served = before, nil
@@ -132,13 +132,13 @@ func (f *farm) past(c *capability.Capability) capability.Reason {
 		f.t.Fatal(err)
 	}
 	defer link.Close()
-	m, err := coap.NewRequest(capability.CodeGET, "/l/temperature", nil, nil)
+	m, err := coap.NewRequest(coap.CodeGET, "/l/temperature", nil, nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	strip := coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+	strip := coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		req = req.Clone()
-		req.Remove(capability.OptionURIHost)
+		req.Remove(coap.OptionURIHost)
 		return link.Do(ctx, req)
 	})
 	_, err = client.New(client.Config{}).Call(f.t.Context(), strip, c, client.Request{Message: m})
@@ -291,7 +291,7 @@ func TestRevokeOwners(t *testing.T) {
 // TestRevokeLostAnswer loses the answer to the end of the owner's generation: the session under the next one shows that it was made.
 func TestRevokeLostAnswer(t *testing.T) {
 	f := newFarm(t)
-	f.onRequest(func(req *capability.Message) bool {
+	f.onRequest(func(req *coap.Message) bool {
 		if req.Path() == "/g" {
 			f.device.Asleep.Store(true) // the answer is lost, and so are those to its repetitions
 			return true
@@ -404,7 +404,7 @@ func TestEpoch(t *testing.T) {
 // loseEpoch begins an epoch whose answer nobody hears.
 func (f *farm) loseEpoch() {
 	f.t.Helper()
-	f.onRequest(func(req *capability.Message) bool {
+	f.onRequest(func(req *coap.Message) bool {
 		if req.Path() == "/e" {
 			f.device.Asleep.Store(true)
 			return true

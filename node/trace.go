@@ -4,14 +4,13 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
 )
 
 // sequenceOf reads a protected request's sequence number; docs/spec/capability.md draws option 65001.
-func sequenceOf(req *capability.Message) uint32 {
-	v, ok := req.Get(capability.OptionRequest)
+func sequenceOf(req *coap.Message) uint32 {
+	v, ok := req.Get(coap.OptionRequest)
 	switch {
 	case ok && len(v) >= 30 && v[0]&0x70 == 0x10:
 		return binary.BigEndian.Uint32(v[26:])
@@ -22,8 +21,8 @@ func sequenceOf(req *capability.Message) uint32 {
 }
 
 // bootOf reads the boot counter of the device from a request that opened a session: it is the start of the cookie.
-func bootOf(req *capability.Message) (uint32, bool) {
-	v, ok := req.Get(capability.OptionRequest)
+func bootOf(req *coap.Message) (uint32, bool) {
+	v, ok := req.Get(coap.OptionRequest)
 	if !ok || len(v) < 14 || v[0]&0x70 != 0x10 {
 		return 0, false
 	}

@@ -166,10 +166,10 @@ func (req *ClaimRequest) begin(ctx context.Context) (*ClaimState, error) {
 
 // ask sends one POST /k and gives the answer's payload.
 func (req *ClaimRequest) ask(ctx context.Context, payload []byte, tries int) ([]byte, error) {
-	m := &capability.Message{Code: capability.CodePOST, Payload: payload}
-	m.Add(capability.OptionURIPath, []byte("k"))
+	m := &coap.Message{Code: coap.CodePOST, Payload: payload}
+	m.Add(coap.OptionURIPath, []byte("k"))
 	var (
-		resp *capability.Message
+		resp *coap.Message
 		err  error
 	)
 	for range tries {
@@ -181,7 +181,7 @@ func (req *ClaimRequest) ask(ctx context.Context, payload []byte, tries int) ([]
 	if err != nil {
 		return nil, &ClaimError{Step: 3, Err: err}
 	}
-	if resp.Code == capability.CodeChanged {
+	if resp.Code == coap.CodeChanged {
 		return resp.Payload, nil
 	}
 	reason := capability.ReasonNone
@@ -202,5 +202,5 @@ func claimRefusal(reason capability.Reason, code uint8) string {
 	case capability.ReasonTag:
 		return "the device has another secret than this setup code"
 	}
-	return "the device refused with " + capability.CodeText(code)
+	return "the device refused with " + coap.CodeText(code)
 }

@@ -16,7 +16,7 @@ import (
 
 var setup = capability.SetupCode{ID: [4]byte{0xDE, 0xAD, 0xBE, 0xEF}, Seed: [16]byte{1, 2, 3}}
 
-func isSecond(req *capability.Message) bool {
+func isSecond(req *coap.Message) bool {
 	return req.Path() == "/k" && len(req.Payload) > 0 && req.Payload[0] == 2
 }
 
@@ -35,7 +35,7 @@ func TestClaim(t *testing.T) {
 			if err := p.AddDevice(service, c.Manifest, l); err != nil {
 				return err
 			}
-			head, err := coap.NewRequest(capability.CodeGET, "/l/temperature", nil, nil)
+			head, err := coap.NewRequest(coap.CodeGET, "/l/temperature", nil, nil)
 			if err != nil {
 				return err
 			}
@@ -66,7 +66,7 @@ func TestClaimLostAnswers(t *testing.T) {
 	p := start(t, proxy.Config{})
 	l := &testLink{device: linktest.New(setup)}
 	lost := 0
-	l.device.Before = func(req *capability.Message) bool {
+	l.device.Before = func(req *coap.Message) bool {
 		if isSecond(req) && lost < 2 {
 			lost++
 			return true
@@ -84,7 +84,7 @@ func TestClaimLostAnswers(t *testing.T) {
 // lossyLink turns an answer that the device does not give into a timeout, as a real link does.
 type lossyLink struct{ *testLink }
 
-func (l lossyLink) Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error) {
+func (l lossyLink) Exchange(ctx context.Context, req *coap.Message) (*coap.Message, coap.Legs, error) {
 	resp, legs, err := l.testLink.Exchange(ctx, req)
 	if errors.Is(err, coap.ErrMalformed) {
 		err = coap.ErrTimeout
@@ -119,7 +119,7 @@ func TestClaimResume(t *testing.T) {
 	if err := p.AddDevice(service, claimed.Manifest, l); err != nil {
 		t.Fatal(err)
 	}
-	m, err := coap.NewRequest(capability.CodePOST, "/f/valve", nil, []byte{1})
+	m, err := coap.NewRequest(coap.CodePOST, "/f/valve", nil, []byte{1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestClaimFails(t *testing.T) {
 		}, 4, capability.ReasonNone},
 		{"not published", func(r *proxy.ClaimRequest) { r.Publish = func(context.Context) error { return disk } }, 5, capability.ReasonNone},
 		{"nobody there", func(r *proxy.ClaimRequest) {
-			r.Link = &testLink{before: func(context.Context, *capability.Message) (*capability.Message, error) { return nil, coap.ErrTimeout }}
+			r.Link = &testLink{before: func(context.Context, *coap.Message) (*coap.Message, error) { return nil, coap.ErrTimeout }}
 		}, 2, capability.ReasonNone},
 	} {
 		d := linktest.New(setup)

@@ -72,7 +72,7 @@ func (c *coreCache) keep(body []byte, err error) {
 }
 
 // serveCore answers GET /.well-known/core of a device.
-func (p *Proxy) serveCore(ctx context.Context, from coap.Source, d *device, req *capability.Message, t *trace) *capability.Message {
+func (p *Proxy) serveCore(ctx context.Context, from coap.Source, d *device, req *coap.Message, t *trace) *coap.Message {
 	body, left, err := d.core.get(ctx, p.start, func() ([]byte, error) {
 		ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg.Limits.Exchange, coap.ErrTimeout)
 		defer cancel()
@@ -89,23 +89,23 @@ func readCore(ctx context.Context, d *device) ([]byte, error) {
 	var body []byte
 	size := uint32(0) // SZX; the device's choice after the first block
 	for number := uint32(0); number < maxCoreBlocks; number++ {
-		req := &capability.Message{Code: capability.CodeGET}
-		req.Add(capability.OptionURIPath, []byte(".well-known"))
-		req.Add(capability.OptionURIPath, []byte("core"))
+		req := &coap.Message{Code: coap.CodeGET}
+		req.Add(coap.OptionURIPath, []byte(".well-known"))
+		req.Add(coap.OptionURIPath, []byte("core"))
 		if number > 0 {
-			req.AddUint(capability.OptionBlock2, number<<4|size)
+			req.AddUint(coap.OptionBlock2, number<<4|size)
 		}
 		resp, err := d.exchange(ctx, "core", nil, req, &trace{})
 		if err != nil {
 			return nil, err
 		}
-		if resp.Code != capability.CodeContent {
-			return nil, fmt.Errorf("read core of %s: answer %s", d.id, capability.CodeText(resp.Code))
+		if resp.Code != coap.CodeContent {
+			return nil, fmt.Errorf("read core of %s: answer %s", d.id, coap.CodeText(resp.Code))
 		}
 		if len(body)+len(resp.Payload) > coap.MaxLinkBytes {
 			return nil, fmt.Errorf("read core of %s: %w", d.id, coap.ErrTooLarge)
 		}
-		block, ok := resp.GetUint(capability.OptionBlock2)
+		block, ok := resp.GetUint(coap.OptionBlock2)
 		if ok && (block>>4 != number || block&7 == 7 || (number > 0 && block&7 != size)) {
 			return nil, fmt.Errorf("read core of %s: block %d answered with %d", d.id, number, block>>4)
 		}
@@ -121,15 +121,15 @@ func readCore(ctx context.Context, d *device) ([]byte, error) {
 }
 
 // serveOwn answers what names no service: the node itself lists the services that are here, to its own callers.
-func (p *Proxy) serveOwn(from coap.Source, req *capability.Message) *capability.Message {
+func (p *Proxy) serveOwn(from coap.Source, req *coap.Message) *coap.Message {
 	if !isCore(req) || (!from.Local && !from.Datagram) {
-		return said(&capability.Message{Code: capability.CodeNotFound}, "name a service in Uri-Host or Proxy-Uri: k51...")
+		return said(&coap.Message{Code: coap.CodeNotFound}, "name a service in Uri-Host or Proxy-Uri: k51...")
 	}
 	p.mu.Lock()
 	var links []string
 	for id, s := range p.services {
 		if s.device != nil || s.host != nil {
-			links = append(links, fmt.Sprintf(`<coap://%s/.well-known/core>;ct=%d;rt="edg.svc"`, id, capability.ContentFormatLink))
+			links = append(links, fmt.Sprintf(`<coap://%s/.well-known/core>;ct=%d;rt="edg.svc"`, id, coap.ContentFormatLink))
 		}
 	}
 	p.mu.Unlock()
@@ -138,32 +138,32 @@ func (p *Proxy) serveOwn(from coap.Source, req *capability.Message) *capability.
 }
 
 // document answers a GET with a link-format document: 2.03 to who holds it already, else 2.05, in blocks where need be.
-func (p *Proxy) document(from coap.Source, req *capability.Message, body []byte, fresh time.Duration) *capability.Message {
-	if accept, ok := req.GetUint(capability.OptionAccept); ok && accept != capability.ContentFormatLink {
-		return &capability.Message{Code: codeNotAcceptable}
+func (p *Proxy) document(from coap.Source, req *coap.Message, body []byte, fresh time.Duration) *coap.Message {
+	if accept, ok := req.GetUint(coap.OptionAccept); ok && accept != coap.ContentFormatLink {
+		return &coap.Message{Code: codeNotAcceptable}
 	}
 	sum := sha256.Sum256(body)
 	tag := sum[:4]
-	resp := &capability.Message{Code: capability.CodeContent, Payload: body}
-	resp.Add(capability.OptionETag, tag)
-	resp.AddUint(capability.OptionMaxAge, uint32(fresh.Seconds()))
+	resp := &coap.Message{Code: coap.CodeContent, Payload: body}
+	resp.Add(coap.OptionETag, tag)
+	resp.AddUint(coap.OptionMaxAge, uint32(fresh.Seconds()))
 	for _, o := range req.Options {
-		if o.Number == capability.OptionETag && string(o.Value) == string(tag) {
+		if o.Number == coap.OptionETag && string(o.Value) == string(tag) {
 			resp.Code, resp.Payload = coap.CodeValid, nil
 			return resp
 		}
 	}
-	resp.AddUint(capability.OptionContentFormat, capability.ContentFormatLink)
+	resp.AddUint(coap.OptionContentFormat, coap.ContentFormatLink)
 	return blockwise(from, req, resp)
 }
 
 // blockwise cuts the block out of an unprotected document that the request asks for, or the first one of a document that
 // fits no datagram (RFC 7959).
-func blockwise(from coap.Source, req, resp *capability.Message) *capability.Message {
-	if _, cut := resp.Get(capability.OptionBlock2); cut || resp.Code != capability.CodeContent {
+func blockwise(from coap.Source, req, resp *coap.Message) *coap.Message {
+	if _, cut := resp.Get(coap.OptionBlock2); cut || resp.Code != coap.CodeContent {
 		return resp
 	}
-	block, asked := req.GetUint(capability.OptionBlock2)
+	block, asked := req.GetUint(coap.OptionBlock2)
 	if !asked {
 		if !from.Datagram || len(resp.Payload) <= 1024 {
 			return resp
@@ -179,11 +179,11 @@ func blockwise(from coap.Source, req, resp *capability.Message) *capability.Mess
 		return capability.Refusal(capability.ReasonMalformed)
 	}
 	end := min(start+16<<size, len(resp.Payload))
-	part := &capability.Message{Code: resp.Code, Payload: resp.Payload[start:end], Options: slices.Clone(resp.Options)}
+	part := &coap.Message{Code: resp.Code, Payload: resp.Payload[start:end], Options: slices.Clone(resp.Options)}
 	more := uint32(0)
 	if end < len(resp.Payload) {
 		more = 8
 	}
-	part.AddUint(capability.OptionBlock2, uint32(number)<<4|more|size)
+	part.AddUint(coap.OptionBlock2, uint32(number)<<4|more|size)
 	return part
 }

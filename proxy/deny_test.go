@@ -17,9 +17,9 @@ import (
 	"github.com/edgeistry/edgeistry/proxy"
 )
 
-func move(t *testing.T) *capability.Message {
+func move(t *testing.T) *coap.Message {
 	t.Helper()
-	m, err := coap.NewRequest(capability.CodePOST, "/f/valve", nil, []byte{20})
+	m, err := coap.NewRequest(coap.CodePOST, "/f/valve", nil, []byte{20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func narrowed(t *testing.T) *capability.Capability {
 func wantDenied(t *testing.T, what string, err error) {
 	t.Helper()
 	var denied *client.Denied
-	if !errors.As(err, &denied) || denied.Reason != capability.ReasonDenyListed || denied.ByDevice || denied.Code != capability.CodeForbidden {
+	if !errors.As(err, &denied) || denied.Reason != capability.ReasonDenyListed || denied.ByDevice || denied.Code != coap.CodeForbidden {
 		t.Errorf("%s: %v, want an untagged 4.03 with reason 28", what, err)
 	}
 }
@@ -113,13 +113,13 @@ func TestDenyWhileQueued(t *testing.T) {
 			t.Fatal(err)
 		}
 		release := make(chan struct{})
-		l.before = func(_ context.Context, req *capability.Message) (*capability.Message, error) {
+		l.before = func(_ context.Context, req *coap.Message) (*coap.Message, error) {
 			if req.Path() == "/h" {
 				<-release
 			}
 			return nil, nil
 		}
-		go func() { _ = p.ServeCoAP(t.Context(), local, request(t, capability.CodePOST, "/h", make([]byte, 20))) }()
+		go func() { _ = p.ServeCoAP(t.Context(), local, request(t, coap.CodePOST, "/h", make([]byte, 20))) }()
 		synctest.Wait()
 		result := make(chan error, 1)
 		go func() {
@@ -149,24 +149,24 @@ func TestFirst(t *testing.T) {
 			if id != service {
 				t.Errorf("First is asked for %s", id)
 			}
-			if resp, err := p.Local().Do(proxy.Foremost(ctx), request(t, capability.CodePOST, "/h", make([]byte, 20))); err != nil || resp.Code == capability.CodeGatewayTimeout {
+			if resp, err := p.Local().Do(proxy.Foremost(ctx), request(t, coap.CodePOST, "/h", make([]byte, 20))); err != nil || resp.Code == coap.CodeGatewayTimeout {
 				return coap.ErrTimeout
 			}
 			delivered.Store(true)
 			return nil
 		}})
 		asleep := true
-		l.before = func(context.Context, *capability.Message) (*capability.Message, error) {
+		l.before = func(context.Context, *coap.Message) (*coap.Message, error) {
 			if asleep {
 				time.Sleep(time.Second)
 				return nil, coap.ErrTimeout
 			}
 			return nil, nil
 		}
-		hello := func() *capability.Message {
-			return p.ServeCoAP(t.Context(), mesh, request(t, capability.CodePOST, "/h", make([]byte, 20)))
+		hello := func() *coap.Message {
+			return p.ServeCoAP(t.Context(), mesh, request(t, coap.CodePOST, "/h", make([]byte, 20)))
 		}
-		wantCode(t, "while it sleeps", hello(), capability.CodeGatewayTimeout)
+		wantCode(t, "while it sleeps", hello(), coap.CodeGatewayTimeout)
 		if l.count() != 1 {
 			t.Errorf("the device was sent %d requests, want the first one alone", l.count())
 		}
@@ -195,7 +195,7 @@ func newVerifier(t *testing.T, mirror bool) *verifier {
 	return &verifier{guard: g}
 }
 
-func (v *verifier) ServeCoAP(_ context.Context, _ coap.Source, req *capability.Message) *capability.Message {
+func (v *verifier) ServeCoAP(_ context.Context, _ coap.Source, req *coap.Message) *coap.Message {
 	v.asked++
 	now := capability.Now{Tick: 1000}
 	if capability.IsHello(req) {
@@ -205,7 +205,7 @@ func (v *verifier) ServeCoAP(_ context.Context, _ coap.Source, req *capability.M
 	if a == nil {
 		return resp
 	}
-	return a.Answer(&capability.Message{Code: capability.CodeContent}, now)
+	return a.Answer(&coap.Message{Code: coap.CodeContent}, now)
 }
 
 // TestDenyOnEntry denies a capability whose session a mirror, or a service of this node, has opened: of what comes under it from then on the
@@ -231,7 +231,7 @@ func TestDenyOnEntry(t *testing.T) {
 			t.Fatal(err)
 		}
 		read := func(caller *client.Caller) error {
-			m, err := coap.NewRequest(capability.CodeGET, "/l/temperature", nil, nil)
+			m, err := coap.NewRequest(coap.CodeGET, "/l/temperature", nil, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

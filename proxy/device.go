@@ -40,7 +40,7 @@ func (d *device) describe() Device {
 
 // exchange waits for the device's turn and asks it. denied, if not nil, judges the request when its turn has come, too: a request
 // that waited while its capability was revoked goes no further.
-func (d *device) exchange(ctx context.Context, peer string, denied *denylist.List, req *capability.Message, t *trace) (*capability.Message, error) {
+func (d *device) exchange(ctx context.Context, peer string, denied *denylist.List, req *coap.Message, t *trace) (*coap.Message, error) {
 	if d.first != nil && !IsForemost(ctx) {
 		if err := d.first(ctx, d.id); err != nil {
 			return nil, err
@@ -74,7 +74,7 @@ func (d *device) exchange(ctx context.Context, peer string, denied *denylist.Lis
 }
 
 // refuse gives the answer for a failure on the way to a device or to another node.
-func refuse(err error) *capability.Message {
+func refuse(err error) *coap.Message {
 	switch {
 	case errors.Is(err, errQueueFull):
 		return said(coap.Unavailable(2), "too many requests wait for the device")
@@ -83,15 +83,15 @@ func refuse(err error) *capability.Message {
 	case errors.Is(err, link.ErrLinkDown):
 		return said(coap.Unavailable(5), "the device's link is down")
 	case errors.Is(err, ErrNotFound):
-		return said(&capability.Message{Code: capability.CodeNotFound}, "no such service")
+		return said(&coap.Message{Code: coap.CodeNotFound}, "no such service")
 	case errors.Is(err, coap.ErrTimeout), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return said(&capability.Message{Code: capability.CodeGatewayTimeout}, "no answer in time")
+		return said(&coap.Message{Code: coap.CodeGatewayTimeout}, "no answer in time")
 	}
-	return said(&capability.Message{Code: capability.CodeBadGateway}, "the way to the service failed")
+	return said(&coap.Message{Code: coap.CodeBadGateway}, "the way to the service failed")
 }
 
 // said adds a text for people. Only fixed texts: nothing of this node's insides goes out.
-func said(m *capability.Message, text string) *capability.Message {
+func said(m *coap.Message, text string) *coap.Message {
 	m.Payload = []byte(text)
 	return m
 }

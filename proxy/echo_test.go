@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
@@ -22,8 +21,8 @@ func TestAmplification(t *testing.T) {
 	}
 	defer p.Close()
 	id := edgeistry.ServiceID{0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a}
-	if err := p.Host(id, coap.HandlerFunc(func(context.Context, coap.Source, *capability.Message) *capability.Message {
-		return &capability.Message{Code: capability.CodeContent, Payload: make([]byte, 1000)}
+	if err := p.Host(id, coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
+		return &coap.Message{Code: coap.CodeContent, Payload: make([]byte, 1000)}
 	})); err != nil {
 		t.Fatal(err)
 	}
@@ -40,8 +39,8 @@ func TestAmplification(t *testing.T) {
 	near := sink.LocalAddr().(*net.UDPAddr).AddrPort()
 	ask := func(from netip.AddrPort, messageID uint16, echo []byte) (answer *coap.Datagram, size, asked int) {
 		t.Helper()
-		m := capability.Message{Code: capability.CodeGET}
-		m.Add(capability.OptionURIHost, []byte(id.String()))
+		m := coap.Message{Code: coap.CodeGET}
+		m.Add(coap.OptionURIHost, []byte(id.String()))
 		if echo != nil {
 			m.Add(coap.OptionEcho, echo)
 		}
@@ -63,18 +62,18 @@ func TestAmplification(t *testing.T) {
 	}
 	answer, size, asked := ask(far, 2, nil)
 	echo, ok := answer.Message.Get(coap.OptionEcho)
-	if !ok || answer.Message.Code != capability.CodeUnauthorized || size > asked {
+	if !ok || answer.Message.Code != coap.CodeUnauthorized || size > asked {
 		t.Fatalf("from afar: %d bytes for %d, %+v, want a challenge", size, asked, answer)
 	}
 	if answer, _, _ := ask(far, 3, echo); len(answer.Message.Payload) != 1000 {
 		t.Errorf("from afar with the Echo: %+v, want the answer", answer)
 	}
 	elsewhere := netip.MustParseAddrPort("192.0.2.2:7")
-	if answer, _, _ := ask(elsewhere, 4, echo); answer.Message.Code != capability.CodeUnauthorized {
+	if answer, _, _ := ask(elsewhere, 4, echo); answer.Message.Code != coap.CodeUnauthorized {
 		t.Error("the Echo of another address counts")
 	}
 	echo[11] ^= 1
-	if answer, _, _ := ask(far, 5, echo); answer.Message.Code != capability.CodeUnauthorized {
+	if answer, _, _ := ask(far, 5, echo); answer.Message.Code != coap.CodeUnauthorized {
 		t.Error("an altered Echo counts")
 	}
 	now := time.Now()

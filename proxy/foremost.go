@@ -3,7 +3,7 @@ package proxy
 import (
 	"context"
 
-	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/denylist"
 )
 
@@ -19,7 +19,7 @@ func Foremost(ctx context.Context) context.Context {
 func IsForemost(ctx context.Context) bool { return ctx.Value(foremostKey{}) != nil }
 
 // judge gives the refusal of a request that a deny list stops; nil: it may pass.
-func judge(ctx context.Context, denied *denylist.List, req *capability.Message) *capability.Message {
+func judge(ctx context.Context, denied *denylist.List, req *coap.Message) *coap.Message {
 	if denied == nil || IsForemost(ctx) {
 		return nil
 	}

@@ -7,37 +7,36 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
 // spy is a device that says what reached it.
 type spy struct{ t *testing.T }
 
-func (s spy) Exchange(_ context.Context, req *capability.Message) (*capability.Message, coap.Legs, error) {
+func (s spy) Exchange(_ context.Context, req *coap.Message) (*coap.Message, coap.Legs, error) {
 	for _, o := range req.Options {
 		switch o.Number {
-		case capability.OptionURIPath:
+		case coap.OptionURIPath:
 			if !isName(string(o.Value)) {
 				s.t.Fatalf("segment %q reached the device", o.Value)
 			}
-		case capability.OptionURIHost, capability.OptionURIPort, capability.OptionProxyURI, capability.OptionProxyScheme,
-			capability.OptionHopLimit, capability.OptionTrace, capability.OptionMaxAge, coap.OptionEcho:
+		case coap.OptionURIHost, coap.OptionURIPort, coap.OptionProxyURI, coap.OptionProxyScheme,
+			coap.OptionHopLimit, coap.OptionTrace, coap.OptionMaxAge, coap.OptionEcho:
 			s.t.Fatalf("option %d reached the device", o.Number)
 		}
 	}
-	_, protected := req.Get(capability.OptionRequest)
+	_, protected := req.Get(coap.OptionRequest)
 	if path := req.Path(); isClaim(req) || !protected && path != "/h" && path != "/.well-known/core" {
 		s.t.Fatalf("%s reached the device", path)
 	}
-	return &capability.Message{Code: capability.CodeContent}, coap.Legs{}, nil
+	return &coap.Message{Code: coap.CodeContent}, coap.Legs{}, nil
 }
 
 // FuzzServe: whatever a datagram says, a device sees only what it should, and every request is answered.
 func FuzzServe(f *testing.F) {
 	id := edgeistry.ServiceID{0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a, 0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a}
 	seed := func(code uint8, options ...any) {
-		m := capability.Message{Code: code, Payload: make([]byte, 20)}
+		m := coap.Message{Code: code, Payload: make([]byte, 20)}
 		for i := 0; i < len(options); i += 2 {
 			m.Add(uint16(options[i].(int)), []byte(options[i+1].(string)))
 		}

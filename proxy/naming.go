@@ -10,23 +10,23 @@ import (
 
 // named is a request whose naming options are read and taken out.
 type named struct {
-	req     *capability.Message // a copy; options may be changed, their bytes not
+	req     *coap.Message // a copy; options may be changed, their bytes not
 	service edgeistry.ServiceID
 	own     bool // it names no service but this node
 }
 
 // name reads Proxy-Uri, Proxy-Scheme, Uri-Host and Uri-Port. It gives a refusal if they name nothing that is ours to
 // reach.
-func name(from coap.Source, req *capability.Message) (named, *capability.Message) {
-	n := named{req: &capability.Message{
-		Code: req.Code, Payload: req.Payload, Options: append([]capability.Option(nil), req.Options...),
+func name(from coap.Source, req *coap.Message) (named, *coap.Message) {
+	n := named{req: &coap.Message{
+		Code: req.Code, Payload: req.Payload, Options: append([]coap.Option(nil), req.Options...),
 	}}
-	_, protected := req.Get(capability.OptionRequest)
-	host, hasHost := req.Get(capability.OptionURIHost)
-	uri, hasURI := req.Get(capability.OptionProxyURI)
-	scheme, hasScheme := req.Get(capability.OptionProxyScheme)
+	_, protected := req.Get(coap.OptionRequest)
+	host, hasHost := req.Get(coap.OptionURIHost)
+	uri, hasURI := req.Get(coap.OptionProxyURI)
+	scheme, hasScheme := req.Get(coap.OptionProxyScheme)
 	for _, o := range []uint16{
-		capability.OptionURIHost, capability.OptionURIPort, capability.OptionProxyURI, capability.OptionProxyScheme,
+		coap.OptionURIHost, coap.OptionURIPort, coap.OptionProxyURI, coap.OptionProxyScheme,
 	} {
 		n.req.Remove(o)
 	}
@@ -39,13 +39,13 @@ func name(from coap.Source, req *capability.Message) (named, *capability.Message
 			return n, refuseProxying()
 		}
 		// RFC 7252 section 5.10.2: Proxy-Uri takes precedence over the Uri-* options.
-		n.req.Remove(capability.OptionURIPath)
-		n.req.Remove(capability.OptionURIQuery)
+		n.req.Remove(coap.OptionURIPath)
+		n.req.Remove(coap.OptionURIQuery)
 		for _, segment := range u.Path {
-			n.req.Add(capability.OptionURIPath, []byte(segment))
+			n.req.Add(coap.OptionURIPath, []byte(segment))
 		}
 		for _, query := range u.Queries {
-			n.req.Add(capability.OptionURIQuery, []byte(query))
+			n.req.Add(coap.OptionURIQuery, []byte(query))
 		}
 		host, hasHost = []byte(u.Host), true
 	case hasScheme:
@@ -69,6 +69,6 @@ func name(from coap.Source, req *capability.Message) (named, *capability.Message
 	return n, refuseProxying()
 }
 
-func refuseProxying() *capability.Message {
-	return said(&capability.Message{Code: capability.CodeProxyNotSupported}, "only services of the mesh: coap://k51.../...")
+func refuseProxying() *coap.Message {
+	return said(&coap.Message{Code: coap.CodeProxyNotSupported}, "only services of the mesh: coap://k51.../...")
 }

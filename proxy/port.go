@@ -152,7 +152,7 @@ func (p *Port) take(raw []byte, from netip.AddrPort) {
 	case d.Type == coap.Acknowledgement || d.Type == coap.Reset:
 		p.acknowledged(key)
 		return
-	case d.Message.Code == capability.CodeEmpty || class != 0:
+	case d.Message.Code == coap.CodeEmpty || class != 0:
 		// A ping, or an answer to nothing that was asked.
 		if d.Type == coap.Confirmable {
 			p.send(&coap.Datagram{Type: coap.Reset, ID: d.ID}, from)
@@ -188,12 +188,12 @@ func (p *Port) take(raw []byte, from netip.AddrPort) {
 	}
 }
 
-func (p *Port) answerAtOnce(d *coap.Datagram, from netip.AddrPort, resp *capability.Message) {
+func (p *Port) answerAtOnce(d *coap.Datagram, from netip.AddrPort, resp *coap.Message) {
 	p.send(p.reply(d, resp), from)
 }
 
 // reply puts an answer into the message that goes with the request: its acknowledgement, or one not to be confirmed.
-func (p *Port) reply(d *coap.Datagram, resp *capability.Message) *coap.Datagram {
+func (p *Port) reply(d *coap.Datagram, resp *coap.Message) *coap.Datagram {
 	out := &coap.Datagram{Type: coap.Acknowledgement, ID: d.ID, Token: d.Token, Message: *resp}
 	if d.Type == coap.NonConfirmable {
 		out.Type, out.ID = coap.NonConfirmable, p.newID()
@@ -217,12 +217,12 @@ func (p *Port) serve(d *coap.Datagram, from netip.AddrPort, size int, entry *mem
 		d.Message.Remove(coap.OptionEcho)
 	}
 	source := coap.Source{Peer: from.Addr().WithZone("").String(), Datagram: true}
-	result := make(chan *capability.Message, 1)
+	result := make(chan *coap.Message, 1)
 	p.wg.Go(func() { result <- p.proxy.ServeCoAP(p.ctx, source, &d.Message) })
 
 	timer := time.NewTimer(piggybackWithin)
 	defer timer.Stop()
-	var resp *capability.Message
+	var resp *coap.Message
 	separate := false
 	select {
 	case resp = <-result:
@@ -243,7 +243,7 @@ func (p *Port) serve(d *coap.Datagram, from netip.AddrPort, size int, entry *mem
 	}
 	raw, err := out.Append(nil)
 	if err != nil || len(raw) > coap.MaxDatagram {
-		out.Message = capability.Message{Code: capability.CodeInternal}
+		out.Message = coap.Message{Code: coap.CodeInternal}
 		raw, _ = out.Append(nil) // a message of a code and a token always encodes
 	}
 	if !proven && len(raw) > maxAmplification*size {
@@ -334,8 +334,8 @@ func (p *Port) repeat(entry *memory, to netip.AddrPort) {
 
 // challenge is 4.01 with an Echo value (RFC 9175 section 2.4): unix seconds u32 |
 // HMAC(secret, seconds | address), cut to 8 bytes.
-func (p *Port) challenge(from netip.AddrPort, now time.Time) *capability.Message {
-	m := &capability.Message{Code: capability.CodeUnauthorized}
+func (p *Port) challenge(from netip.AddrPort, now time.Time) *coap.Message {
+	m := &coap.Message{Code: coap.CodeUnauthorized}
 	m.Add(coap.OptionEcho, p.echo(from, uint32(now.Unix())))
 	return m
 }

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/proxy"
 )
@@ -111,9 +110,9 @@ func TestPortMessages(t *testing.T) {
 	p, _ := greenhouse(t, proxy.Config{})
 	port := listen(t, p)
 	conn := connect(t, port)
-	hello := *request(t, capability.CodePOST, "/h", make([]byte, 20))
+	hello := *request(t, coap.CodePOST, "/h", make([]byte, 20))
 	illegal := hello
-	illegal.Options = append([]capability.Option{{Number: capability.OptionIfNoneMatch, Value: []byte{1}}}, hello.Options...)
+	illegal.Options = append([]coap.Option{{Number: coap.OptionIfNoneMatch, Value: []byte{1}}}, hello.Options...)
 	illegal.Options[0], illegal.Options[1] = illegal.Options[1], illegal.Options[0] // ascending
 	for _, c := range []struct {
 		name string
@@ -122,18 +121,18 @@ func TestPortMessages(t *testing.T) {
 		code uint8
 	}{
 		{"ping", coap.Datagram{Type: coap.Confirmable, ID: 1}, coap.Reset, 0},
-		{"an answer to nothing", coap.Datagram{Type: coap.Confirmable, ID: 2, Message: capability.Message{Code: capability.CodeContent}}, coap.Reset, 0},
-		{"illegal option", coap.Datagram{Type: coap.Confirmable, ID: 3, Token: []byte{3}, Message: illegal}, coap.Acknowledgement, capability.CodeBadOption},
-		{"not to be confirmed", coap.Datagram{Type: coap.NonConfirmable, ID: 4, Token: []byte{4}, Message: hello}, coap.NonConfirmable, capability.CodeForbidden},
-		{"confirmable", coap.Datagram{Type: coap.Confirmable, ID: 5, Token: []byte{5}, Message: hello}, coap.Acknowledgement, capability.CodeForbidden},
+		{"an answer to nothing", coap.Datagram{Type: coap.Confirmable, ID: 2, Message: coap.Message{Code: coap.CodeContent}}, coap.Reset, 0},
+		{"illegal option", coap.Datagram{Type: coap.Confirmable, ID: 3, Token: []byte{3}, Message: illegal}, coap.Acknowledgement, coap.CodeBadOption},
+		{"not to be confirmed", coap.Datagram{Type: coap.NonConfirmable, ID: 4, Token: []byte{4}, Message: hello}, coap.NonConfirmable, coap.CodeForbidden},
+		{"confirmable", coap.Datagram{Type: coap.Confirmable, ID: 5, Token: []byte{5}, Message: hello}, coap.Acknowledgement, coap.CodeForbidden},
 	} {
 		write(t, conn, c.in)
 		out := receive(t, conn)
 		if out.Type != c.typ || c.typ != coap.Reset && !bytes.Equal(out.Token, c.in.Token) || c.typ != coap.NonConfirmable && out.ID != c.in.ID {
 			t.Errorf("%s: answer %+v", c.name, out)
 		}
-		if c.code != capability.CodeForbidden && out.Message.Code != c.code {
-			t.Errorf("%s: code %s, want %s", c.name, capability.CodeText(out.Message.Code), capability.CodeText(c.code))
+		if c.code != coap.CodeForbidden && out.Message.Code != c.code {
+			t.Errorf("%s: code %s, want %s", c.name, coap.CodeText(out.Message.Code), coap.CodeText(c.code))
 		}
 	}
 	for _, silent := range [][]byte{{}, {0x40}, {0x50, 1, 2, 3, 0xF0}, {0x00, 1, 2, 3}, {0xC0, 1, 2, 3}, {0x60, 0, 0, 1}, {0x70, 0, 0, 1}, {0x50, 0, 0, 1}} {
@@ -155,14 +154,14 @@ func TestPortMessages(t *testing.T) {
 func TestPortRepeats(t *testing.T) {
 	p := start(t, proxy.Config{})
 	var runs atomic.Int32
-	if err := p.Host(service, coap.HandlerFunc(func(context.Context, coap.Source, *capability.Message) *capability.Message {
-		return &capability.Message{Code: capability.CodeChanged, Payload: []byte{byte(runs.Add(1))}}
+	if err := p.Host(service, coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
+		return &coap.Message{Code: coap.CodeChanged, Payload: []byte{byte(runs.Add(1))}}
 	})); err != nil {
 		t.Fatal(err)
 	}
 	port := listen(t, p)
 	conn := connect(t, port)
-	post := coap.Datagram{Type: coap.Confirmable, ID: 9, Token: []byte{1}, Message: *request(t, capability.CodePOST, "/f/valve", nil)}
+	post := coap.Datagram{Type: coap.Confirmable, ID: 9, Token: []byte{1}, Message: *request(t, coap.CodePOST, "/f/valve", nil)}
 	for range 3 {
 		write(t, conn, post)
 		if out := receive(t, conn); out.ID != 9 || !bytes.Equal(out.Message.Payload, []byte{1}) {
@@ -186,18 +185,18 @@ func TestPortSeparateAnswer(t *testing.T) {
 	p := start(t, proxy.Config{})
 	release := make(chan struct{})
 	var runs atomic.Int32
-	if err := p.Host(service, coap.HandlerFunc(func(ctx context.Context, _ coap.Source, _ *capability.Message) *capability.Message {
+	if err := p.Host(service, coap.HandlerFunc(func(ctx context.Context, _ coap.Source, _ *coap.Message) *coap.Message {
 		runs.Add(1)
 		select {
 		case <-release:
 		case <-ctx.Done():
 		}
-		return &capability.Message{Code: capability.CodeChanged}
+		return &coap.Message{Code: coap.CodeChanged}
 	})); err != nil {
 		t.Fatal(err)
 	}
 	conn := connect(t, listen(t, p))
-	post := coap.Datagram{Type: coap.Confirmable, ID: 9, Token: []byte{1}, Message: *request(t, capability.CodePOST, "/f/valve", nil)}
+	post := coap.Datagram{Type: coap.Confirmable, ID: 9, Token: []byte{1}, Message: *request(t, coap.CodePOST, "/f/valve", nil)}
 	write(t, conn, post)
 	write(t, conn, post) // a repetition while it is under way
 	if out := receive(t, conn); out.Type != coap.Acknowledgement || out.ID != 9 || out.Message.Code != 0 {
@@ -209,7 +208,7 @@ func TestPortSeparateAnswer(t *testing.T) {
 	}
 	close(release)
 	out := receive(t, conn)
-	if out.Type != coap.Confirmable || !bytes.Equal(out.Token, []byte{1}) || out.Message.Code != capability.CodeChanged {
+	if out.Type != coap.Confirmable || !bytes.Equal(out.Token, []byte{1}) || out.Message.Code != coap.CodeChanged {
 		t.Fatalf("then comes %+v, want the answer", out)
 	}
 	again := receive(t, conn) // it was not acknowledged
@@ -226,7 +225,7 @@ func TestPortIsBounded(t *testing.T) {
 	p := start(t, proxy.Config{Limits: proxy.Limits{Workers: 2}})
 	release := make(chan struct{})
 	defer close(release)
-	if err := p.Host(service, coap.HandlerFunc(func(context.Context, coap.Source, *capability.Message) *capability.Message {
+	if err := p.Host(service, coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
 		<-release
 		return nil
 	})); err != nil {
@@ -234,9 +233,9 @@ func TestPortIsBounded(t *testing.T) {
 	}
 	conn := connect(t, listen(t, p))
 	for id := range uint16(3) {
-		write(t, conn, coap.Datagram{Type: coap.Confirmable, ID: id, Message: *request(t, capability.CodePOST, "/f/valve", nil)})
+		write(t, conn, coap.Datagram{Type: coap.Confirmable, ID: id, Message: *request(t, coap.CodePOST, "/f/valve", nil)})
 	}
-	if out := receive(t, conn); out.ID != 2 || out.Message.Code != capability.CodeUnavailable {
+	if out := receive(t, conn); out.ID != 2 || out.Message.Code != coap.CodeUnavailable {
 		t.Errorf("the third of two at a time gets %+v, want 5.03", out)
 	}
 }
@@ -257,13 +256,13 @@ func TestPortGarbage(t *testing.T) {
 			if err := honest.SetDeadline(time.Now().Add(2 * time.Second)); err != nil {
 				t.Fatal(err)
 			}
-			write(t, honest, coap.Datagram{Type: coap.Confirmable, ID: id, Token: []byte{1}, Message: *request(t, capability.CodeGET, "/.well-known/core", nil)})
+			write(t, honest, coap.Datagram{Type: coap.Confirmable, ID: id, Token: []byte{1}, Message: *request(t, coap.CodeGET, "/.well-known/core", nil)})
 			buf := make([]byte, 2048)
 			n, err := honest.Read(buf)
 			if err != nil {
 				continue
 			}
-			if d, err := coap.DecodeDatagram(buf[:n]); err == nil && d.Message.Code == capability.CodeContent {
+			if d, err := coap.DecodeDatagram(buf[:n]); err == nil && d.Message.Code == coap.CodeContent {
 				return
 			}
 			<-time.After(100 * time.Millisecond)
@@ -325,15 +324,15 @@ func heap() uint64 {
 // mutable gives messages that are right, to be spoiled.
 func mutable(t *testing.T) [][]byte {
 	t.Helper()
-	open := request(t, capability.CodePOST, "/f/valve", []byte{20})
-	open.Add(capability.OptionRequest, append([]byte{0x1F, 0xFF}, make([]byte, 60)...))
-	session := request(t, capability.CodeGET, "/l/temperature", nil)
-	session.Add(capability.OptionRequest, append([]byte{0x20}, make([]byte, 16)...))
-	byURI := &capability.Message{Code: capability.CodeGET}
-	byURI.Add(capability.OptionProxyURI, []byte("coap://"+service.String()+"/.well-known/core?x=1"))
+	open := request(t, coap.CodePOST, "/f/valve", []byte{20})
+	open.Add(coap.OptionRequest, append([]byte{0x1F, 0xFF}, make([]byte, 60)...))
+	session := request(t, coap.CodeGET, "/l/temperature", nil)
+	session.Add(coap.OptionRequest, append([]byte{0x20}, make([]byte, 16)...))
+	byURI := &coap.Message{Code: coap.CodeGET}
+	byURI.Add(coap.OptionProxyURI, []byte("coap://"+service.String()+"/.well-known/core?x=1"))
 	var seeds [][]byte
-	for _, m := range []*capability.Message{
-		request(t, capability.CodeGET, "/.well-known/core", nil), request(t, capability.CodePOST, "/h", make([]byte, 20)), open, session, byURI,
+	for _, m := range []*coap.Message{
+		request(t, coap.CodeGET, "/.well-known/core", nil), request(t, coap.CodePOST, "/h", make([]byte, 20)), open, session, byURI,
 	} {
 		raw, err := (&coap.Datagram{Type: coap.Confirmable, Token: []byte{1, 2}, Message: *m}).Append(nil)
 		if err != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/denylist"
 )
@@ -21,7 +20,7 @@ var ErrNotFound = errors.New("no such service")
 
 // Link is the way to one device; *link.Link is one. It may be asked by several goroutines and takes them in turn.
 type Link interface {
-	Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error)
+	Exchange(ctx context.Context, req *coap.Message) (*coap.Message, coap.Legs, error)
 }
 
 // Config configures a Proxy.
@@ -233,7 +232,7 @@ func (p *Proxy) Devices() []Device {
 
 // Local gives the entry for callers in this process.
 func (p *Proxy) Local() coap.Doer {
-	return coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+	return coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		resp := p.ServeCoAP(ctx, coap.Source{Peer: "local", Local: true}, req)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

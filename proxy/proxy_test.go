@@ -41,16 +41,16 @@ var (
 // link is a device without sockets. Before sees each request as it reaches the device.
 type testLink struct {
 	device *linktest.Device
-	before func(ctx context.Context, req *capability.Message) (*capability.Message, error)
+	before func(ctx context.Context, req *coap.Message) (*coap.Message, error)
 
 	mu    sync.Mutex
 	id    uint16
-	asked []*capability.Message
+	asked []*coap.Message
 	busy  int
 	most  int // requests at a time
 }
 
-func (l *testLink) Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error) {
+func (l *testLink) Exchange(ctx context.Context, req *coap.Message) (*coap.Message, coap.Legs, error) {
 	l.mu.Lock()
 	l.id++
 	id := l.id
@@ -112,13 +112,13 @@ func greenhouse(t *testing.T, cfg proxy.Config) (*proxy.Proxy, *testLink) {
 }
 
 // request makes a request to a service by Uri-Host.
-func request(t *testing.T, code uint8, path string, payload []byte) *capability.Message {
+func request(t *testing.T, code uint8, path string, payload []byte) *coap.Message {
 	t.Helper()
 	m, err := coap.NewRequest(code, path, nil, payload)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Add(capability.OptionURIHost, []byte(service.String()))
+	m.Add(coap.OptionURIHost, []byte(service.String()))
 	return m
 }
 
@@ -129,18 +129,18 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-func wantCode(t *testing.T, what string, resp *capability.Message, code uint8) {
+func wantCode(t *testing.T, what string, resp *coap.Message, code uint8) {
 	t.Helper()
 	if resp == nil || resp.Code != code {
-		t.Errorf("%s: %v, want %s", what, resp, capability.CodeText(code))
+		t.Errorf("%s: %v, want %s", what, resp, coap.CodeText(code))
 	}
 }
 
 func TestNaming(t *testing.T) {
 	p, _ := greenhouse(t, proxy.Config{})
 	k51 := service.String()
-	with := func(options ...any) *capability.Message {
-		m := &capability.Message{Code: capability.CodeGET}
+	with := func(options ...any) *coap.Message {
+		m := &coap.Message{Code: coap.CodeGET}
 		for i := 0; i < len(options); i += 2 {
 			m.Add(uint16(options[i].(int)), []byte(options[i+1].(string)))
 		}
@@ -149,43 +149,43 @@ func TestNaming(t *testing.T) {
 	core := []any{11, ".well-known", 11, "core"}
 	for _, c := range []struct {
 		name string
-		req  *capability.Message
+		req  *coap.Message
 		from coap.Source
 		want uint8
 	}{
-		{"Uri-Host", with(append(core, 3, k51)...), plain, capability.CodeContent},
-		{"Uri-Host in capitals", with(append(core, 3, strings.ToUpper(k51))...), mesh, capability.CodeContent},
-		{"Uri-Port is ignored", with(append(core, 3, k51, 7, "\x01")...), plain, capability.CodeContent},
-		{"Proxy-Uri", with(35, "coap://"+k51+"/.well-known/core"), plain, capability.CodeContent},
-		{"Proxy-Uri with its port", with(35, "coap://"+k51+":5683/.well-known/core"), plain, capability.CodeContent},
-		{"Proxy-Uri goes before Uri-*", with(35, "coap://"+k51+"/.well-known/core", 3, "x", 11, "y", 15, "z"), plain, capability.CodeContent},
-		{"Proxy-Scheme", with(append(core, 3, k51, 39, "coap")...), plain, capability.CodeContent},
-		{"Proxy-Scheme without a host", with(append(core, 39, "coap")...), plain, capability.CodeProxyNotSupported},
-		{"Proxy-Scheme http", with(append(core, 3, k51, 39, "http")...), plain, capability.CodeProxyNotSupported},
-		{"Proxy-Scheme to a host", with(append(core, 3, "example.org", 39, "coap")...), plain, capability.CodeProxyNotSupported},
-		{"Proxy-Uri to a host", with(35, "coap://example.org/.well-known/core"), plain, capability.CodeProxyNotSupported},
-		{"Proxy-Uri to an address", with(35, "coap://127.0.0.1:22/"), plain, capability.CodeProxyNotSupported},
-		{"Proxy-Uri to IPv6", with(35, "coap://[::1]/"), plain, capability.CodeProxyNotSupported},
-		{"Proxy-Uri to a port", with(35, "coap://"+k51+":22/.well-known/core"), plain, capability.CodeProxyNotSupported},
-		{"Proxy-Uri with http", with(35, "http://"+k51+"/"), plain, capability.CodeProxyNotSupported},
-		{"Proxy-Uri, dots", with(35, "coap://"+k51+"/l/../k"), plain, capability.CodeProxyNotSupported},
-		{"Proxy-Uri, hidden slash", with(35, "coap://"+k51+"/.well-known%2Fcore"), plain, capability.CodeNotFound},
-		{"another service", with(append(core, 3, other.String())...), plain, capability.CodeNotFound},
-		{"the node by its name", with(append(core, 3, "localhost")...), plain, capability.CodeContent},
-		{"a name over the mesh", with(append(core, 3, "localhost")...), mesh, capability.CodeProxyNotSupported},
-		{"the node", with(core...), plain, capability.CodeContent},
-		{"the node from the mesh", with(core...), mesh, capability.CodeNotFound},
-		{"the node, other path", with(11, "l"), plain, capability.CodeNotFound},
-		{"slash in a segment", with(11, ".well-known/core", 3, k51), plain, capability.CodeNotFound},
-		{"dots in a segment", with(11, "..", 11, "k", 3, k51), plain, capability.CodeNotFound},
-		{"empty segment", with(11, "", 11, "k", 3, k51), plain, capability.CodeNotFound},
-		{"too many segments", with(11, "a", 11, "a", 11, "a", 11, "a", 3, k51), plain, capability.CodeBadRequest},
-		{"long segment", with(11, strings.Repeat("a", 32), 3, k51), plain, capability.CodeBadRequest},
-		{"too many queries", with(15, "a", 15, "a", 15, "a", 15, "a", 15, "a", 3, k51), plain, capability.CodeBadRequest},
-		{"hop limit 0", with(append(core, 3, k51, 16, "\x00")...), plain, capability.CodeHopLimitReached},
-		{"hop limit 1 at home", with(append(core, 3, k51, 16, "\x01")...), plain, capability.CodeContent},
-		{"unknown critical option", with(append(core, 3, k51, 9, "x")...), plain, capability.CodeBadOption},
-		{"unknown elective option", with(append(core, 3, k51, 2054, "x")...), plain, capability.CodeContent},
+		{"Uri-Host", with(append(core, 3, k51)...), plain, coap.CodeContent},
+		{"Uri-Host in capitals", with(append(core, 3, strings.ToUpper(k51))...), mesh, coap.CodeContent},
+		{"Uri-Port is ignored", with(append(core, 3, k51, 7, "\x01")...), plain, coap.CodeContent},
+		{"Proxy-Uri", with(35, "coap://"+k51+"/.well-known/core"), plain, coap.CodeContent},
+		{"Proxy-Uri with its port", with(35, "coap://"+k51+":5683/.well-known/core"), plain, coap.CodeContent},
+		{"Proxy-Uri goes before Uri-*", with(35, "coap://"+k51+"/.well-known/core", 3, "x", 11, "y", 15, "z"), plain, coap.CodeContent},
+		{"Proxy-Scheme", with(append(core, 3, k51, 39, "coap")...), plain, coap.CodeContent},
+		{"Proxy-Scheme without a host", with(append(core, 39, "coap")...), plain, coap.CodeProxyNotSupported},
+		{"Proxy-Scheme http", with(append(core, 3, k51, 39, "http")...), plain, coap.CodeProxyNotSupported},
+		{"Proxy-Scheme to a host", with(append(core, 3, "example.org", 39, "coap")...), plain, coap.CodeProxyNotSupported},
+		{"Proxy-Uri to a host", with(35, "coap://example.org/.well-known/core"), plain, coap.CodeProxyNotSupported},
+		{"Proxy-Uri to an address", with(35, "coap://127.0.0.1:22/"), plain, coap.CodeProxyNotSupported},
+		{"Proxy-Uri to IPv6", with(35, "coap://[::1]/"), plain, coap.CodeProxyNotSupported},
+		{"Proxy-Uri to a port", with(35, "coap://"+k51+":22/.well-known/core"), plain, coap.CodeProxyNotSupported},
+		{"Proxy-Uri with http", with(35, "http://"+k51+"/"), plain, coap.CodeProxyNotSupported},
+		{"Proxy-Uri, dots", with(35, "coap://"+k51+"/l/../k"), plain, coap.CodeProxyNotSupported},
+		{"Proxy-Uri, hidden slash", with(35, "coap://"+k51+"/.well-known%2Fcore"), plain, coap.CodeNotFound},
+		{"another service", with(append(core, 3, other.String())...), plain, coap.CodeNotFound},
+		{"the node by its name", with(append(core, 3, "localhost")...), plain, coap.CodeContent},
+		{"a name over the mesh", with(append(core, 3, "localhost")...), mesh, coap.CodeProxyNotSupported},
+		{"the node", with(core...), plain, coap.CodeContent},
+		{"the node from the mesh", with(core...), mesh, coap.CodeNotFound},
+		{"the node, other path", with(11, "l"), plain, coap.CodeNotFound},
+		{"slash in a segment", with(11, ".well-known/core", 3, k51), plain, coap.CodeNotFound},
+		{"dots in a segment", with(11, "..", 11, "k", 3, k51), plain, coap.CodeNotFound},
+		{"empty segment", with(11, "", 11, "k", 3, k51), plain, coap.CodeNotFound},
+		{"too many segments", with(11, "a", 11, "a", 11, "a", 11, "a", 3, k51), plain, coap.CodeBadRequest},
+		{"long segment", with(11, strings.Repeat("a", 32), 3, k51), plain, coap.CodeBadRequest},
+		{"too many queries", with(15, "a", 15, "a", 15, "a", 15, "a", 15, "a", 3, k51), plain, coap.CodeBadRequest},
+		{"hop limit 0", with(append(core, 3, k51, 16, "\x00")...), plain, coap.CodeHopLimitReached},
+		{"hop limit 1 at home", with(append(core, 3, k51, 16, "\x01")...), plain, coap.CodeContent},
+		{"unknown critical option", with(append(core, 3, k51, 9, "x")...), plain, coap.CodeBadOption},
+		{"unknown elective option", with(append(core, 3, k51, 2054, "x")...), plain, coap.CodeContent},
 		{"Accept another format", with(append(core, 3, k51, 17, "\x32")...), plain, 0x86},
 	} {
 		wantCode(t, c.name, p.ServeCoAP(bounded(t), c.from, c.req), c.want)
@@ -199,14 +199,14 @@ func TestNaming(t *testing.T) {
 func TestWhatADeviceSees(t *testing.T) {
 	p, l := greenhouse(t, proxy.Config{})
 	caller := client.New(client.Config{})
-	m, err := coap.NewRequest(capability.CodePOST, "/f/valve", nil, []byte{20})
+	m, err := coap.NewRequest(coap.CodePOST, "/f/valve", nil, []byte{20})
 	if err != nil {
 		t.Fatal(err)
 	}
-	via := coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+	via := coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		req = req.Clone()
-		req.Set(capability.OptionHopLimit, []byte{3})
-		req.Set(capability.OptionMaxAge, []byte{3})
+		req.Set(coap.OptionHopLimit, []byte{3})
+		req.Set(coap.OptionMaxAge, []byte{3})
 		return p.ServeCoAP(ctx, mesh, req), nil
 	})
 	result, err := caller.Call(bounded(t), via, capability.Owner(service, epochKey, 1), client.Request{Message: m, Trace: true})
@@ -215,7 +215,7 @@ func TestWhatADeviceSees(t *testing.T) {
 	}
 	seen := l.asked[len(l.asked)-1]
 	sent := result.Request.Clone()
-	for _, hop := range []uint16{capability.OptionURIHost, capability.OptionTrace, capability.OptionHopLimit, capability.OptionMaxAge} {
+	for _, hop := range []uint16{coap.OptionURIHost, coap.OptionTrace, coap.OptionHopLimit, coap.OptionMaxAge} {
 		sent.Remove(hop)
 	}
 	a, _ := (&coap.Datagram{Message: *seen}).Append(nil)
@@ -238,34 +238,34 @@ func TestWhatADeviceSees(t *testing.T) {
 // TestAdmission: what a device would refuse does not reach it.
 func TestAdmission(t *testing.T) {
 	p, l := greenhouse(t, proxy.Config{})
-	protect := func(m *capability.Message) *capability.Message {
-		m.Add(capability.OptionRequest, append([]byte{0x20}, make([]byte, 16)...))
+	protect := func(m *coap.Message) *coap.Message {
+		m.Add(coap.OptionRequest, append([]byte{0x20}, make([]byte, 16)...))
 		return m
 	}
-	add := func(m *capability.Message, number uint16, value string) *capability.Message {
+	add := func(m *coap.Message, number uint16, value string) *coap.Message {
 		m.Add(number, []byte(value))
 		return m
 	}
-	byURI := &capability.Message{Code: capability.CodePOST}
-	byURI.Add(capability.OptionProxyURI, []byte("coap://"+service.String()+"/f/valve"))
+	byURI := &coap.Message{Code: coap.CodePOST}
+	byURI.Add(coap.OptionProxyURI, []byte("coap://"+service.String()+"/f/valve"))
 	for _, c := range []struct {
 		name   string
-		req    *capability.Message
+		req    *coap.Message
 		reason capability.Reason
 	}{
-		{"claim", request(t, capability.CodePOST, "/k", make([]byte, 33)), capability.ReasonClaimClosed},
-		{"claim, protected", protect(request(t, capability.CodePOST, "/k", nil)), capability.ReasonClaimClosed},
-		{"claim, longer path", request(t, capability.CodePOST, "/k/k", nil), capability.ReasonClaimClosed},
-		{"log without capability", request(t, capability.CodeGET, "/l/temperature", nil), capability.ReasonNeedCapability},
-		{"function without capability", request(t, capability.CodePOST, "/f/valve", nil), capability.ReasonNeedCapability},
-		{"another resource", request(t, capability.CodeGET, "/x", nil), capability.ReasonNotFound},
-		{"POST to core", request(t, capability.CodePOST, "/.well-known/core", nil), capability.ReasonMethod},
-		{"GET of the hello", request(t, capability.CodeGET, "/h", nil), capability.ReasonMethod},
-		{"hello of 19 bytes", request(t, capability.CodePOST, "/h", make([]byte, 19)), capability.ReasonMalformed},
+		{"claim", request(t, coap.CodePOST, "/k", make([]byte, 33)), capability.ReasonClaimClosed},
+		{"claim, protected", protect(request(t, coap.CodePOST, "/k", nil)), capability.ReasonClaimClosed},
+		{"claim, longer path", request(t, coap.CodePOST, "/k/k", nil), capability.ReasonClaimClosed},
+		{"log without capability", request(t, coap.CodeGET, "/l/temperature", nil), capability.ReasonNeedCapability},
+		{"function without capability", request(t, coap.CodePOST, "/f/valve", nil), capability.ReasonNeedCapability},
+		{"another resource", request(t, coap.CodeGET, "/x", nil), capability.ReasonNotFound},
+		{"POST to core", request(t, coap.CodePOST, "/.well-known/core", nil), capability.ReasonMethod},
+		{"GET of the hello", request(t, coap.CodeGET, "/h", nil), capability.ReasonMethod},
+		{"hello of 19 bytes", request(t, coap.CodePOST, "/h", make([]byte, 19)), capability.ReasonMalformed},
 		{"protected in Proxy-Uri", protect(byURI), capability.ReasonBadOption},
-		{"protected with ETag", add(protect(request(t, capability.CodePOST, "/f/valve", nil)), capability.OptionETag, "x"), capability.ReasonBadOption},
-		{"protected with an unknown elective option", add(protect(request(t, capability.CodePOST, "/f/valve", nil)), 2054, "x"), capability.ReasonBadOption},
-		{"news", request(t, capability.CodePOST, "/u", nil), capability.ReasonNotFound},
+		{"protected with ETag", add(protect(request(t, coap.CodePOST, "/f/valve", nil)), coap.OptionETag, "x"), capability.ReasonBadOption},
+		{"protected with an unknown elective option", add(protect(request(t, coap.CodePOST, "/f/valve", nil)), 2054, "x"), capability.ReasonBadOption},
+		{"news", request(t, coap.CodePOST, "/u", nil), capability.ReasonNotFound},
 	} {
 		for _, from := range []coap.Source{mesh, plain, local} {
 			resp := p.ServeCoAP(bounded(t), from, c.req)
@@ -277,21 +277,21 @@ func TestAdmission(t *testing.T) {
 	if n := l.count(); n != 0 {
 		t.Errorf("%d requests reached the device", n)
 	}
-	wantCode(t, "an answer as a request", p.ServeCoAP(bounded(t), mesh, request(t, capability.CodeContent, "/h", nil)), capability.CodeBadRequest)
+	wantCode(t, "an answer as a request", p.ServeCoAP(bounded(t), mesh, request(t, coap.CodeContent, "/h", nil)), coap.CodeBadRequest)
 }
 
 func TestQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, l := greenhouse(t, proxy.Config{Limits: proxy.Limits{Queue: 2}})
 		release := make(chan struct{})
-		l.before = func(context.Context, *capability.Message) (*capability.Message, error) {
+		l.before = func(context.Context, *coap.Message) (*coap.Message, error) {
 			<-release
 			return nil, nil
 		}
 		answers := make(chan uint8, 10)
 		ask := func(from coap.Source) {
 			go func() {
-				answers <- p.ServeCoAP(t.Context(), from, request(t, capability.CodePOST, "/h", make([]byte, 20))).Code
+				answers <- p.ServeCoAP(t.Context(), from, request(t, coap.CodePOST, "/h", make([]byte, 20))).Code
 			}()
 			synctest.Wait()
 		}
@@ -302,18 +302,18 @@ func TestQueue(t *testing.T) {
 			t.Fatalf("%d wait, want 2", w)
 		}
 		ask(mesh)
-		if code := <-answers; code != capability.CodeUnavailable {
-			t.Errorf("beyond the queue: %s, want 5.03", capability.CodeText(code))
+		if code := <-answers; code != coap.CodeUnavailable {
+			t.Errorf("beyond the queue: %s, want 5.03", coap.CodeText(code))
 		}
 		// Another peer gets a place in the full queue: the greedy one gives up its newest.
 		ask(plain)
-		if code := <-answers; code != capability.CodeUnavailable {
-			t.Errorf("the greedy peer's newest: %s, want 5.03", capability.CodeText(code))
+		if code := <-answers; code != coap.CodeUnavailable {
+			t.Errorf("the greedy peer's newest: %s, want 5.03", coap.CodeText(code))
 		}
 		close(release)
 		for range 3 {
 			if code := <-answers; code>>5 == 5 {
-				t.Errorf("in the queue: %s", capability.CodeText(code))
+				t.Errorf("in the queue: %s", coap.CodeText(code))
 			}
 		}
 		if l.most != 1 {
@@ -327,19 +327,19 @@ func TestQueueLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, l := greenhouse(t, proxy.Config{})
 		release := make(chan struct{})
-		l.before = func(context.Context, *capability.Message) (*capability.Message, error) {
+		l.before = func(context.Context, *coap.Message) (*coap.Message, error) {
 			<-release
 			return nil, nil
 		}
-		hello := request(t, capability.CodePOST, "/h", make([]byte, 20))
-		done := make(chan *capability.Message, 3)
+		hello := request(t, coap.CodePOST, "/h", make([]byte, 20))
+		done := make(chan *coap.Message, 3)
 		go func() { done <- p.ServeCoAP(t.Context(), mesh, hello) }()
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { done <- p.ServeCoAP(ctx, plain, hello) }()
 		synctest.Wait()
 		cancel()
-		wantCode(t, "who left", <-done, capability.CodeGatewayTimeout)
+		wantCode(t, "who left", <-done, coap.CodeGatewayTimeout)
 		go func() { done <- p.ServeCoAP(t.Context(), local, hello) }()
 		synctest.Wait()
 		close(release)
@@ -354,33 +354,33 @@ func TestQueueLeave(t *testing.T) {
 func TestOpeningsAreRationed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := greenhouse(t, proxy.Config{})
-		hello := request(t, capability.CodePOST, "/h", make([]byte, 20))
-		open := request(t, capability.CodePOST, "/f/valve", nil)
-		open.Add(capability.OptionRequest, append([]byte{0x1F, 0xFF}, make([]byte, 60)...))
+		hello := request(t, coap.CodePOST, "/h", make([]byte, 20))
+		open := request(t, coap.CodePOST, "/f/valve", nil)
+		open.Add(coap.OptionRequest, append([]byte{0x1F, 0xFF}, make([]byte, 60)...))
 		for i := range 20 {
 			req := hello
 			if i%2 == 1 {
 				req = open
 			}
-			if resp := p.ServeCoAP(t.Context(), mesh, req); resp.Code == capability.CodeTooManyRequests {
+			if resp := p.ServeCoAP(t.Context(), mesh, req); resp.Code == coap.CodeTooManyRequests {
 				t.Fatalf("opening %d refused", i+1)
 			}
 		}
 		resp := p.ServeCoAP(t.Context(), mesh, hello)
-		wantCode(t, "the 21st", resp, capability.CodeTooManyRequests)
-		if age, ok := resp.GetUint(capability.OptionMaxAge); !ok || age != 1 {
+		wantCode(t, "the 21st", resp, coap.CodeTooManyRequests)
+		if age, ok := resp.GetUint(coap.OptionMaxAge); !ok || age != 1 {
 			t.Errorf("Max-Age = %d, want 1", age)
 		}
-		wantCode(t, "an open beyond the ration", p.ServeCoAP(t.Context(), mesh, open), capability.CodeTooManyRequests)
-		if resp := p.ServeCoAP(t.Context(), coap.Source{Peer: "another"}, hello); resp.Code == capability.CodeTooManyRequests {
+		wantCode(t, "an open beyond the ration", p.ServeCoAP(t.Context(), mesh, open), coap.CodeTooManyRequests)
+		if resp := p.ServeCoAP(t.Context(), coap.Source{Peer: "another"}, hello); resp.Code == coap.CodeTooManyRequests {
 			t.Error("another peer pays for it")
 		}
-		if resp := p.ServeCoAP(t.Context(), local, hello); resp.Code == capability.CodeTooManyRequests {
+		if resp := p.ServeCoAP(t.Context(), local, hello); resp.Code == coap.CodeTooManyRequests {
 			t.Error("this process pays for it")
 		}
 		time.Sleep(time.Second) // of the bubble's clock: two more
 		for i, want := range []bool{true, true, false} {
-			if got := p.ServeCoAP(t.Context(), mesh, hello).Code != capability.CodeTooManyRequests; got != want {
+			if got := p.ServeCoAP(t.Context(), mesh, hello).Code != coap.CodeTooManyRequests; got != want {
 				t.Errorf("opening %d after a second: %v, want %v", i+1, got, want)
 			}
 		}
@@ -391,31 +391,31 @@ func TestUnderWayIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := start(t, proxy.Config{Limits: proxy.Limits{UnderWay: 3, Peers: 2}})
 		release := make(chan struct{})
-		if err := p.Host(service, coap.HandlerFunc(func(context.Context, coap.Source, *capability.Message) *capability.Message {
+		if err := p.Host(service, coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
 			<-release
-			return &capability.Message{Code: capability.CodeContent}
+			return &coap.Message{Code: coap.CodeContent}
 		})); err != nil {
 			t.Fatal(err)
 		}
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				wantCode(t, "under way", p.ServeCoAP(t.Context(), mesh, request(t, 1, "/x", nil)), capability.CodeContent)
+				wantCode(t, "under way", p.ServeCoAP(t.Context(), mesh, request(t, 1, "/x", nil)), coap.CodeContent)
 			})
 		}
 		synctest.Wait()
-		wantCode(t, "one too many", p.ServeCoAP(t.Context(), mesh, request(t, 1, "/x", nil)), capability.CodeTooManyRequests)
+		wantCode(t, "one too many", p.ServeCoAP(t.Context(), mesh, request(t, 1, "/x", nil)), coap.CodeTooManyRequests)
 		wg.Go(func() {
-			wantCode(t, "another peer", p.ServeCoAP(t.Context(), plain, request(t, 1, "/x", nil)), capability.CodeContent)
+			wantCode(t, "another peer", p.ServeCoAP(t.Context(), plain, request(t, 1, "/x", nil)), coap.CodeContent)
 		})
 		synctest.Wait()
 		wantCode(t, "a third peer, with no place to remember it",
-			p.ServeCoAP(t.Context(), coap.Source{Peer: "third"}, request(t, 1, "/x", nil)), capability.CodeTooManyRequests)
+			p.ServeCoAP(t.Context(), coap.Source{Peer: "third"}, request(t, 1, "/x", nil)), coap.CodeTooManyRequests)
 		close(release)
 		wg.Wait()
 		for i := range 100 { // peers come and go
 			resp := p.ServeCoAP(t.Context(), coap.Source{Peer: fmt.Sprint(i)}, request(t, 1, "/x", nil))
-			wantCode(t, "one of many peers", resp, capability.CodeContent)
+			wantCode(t, "one of many peers", resp, coap.CodeContent)
 		}
 	})
 }
@@ -423,10 +423,10 @@ func TestUnderWayIsBounded(t *testing.T) {
 func TestCoreIsCached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, l := greenhouse(t, proxy.Config{})
-		core := request(t, capability.CodeGET, "/.well-known/core", nil)
+		core := request(t, coap.CodeGET, "/.well-known/core", nil)
 		var wg sync.WaitGroup
 		for range 50 {
-			wg.Go(func() { wantCode(t, "core", p.ServeCoAP(t.Context(), plain, core), capability.CodeContent) })
+			wg.Go(func() { wantCode(t, "core", p.ServeCoAP(t.Context(), plain, core), coap.CodeContent) })
 		}
 		wg.Wait()
 		if n := l.count(); n != 1 {
@@ -434,24 +434,24 @@ func TestCoreIsCached(t *testing.T) {
 		}
 		time.Sleep(20 * time.Second)
 		resp := p.ServeCoAP(t.Context(), plain, core)
-		if age, _ := resp.GetUint(capability.OptionMaxAge); age != 40 {
+		if age, _ := resp.GetUint(coap.OptionMaxAge); age != 40 {
 			t.Errorf("Max-Age = %d after 20 s, want 40", age)
 		}
-		etag, _ := resp.Get(capability.OptionETag)
+		etag, _ := resp.Get(coap.OptionETag)
 		revalidate := core.Clone()
-		revalidate.Add(capability.OptionETag, etag)
+		revalidate.Add(coap.OptionETag, etag)
 		if resp := p.ServeCoAP(t.Context(), plain, revalidate); resp.Code != coap.CodeValid || len(resp.Payload) != 0 {
 			t.Errorf("revalidation: %v, want 2.03", resp)
 		}
 		time.Sleep(40 * time.Second)
-		wantCode(t, "core", p.ServeCoAP(t.Context(), plain, core), capability.CodeContent)
+		wantCode(t, "core", p.ServeCoAP(t.Context(), plain, core), coap.CodeContent)
 		if n := l.count(); n != 2 {
 			t.Errorf("%d exchanges after 60 s, want 2", n)
 		}
 		time.Sleep(time.Minute)
-		l.before = func(context.Context, *capability.Message) (*capability.Message, error) { return nil, coap.ErrTimeout }
+		l.before = func(context.Context, *coap.Message) (*coap.Message, error) { return nil, coap.ErrTimeout }
 		for range 10 {
-			wantCode(t, "a silent device", p.ServeCoAP(t.Context(), plain, core), capability.CodeGatewayTimeout)
+			wantCode(t, "a silent device", p.ServeCoAP(t.Context(), plain, core), coap.CodeGatewayTimeout)
 		}
 		if n := l.count(); n != 3 {
 			t.Errorf("%d exchanges with a silent device, want 1", n-2)
@@ -468,8 +468,8 @@ func TestCoreInBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.before = func(_ context.Context, req *capability.Message) (*capability.Message, error) { // the device serves blocks of 64
-		block, _ := req.GetUint(capability.OptionBlock2)
+	l.before = func(_ context.Context, req *coap.Message) (*coap.Message, error) { // the device serves blocks of 64
+		block, _ := req.GetUint(coap.OptionBlock2)
 		number := block >> 4
 		if number > 0 && block&7 != 2 {
 			t.Errorf("block of size %d asked, want 2", block&7)
@@ -479,12 +479,12 @@ func TestCoreInBlocks(t *testing.T) {
 		if end < len(whole) {
 			more = 8
 		}
-		resp := &capability.Message{Code: capability.CodeContent, Payload: whole[number*64 : end]}
-		resp.AddUint(capability.OptionContentFormat, capability.ContentFormatLink)
-		resp.AddUint(capability.OptionBlock2, number<<4|more|2)
+		resp := &coap.Message{Code: coap.CodeContent, Payload: whole[number*64 : end]}
+		resp.AddUint(coap.OptionContentFormat, coap.ContentFormatLink)
+		resp.AddUint(coap.OptionBlock2, number<<4|more|2)
 		return resp, nil
 	}
-	core := request(t, capability.CodeGET, "/.well-known/core", nil)
+	core := request(t, coap.CodeGET, "/.well-known/core", nil)
 	if resp := p.ServeCoAP(bounded(t), mesh, core); !bytes.Equal(resp.Payload, whole) {
 		t.Errorf("over the mesh: %d bytes, want %d", len(resp.Payload), len(whole))
 	}
@@ -493,10 +493,10 @@ func TestCoreInBlocks(t *testing.T) {
 		for number := uint32(0); ; number++ {
 			req := core.Clone()
 			if number > 0 || size != 6 {
-				req.AddUint(capability.OptionBlock2, number<<4|size)
+				req.AddUint(coap.OptionBlock2, number<<4|size)
 			}
 			resp := p.ServeCoAP(bounded(t), plain, req)
-			block, ok := resp.GetUint(capability.OptionBlock2)
+			block, ok := resp.GetUint(coap.OptionBlock2)
 			if !ok || block&7 != size || block>>4 != number || len(resp.Payload) > 16<<size {
 				t.Fatalf("block %d of size %d: %v", number, size, resp)
 			}
@@ -511,21 +511,21 @@ func TestCoreInBlocks(t *testing.T) {
 	}
 	for _, block := range []uint32{7, 1000<<4 | 2, 1<<24 | 2} {
 		req := core.Clone()
-		req.AddUint(capability.OptionBlock2, block)
-		wantCode(t, "a block that is none", p.ServeCoAP(bounded(t), plain, req), capability.CodeBadRequest)
+		req.AddUint(coap.OptionBlock2, block)
+		wantCode(t, "a block that is none", p.ServeCoAP(bounded(t), plain, req), coap.CodeBadRequest)
 	}
 }
 
 func TestForward(t *testing.T) {
 	var mu sync.Mutex
-	var onward *capability.Message
-	answer := &capability.Message{Code: capability.CodeContent, Payload: []byte("far")}
-	answer.Add(capability.OptionTrace, coap.EncodeTrace([]coap.Timing{{Leg: coap.LegHome, Took: time.Millisecond}}))
+	var onward *coap.Message
+	answer := &coap.Message{Code: coap.CodeContent, Payload: []byte("far")}
+	answer.Add(coap.OptionTrace, coap.EncodeTrace([]coap.Timing{{Leg: coap.LegHome, Took: time.Millisecond}}))
 	cfg := proxy.Config{Resolve: func(_ context.Context, id edgeistry.ServiceID) (coap.Doer, error) {
 		if id != service {
 			return nil, fmt.Errorf("resolve: %w", proxy.ErrNotFound)
 		}
-		return coap.DoerFunc(func(_ context.Context, req *capability.Message) (*capability.Message, error) {
+		return coap.DoerFunc(func(_ context.Context, req *coap.Message) (*coap.Message, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			onward = req.Clone()
@@ -533,34 +533,34 @@ func TestForward(t *testing.T) {
 		}), nil
 	}}
 	p := start(t, cfg)
-	req := request(t, capability.CodeGET, "/l/temperature", nil)
-	req.Add(capability.OptionRequest, append([]byte{0x20}, make([]byte, 16)...))
-	req.Add(capability.OptionTrace, nil)
-	req.Add(capability.OptionHopLimit, []byte{5})
+	req := request(t, coap.CodeGET, "/l/temperature", nil)
+	req.Add(coap.OptionRequest, append([]byte{0x20}, make([]byte, 16)...))
+	req.Add(coap.OptionTrace, nil)
+	req.Add(coap.OptionHopLimit, []byte{5})
 	resp := p.ServeCoAP(bounded(t), plain, req)
-	wantCode(t, "forwarded", resp, capability.CodeContent)
-	if hops, _ := onward.GetUint(capability.OptionHopLimit); hops != 4 {
+	wantCode(t, "forwarded", resp, coap.CodeContent)
+	if hops, _ := onward.GetUint(coap.OptionHopLimit); hops != 4 {
 		t.Errorf("onward with Hop-Limit %d, want 4", hops)
 	}
-	if host, _ := onward.Get(capability.OptionURIHost); string(host) != service.String() {
+	if host, _ := onward.Get(coap.OptionURIHost); string(host) != service.String() {
 		t.Errorf("onward to %q", host)
 	}
-	trace, _ := resp.Get(capability.OptionTrace)
+	trace, _ := resp.Get(coap.OptionTrace)
 	if timings, err := coap.DecodeTrace(trace); err != nil || len(timings) != 3 || timings[2].Leg != coap.LegHome {
 		t.Errorf("trace = %v, %v, want resolve, mesh, home", timings, err)
 	}
-	req.Set(capability.OptionHopLimit, []byte{1})
-	wantCode(t, "the last hop", p.ServeCoAP(bounded(t), plain, req), capability.CodeHopLimitReached)
-	req.Remove(capability.OptionHopLimit)
-	wantCode(t, "from the mesh", p.ServeCoAP(bounded(t), mesh, req), capability.CodeNotFound)
-	req.Set(capability.OptionURIHost, []byte(other.String()))
-	wantCode(t, "a service that nobody serves", p.ServeCoAP(bounded(t), plain, req), capability.CodeNotFound)
+	req.Set(coap.OptionHopLimit, []byte{1})
+	wantCode(t, "the last hop", p.ServeCoAP(bounded(t), plain, req), coap.CodeHopLimitReached)
+	req.Remove(coap.OptionHopLimit)
+	wantCode(t, "from the mesh", p.ServeCoAP(bounded(t), mesh, req), coap.CodeNotFound)
+	req.Set(coap.OptionURIHost, []byte(other.String()))
+	wantCode(t, "a service that nobody serves", p.ServeCoAP(bounded(t), plain, req), coap.CodeNotFound)
 
 	cfg.EnableTransit = true
 	p = start(t, cfg)
-	req.Set(capability.OptionURIHost, []byte(service.String()))
-	wantCode(t, "transit", p.ServeCoAP(bounded(t), mesh, req), capability.CodeContent)
-	if hops, _ := onward.GetUint(capability.OptionHopLimit); hops != 7 {
+	req.Set(coap.OptionURIHost, []byte(service.String()))
+	wantCode(t, "transit", p.ServeCoAP(bounded(t), mesh, req), coap.CodeContent)
+	if hops, _ := onward.GetUint(coap.OptionHopLimit); hops != 7 {
 		t.Errorf("onward with Hop-Limit %d, want 7", hops)
 	}
 }
@@ -571,14 +571,14 @@ func TestFailuresOnTheWay(t *testing.T) {
 		err  error
 		want uint8
 	}{
-		{coap.ErrTimeout, capability.CodeGatewayTimeout},
-		{link.ErrLinkDown, capability.CodeUnavailable},
-		{link.ErrReset, capability.CodeBadGateway},
-		{coap.ErrTooLarge, capability.CodeTooLarge},
-		{errors.New("open /dev/secret: no such file"), capability.CodeBadGateway},
+		{coap.ErrTimeout, coap.CodeGatewayTimeout},
+		{link.ErrLinkDown, coap.CodeUnavailable},
+		{link.ErrReset, coap.CodeBadGateway},
+		{coap.ErrTooLarge, coap.CodeTooLarge},
+		{errors.New("open /dev/secret: no such file"), coap.CodeBadGateway},
 	} {
-		l.before = func(context.Context, *capability.Message) (*capability.Message, error) { return nil, c.err }
-		resp := p.ServeCoAP(bounded(t), local, request(t, capability.CodePOST, "/h", make([]byte, 20)))
+		l.before = func(context.Context, *coap.Message) (*coap.Message, error) { return nil, c.err }
+		resp := p.ServeCoAP(bounded(t), local, request(t, coap.CodePOST, "/h", make([]byte, 20)))
 		wantCode(t, c.err.Error(), resp, c.want)
 		if bytes.Contains(resp.Payload, []byte("secret")) {
 			t.Errorf("the answer tells of this node's insides: %s", resp.Payload)
@@ -589,8 +589,8 @@ func TestFailuresOnTheWay(t *testing.T) {
 func TestMirrorAndHost(t *testing.T) {
 	p, l := greenhouse(t, proxy.Config{})
 	says := func(text string) coap.Handler {
-		return coap.HandlerFunc(func(context.Context, coap.Source, *capability.Message) *capability.Message {
-			return &capability.Message{Code: capability.CodeContent, Payload: []byte(text)}
+		return coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
+			return &coap.Message{Code: coap.CodeContent, Payload: []byte(text)}
 		})
 	}
 	hello, err := capability.NewHello(bytes.NewReader(make([]byte, 8)), capability.Owner(service, epochKey, 1))
@@ -599,16 +599,16 @@ func TestMirrorAndHost(t *testing.T) {
 	}
 	hello.Mirror = true
 	toMirror := hello.Message()
-	toMirror.Add(capability.OptionURIHost, []byte(service.String()))
-	protected := request(t, capability.CodeGET, "/l/temperature", nil)
-	protected.Add(capability.OptionRequest, append([]byte{0xA0}, make([]byte, 16)...))
-	for _, req := range []*capability.Message{toMirror, protected} {
-		wantCode(t, "no mirror", p.ServeCoAP(bounded(t), mesh, req), capability.CodeNotFound)
+	toMirror.Add(coap.OptionURIHost, []byte(service.String()))
+	protected := request(t, coap.CodeGET, "/l/temperature", nil)
+	protected.Add(coap.OptionRequest, append([]byte{0xA0}, make([]byte, 16)...))
+	for _, req := range []*coap.Message{toMirror, protected} {
+		wantCode(t, "no mirror", p.ServeCoAP(bounded(t), mesh, req), coap.CodeNotFound)
 	}
 	if err := p.HostMirror(service, says("mirror")); err != nil {
 		t.Fatal(err)
 	}
-	for _, req := range []*capability.Message{toMirror, protected} {
+	for _, req := range []*coap.Message{toMirror, protected} {
 		if resp := p.ServeCoAP(bounded(t), mesh, req); string(resp.Payload) != "mirror" {
 			t.Errorf("to the mirror: %v", resp)
 		}
@@ -623,7 +623,7 @@ func TestMirrorAndHost(t *testing.T) {
 		t.Error("a device was added twice")
 	}
 	p.RemoveDevice(service)
-	wantCode(t, "only a mirror", p.ServeCoAP(bounded(t), mesh, request(t, 1, "/x", nil)), capability.CodeNotFound)
+	wantCode(t, "only a mirror", p.ServeCoAP(bounded(t), mesh, request(t, 1, "/x", nil)), coap.CodeNotFound)
 	if err := p.Host(service, says("host")); err != nil {
 		t.Fatal(err)
 	}
@@ -665,7 +665,7 @@ func TestOverTheMesh(t *testing.T) {
 	node := start(t, proxy.Config{Resolve: func(context.Context, edgeistry.ServiceID) (coap.Doer, error) { return stream, nil }})
 
 	caller := client.New(client.Config{})
-	m, err := coap.NewRequest(capability.CodePOST, "/f/valve", nil, []byte{20})
+	m, err := coap.NewRequest(coap.CodePOST, "/f/valve", nil, []byte{20})
 	if err != nil {
 		t.Fatal(err)
 	}

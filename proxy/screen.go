@@ -15,16 +15,16 @@ const (
 
 // screen checks a named request and takes out what is new on every hop. It never mends a protected request: what may not
 // stand in one is refused.
-func screen(req *capability.Message) *capability.Message {
+func screen(req *coap.Message) *coap.Message {
 	if len(req.Options) > coap.MaxOptions {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	_, protected := req.Get(capability.OptionRequest)
+	_, protected := req.Get(coap.OptionRequest)
 	kept := req.Options[:0:0]
 	segments, queries := 0, 0
 	for _, o := range req.Options {
 		switch o.Number {
-		case capability.OptionURIPath:
+		case coap.OptionURIPath:
 			segments++
 			if len(o.Value) > maxPart {
 				return capability.Refusal(capability.ReasonMalformed)
@@ -33,24 +33,24 @@ func screen(req *capability.Message) *capability.Message {
 				return capability.Refusal(capability.ReasonNotFound)
 			}
 			kept = append(kept, o)
-		case capability.OptionURIQuery:
+		case coap.OptionURIQuery:
 			queries++
 			if len(o.Value) > maxPart {
 				return capability.Refusal(capability.ReasonMalformed)
 			}
 			kept = append(kept, o)
-		case capability.OptionIfMatch, capability.OptionIfNoneMatch, capability.OptionObserve, capability.OptionContentFormat,
-			capability.OptionAccept, capability.OptionBlock1, capability.OptionBlock2, capability.OptionRequestTag,
-			capability.OptionRequest:
+		case coap.OptionIfMatch, coap.OptionIfNoneMatch, coap.OptionObserve, coap.OptionContentFormat,
+			coap.OptionAccept, coap.OptionBlock1, coap.OptionBlock2, coap.OptionRequestTag,
+			coap.OptionRequest:
 			kept = append(kept, o)
-		case capability.OptionURIHost, capability.OptionURIPort, capability.OptionProxyURI, capability.OptionProxyScheme,
-			capability.OptionMaxAge, capability.OptionSize1, capability.OptionSize2,
-			capability.OptionHopLimit, capability.OptionTrace: // new on every hop
+		case coap.OptionURIHost, coap.OptionURIPort, coap.OptionProxyURI, coap.OptionProxyScheme,
+			coap.OptionMaxAge, coap.OptionSize1, coap.OptionSize2,
+			coap.OptionHopLimit, coap.OptionTrace: // new on every hop
 		default:
 			if protected || o.Number&1 == 1 {
 				return capability.Refusal(capability.ReasonBadOption)
 			}
-			if o.Number == capability.OptionETag {
+			if o.Number == coap.OptionETag {
 				kept = append(kept, o)
 			}
 		}
@@ -69,15 +69,15 @@ func isName(segment string) bool {
 }
 
 // opens tells whether a request costs the verifier a cookie or a chain.
-func opens(req *capability.Message) bool { return capability.IsHello(req) || capability.IsOpen(req) }
+func opens(req *coap.Message) bool { return capability.IsHello(req) || capability.IsOpen(req) }
 
 // isClaim tells whether a request is for the claim, which only the local claim may reach.
-func isClaim(req *capability.Message) bool {
-	first, ok := req.Get(capability.OptionURIPath)
+func isClaim(req *coap.Message) bool {
+	first, ok := req.Get(coap.OptionURIPath)
 	return ok && string(first) == "k"
 }
 
-func isCore(req *capability.Message) bool {
-	_, protected := req.Get(capability.OptionRequest)
-	return !protected && req.Code == capability.CodeGET && req.Path() == "/.well-known/core"
+func isCore(req *coap.Message) bool {
+	_, protected := req.Get(coap.OptionRequest)
+	return !protected && req.Code == coap.CodeGET && req.Path() == "/.well-known/core"
 }

@@ -24,7 +24,7 @@ func (t *trace) add(leg coap.Leg, took time.Duration) {
 }
 
 // ServeCoAP answers a request from anywhere: a mesh stream, the UDP port, or this process.
-func (p *Proxy) ServeCoAP(ctx context.Context, from coap.Source, req *capability.Message) *capability.Message {
+func (p *Proxy) ServeCoAP(ctx context.Context, from coap.Source, req *coap.Message) *coap.Message {
 	leave, ok := p.peers.enter(from)
 	if !ok {
 		return coap.TooMany(1)
@@ -32,31 +32,31 @@ func (p *Proxy) ServeCoAP(ctx context.Context, from coap.Source, req *capability
 	defer leave()
 	ctx, cancel := context.WithTimeoutCause(ctx, p.cfg.Limits.Exchange, coap.ErrTimeout)
 	defer cancel()
-	_, wanted := req.Get(capability.OptionTrace)
+	_, wanted := req.Get(coap.OptionTrace)
 	t := &trace{wanted: wanted}
 	resp := p.serve(ctx, from, req, t)
 	if resp == nil {
 		return nil
 	}
 	answer := *resp
-	answer.Options = append([]capability.Option(nil), resp.Options...)
-	answer.Remove(capability.OptionTrace)
+	answer.Options = append([]coap.Option(nil), resp.Options...)
+	answer.Remove(coap.OptionTrace)
 	if t.wanted {
-		answer.Add(capability.OptionTrace, coap.EncodeTrace(t.timings))
+		answer.Add(coap.OptionTrace, coap.EncodeTrace(t.timings))
 	}
 	return &answer
 }
 
-func (p *Proxy) serve(ctx context.Context, from coap.Source, req *capability.Message, t *trace) *capability.Message {
-	if req.Code>>5 != 0 || req.Code == capability.CodeEmpty {
+func (p *Proxy) serve(ctx context.Context, from coap.Source, req *coap.Message, t *trace) *coap.Message {
+	if req.Code>>5 != 0 || req.Code == coap.CodeEmpty {
 		return capability.Refusal(capability.ReasonMalformed)
 	}
 	hops := uint32(defaultHops)
-	if n, ok := req.GetUint(capability.OptionHopLimit); ok {
+	if n, ok := req.GetUint(coap.OptionHopLimit); ok {
 		hops = n
 	}
 	if hops == 0 {
-		return said(&capability.Message{Code: capability.CodeHopLimitReached}, "hop limit reached")
+		return said(&coap.Message{Code: coap.CodeHopLimitReached}, "hop limit reached")
 	}
 	n, refusal := name(from, req)
 	if refusal != nil {
@@ -86,20 +86,20 @@ func (p *Proxy) serve(ctx context.Context, from coap.Source, req *capability.Mes
 }
 
 // serveHere answers for a service of this node.
-func (p *Proxy) serveHere(ctx context.Context, from coap.Source, s *service, req *capability.Message, t *trace) *capability.Message {
+func (p *Proxy) serveHere(ctx context.Context, from coap.Source, s *service, req *coap.Message, t *trace) *coap.Message {
 	if refusal := judge(ctx, s.denied, req); refusal != nil {
 		return refusal
 	}
 	switch {
 	case capability.IsMirror(req):
 		if s.mirror == nil {
-			return said(&capability.Message{Code: capability.CodeNotFound}, "no mirror of this service here")
+			return said(&coap.Message{Code: coap.CodeNotFound}, "no mirror of this service here")
 		}
 		return s.learn(ctx, req, s.mirror.ServeCoAP(ctx, from, req))
 	case s.host != nil:
 		return s.learn(ctx, req, s.host.ServeCoAP(ctx, from, req))
 	case s.device == nil:
-		return said(&capability.Message{Code: capability.CodeNotFound}, "only a mirror of this service is here")
+		return said(&coap.Message{Code: coap.CodeNotFound}, "only a mirror of this service is here")
 	case isCore(req):
 		return p.serveCore(ctx, from, s.device, req, t)
 	}
@@ -115,7 +115,7 @@ func (p *Proxy) serveHere(ctx context.Context, from coap.Source, s *service, req
 }
 
 // learn notes whose session an answer of this node opened. What was denied while the answer waited for news is not told.
-func (s *service) learn(ctx context.Context, req, resp *capability.Message) *capability.Message {
+func (s *service) learn(ctx context.Context, req, resp *coap.Message) *coap.Message {
 	if resp == nil {
 		return nil
 	}
@@ -127,16 +127,16 @@ func (s *service) learn(ctx context.Context, req, resp *capability.Message) *cap
 }
 
 // admit spares a device what it would refuse: of unprotected requests it gets a hello and nothing else.
-func admit(req *capability.Message) *capability.Message {
-	if _, protected := req.Get(capability.OptionRequest); protected {
+func admit(req *coap.Message) *coap.Message {
+	if _, protected := req.Get(coap.OptionRequest); protected {
 		return nil
 	}
 	var kind string
-	if first, ok := req.Get(capability.OptionURIPath); ok {
+	if first, ok := req.Get(coap.OptionURIPath); ok {
 		kind = string(first)
 	}
 	switch {
-	case req.Code == capability.CodePOST && req.Path() == "/h":
+	case req.Code == coap.CodePOST && req.Path() == "/h":
 		if len(req.Payload) != helloSize {
 			return capability.Refusal(capability.ReasonMalformed)
 		}
@@ -153,12 +153,12 @@ func admit(req *capability.Message) *capability.Message {
 const helloSize = 20
 
 // forward sends a request on to the home node of its service.
-func (p *Proxy) forward(ctx context.Context, from coap.Source, n named, hops uint32, t *trace) *capability.Message {
+func (p *Proxy) forward(ctx context.Context, from coap.Source, n named, hops uint32, t *trace) *coap.Message {
 	if p.cfg.Resolve == nil || (!from.Local && !from.Datagram && !p.cfg.EnableTransit) {
 		return refuse(ErrNotFound)
 	}
 	if hops--; hops == 0 {
-		return said(&capability.Message{Code: capability.CodeHopLimitReached}, "hop limit reached")
+		return said(&coap.Message{Code: coap.CodeHopLimitReached}, "hop limit reached")
 	}
 	began := time.Now()
 	home, err := p.cfg.Resolve(ctx, n.service)
@@ -168,11 +168,11 @@ func (p *Proxy) forward(ctx context.Context, from coap.Source, n named, hops uin
 	}
 	t.add(coap.LegResolve, time.Since(began))
 	onward := *n.req
-	onward.Options = append([]capability.Option(nil), n.req.Options...)
-	onward.Add(capability.OptionURIHost, []byte(n.service.String()))
-	onward.AddUint(capability.OptionHopLimit, hops)
+	onward.Options = append([]coap.Option(nil), n.req.Options...)
+	onward.Add(coap.OptionURIHost, []byte(n.service.String()))
+	onward.AddUint(coap.OptionHopLimit, hops)
 	if t.wanted {
-		onward.Add(capability.OptionTrace, nil)
+		onward.Add(coap.OptionTrace, nil)
 	}
 	began = time.Now()
 	resp, err := home.Do(ctx, &onward)
@@ -181,7 +181,7 @@ func (p *Proxy) forward(ctx context.Context, from coap.Source, n named, hops uin
 		return refuse(err)
 	}
 	t.add(coap.LegMesh, time.Since(began))
-	if value, ok := resp.Get(capability.OptionTrace); ok && t.wanted {
+	if value, ok := resp.Get(coap.OptionTrace); ok && t.wanted {
 		if timings, err := coap.DecodeTrace(value); err == nil { // a peer's word, for people only
 			t.timings = append(t.timings, timings...)
 		}

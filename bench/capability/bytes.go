@@ -66,7 +66,7 @@ func sessionOverhead() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var last *capability.Message
+	var last *coap.Message
 	for range 2 { // the first one opens
 		last = call()
 		pending, err := session.Protect(last, capability.DefaultHold, now)
@@ -77,7 +77,7 @@ func sessionOverhead() (int, error) {
 		if admission == nil {
 			return 0, fmt.Errorf("refused: %x", refusal.Payload)
 		}
-		if _, err := session.Verify(pending, admission.Answer(&capability.Message{Code: capability.CodeChanged}, tick), now); err != nil {
+		if _, err := session.Verify(pending, admission.Answer(&coap.Message{Code: coap.CodeChanged}, tick), now); err != nil {
 			return 0, err
 		}
 	}
@@ -89,9 +89,9 @@ func sessionOverhead() (int, error) {
 	return len(protected) - len(bare), err
 }
 
-func call() *capability.Message {
-	m := &capability.Message{Code: capability.CodePOST, Payload: []byte{20}}
-	m.Add(capability.OptionURIPath, []byte("f"))
-	m.Add(capability.OptionURIPath, []byte("valve"))
+func call() *coap.Message {
+	m := &coap.Message{Code: coap.CodePOST, Payload: []byte{20}}
+	m.Add(coap.OptionURIPath, []byte("f"))
+	m.Add(coap.OptionURIPath, []byte("valve"))
 	return m
 }

@@ -69,7 +69,7 @@ type held struct {
 
 // sent is a request as it went out.
 type sent struct {
-	message *capability.Message
+	message *coap.Message
 	session *capability.Session
 	pending *capability.Pending
 }
@@ -101,7 +101,7 @@ const provedFor = 2 * time.Second
 
 // Request is what to ask. Message has code, path, queries and payload, and no option of the way.
 type Request struct {
-	Message *capability.Message
+	Message *coap.Message
 	Hold    time.Duration // how long the request may act after it was made; 0: DefaultHold
 	Mirror  bool          // ask the mirror at a home node instead of the device
 	Trace   bool          // ask for the time each leg took
@@ -113,13 +113,13 @@ type Request struct {
 
 // Result is an answer and what is known about it.
 type Result struct {
-	Response *capability.Message
+	Response *coap.Message
 	Verdict  capability.Verdict
-	Legs     []coap.Timing       // of the request itself, if asked for
-	Took     time.Duration       // the request itself, without Opening
-	Opening  time.Duration       // the hello before it; 0 if the session was open
-	Opened   bool                // this request opened the session
-	Request  *capability.Message // as it went out, protected
+	Legs     []coap.Timing // of the request itself, if asked for
+	Took     time.Duration // the request itself, without Opening
+	Opening  time.Duration // the hello before it; 0 if the session was open
+	Opened   bool          // this request opened the session
+	Request  *coap.Message // as it went out, protected
 }
 
 // Call sends a protected request to the capability's service through via, the entry of a node's proxy, and proves the
@@ -142,7 +142,7 @@ func (c *Caller) Call(ctx context.Context, via coap.Doer, with *capability.Capab
 	h := c.hold(key(with, &req))
 	way := &patient{Doer: via}
 	send := c.act
-	if req.Message.Code == capability.CodeGET {
+	if req.Message.Code == coap.CodeGET {
 		send = c.ask
 	}
 	for began := c.cfg.Now(); ; {
@@ -251,9 +251,9 @@ func (c *Caller) act(ctx context.Context, h *held, via *patient, with *capabilit
 
 // Harmless asks for what no service has: the answer is proved and nothing changes. No frame is asked, so no count is raised and no
 // token of a rate is taken.
-func Harmless() *capability.Message {
-	m := &capability.Message{Code: capability.CodeGET}
-	m.Add(capability.OptionURIPath, []byte("-"))
+func Harmless() *coap.Message {
+	m := &coap.Message{Code: coap.CodeGET}
+	m.Add(coap.OptionURIPath, []byte("-"))
 	return m
 }
 
@@ -349,7 +349,7 @@ func (c *Caller) hello(ctx context.Context, via *patient, with *capability.Capab
 	}
 	hello.Mirror, hello.Also, hello.Discharges = req.Mirror, req.Also, req.Discharges
 	m := hello.Message()
-	m.Set(capability.OptionURIHost, []byte(with.Service.String()))
+	m.Set(coap.OptionURIHost, []byte(with.Service.String()))
 	resp, err := via.Do(ctx, m)
 	if err != nil {
 		return nil, fmt.Errorf("say hello: %w", err)
@@ -374,9 +374,9 @@ func (c *Caller) once(ctx context.Context, via *patient, service edgeistry.Servi
 	if err != nil {
 		return nil, fmt.Errorf("protect request: %w", err)
 	}
-	m.Set(capability.OptionURIHost, []byte(service.String()))
+	m.Set(coap.OptionURIHost, []byte(service.String()))
 	if req.Trace {
-		m.Set(capability.OptionTrace, nil)
+		m.Set(coap.OptionTrace, nil)
 	}
 	out := &sent{message: m, session: s, pending: pending}
 	result, err := c.send(ctx, via, out)
@@ -395,7 +395,7 @@ func (c *Caller) send(ctx context.Context, via *patient, out *sent) (*Result, er
 	}
 	now := c.cfg.Now()
 	result := &Result{Response: resp, Request: out.message, Took: now.Sub(began)}
-	if trace, ok := resp.Get(capability.OptionTrace); ok {
+	if trace, ok := resp.Get(coap.OptionTrace); ok {
 		if legs, err := coap.DecodeTrace(trace); err == nil { // hop-by-hop, for people only
 			result.Legs = legs
 		}

@@ -35,8 +35,8 @@ func bounded(t *testing.T) context.Context {
 // way is the way to a device without sockets: it takes out what a proxy takes out, and lets a test interfere.
 type way struct {
 	device *linktest.Device
-	before func(req *capability.Message) (*capability.Message, error) // an answer or error made up on the way
-	after  func(resp *capability.Message) (*capability.Message, error)
+	before func(req *coap.Message) (*coap.Message, error) // an answer or error made up on the way
+	after  func(resp *coap.Message) (*coap.Message, error)
 
 	mu     sync.Mutex
 	id     uint16
@@ -44,14 +44,14 @@ type way struct {
 	asked  int
 }
 
-func (w *way) Do(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+func (w *way) Do(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
 	if capability.IsHello(req) {
 		w.hellos++
 	}
-	if host, _ := req.Get(capability.OptionURIHost); string(host) != service.String() {
+	if host, _ := req.Get(coap.OptionURIHost); string(host) != service.String() {
 		return nil, errors.New("the request names no service")
 	}
 	if w.before != nil {
@@ -60,8 +60,8 @@ func (w *way) Do(ctx context.Context, req *capability.Message) (*capability.Mess
 		}
 	}
 	onward := req.Clone()
-	onward.Remove(capability.OptionURIHost)
-	onward.Remove(capability.OptionTrace)
+	onward.Remove(coap.OptionURIHost)
+	onward.Remove(coap.OptionTrace)
 	w.id++
 	raw, err := (&coap.Datagram{ID: w.id, Message: *onward}).Append(nil)
 	if err != nil {
@@ -87,7 +87,7 @@ func greenhouse() (*way, *capability.Capability) {
 
 func call(t *testing.T, percent byte) client.Request {
 	t.Helper()
-	m, err := coap.NewRequest(capability.CodePOST, "/f/valve", nil, []byte{percent})
+	m, err := coap.NewRequest(coap.CodePOST, "/f/valve", nil, []byte{percent})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func call(t *testing.T, percent byte) client.Request {
 
 func read(t *testing.T) client.Request {
 	t.Helper()
-	m, err := coap.NewRequest(capability.CodeGET, "/l/temperature", []string{"s=1"}, nil)
+	m, err := coap.NewRequest(coap.CodeGET, "/l/temperature", []string{"s=1"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,9 +190,9 @@ func TestCallRefusedByLiar(t *testing.T) {
 		if _, err := c.Call(bounded(t), w, owner, call(t, 1)); err != nil {
 			t.Fatal(err)
 		}
-		var kept *capability.Message
-		w.before = func(req *capability.Message) (*capability.Message, error) {
-			if req.Code == capability.CodePOST {
+		var kept *coap.Message
+		w.before = func(req *coap.Message) (*coap.Message, error) {
+			if req.Code == coap.CodePOST {
 				kept = req.Clone()
 				return capability.Refusal(reason), nil
 			}
@@ -218,7 +218,7 @@ func TestCallRefusedByLiar(t *testing.T) {
 // TestCallOpensAgainOnce: who answers "no such session" for ever gets two tries.
 func TestCallOpensAgainOnce(t *testing.T) {
 	w, owner := greenhouse()
-	w.before = func(req *capability.Message) (*capability.Message, error) {
+	w.before = func(req *coap.Message) (*coap.Message, error) {
 		if capability.IsHello(req) {
 			return nil, nil
 		}
@@ -264,21 +264,21 @@ func TestCallUnverified(t *testing.T) {
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); err != nil {
 		t.Fatal(err)
 	}
-	w.before = func(*capability.Message) (*capability.Message, error) {
-		return &capability.Message{Code: capability.CodeForbidden, Payload: []byte{11, 1, 1}}, nil
+	w.before = func(*coap.Message) (*coap.Message, error) {
+		return &coap.Message{Code: coap.CodeForbidden, Payload: []byte{11, 1, 1}}, nil
 	}
 	var denied *client.Denied
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.As(err, &denied) || denied.ByDevice {
 		t.Errorf("a made-up refusal: %v", err)
 	}
-	w.before = func(*capability.Message) (*capability.Message, error) {
-		return &capability.Message{Code: capability.CodeChanged, Payload: []byte{1}}, nil
+	w.before = func(*coap.Message) (*coap.Message, error) {
+		return &coap.Message{Code: coap.CodeChanged, Payload: []byte{1}}, nil
 	}
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.Is(err, client.ErrUnproven) {
 		t.Errorf("a made-up success: %v, want ErrUnproven", err)
 	}
 	w.before = nil
-	w.after = func(resp *capability.Message) (*capability.Message, error) {
+	w.after = func(resp *coap.Message) (*coap.Message, error) {
 		if resp.Success() {
 			resp.Payload[0] ^= 1
 		}
@@ -287,8 +287,8 @@ func TestCallUnverified(t *testing.T) {
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.Is(err, client.ErrUnproven) {
 		t.Errorf("an altered success: %v, want ErrUnproven", err)
 	}
-	w.after = func(resp *capability.Message) (*capability.Message, error) {
-		resp.Code, resp.Payload = capability.CodeForbidden, []byte("nope \x1b[2J")
+	w.after = func(resp *coap.Message) (*coap.Message, error) {
+		resp.Code, resp.Payload = coap.CodeForbidden, []byte("nope \x1b[2J")
 		return resp, nil
 	}
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.As(err, &denied) || denied.ByDevice || !strings.HasPrefix(denied.Message, "4.03 nope ?[2J") {
@@ -311,8 +311,8 @@ func TestCallLostAnswer(t *testing.T) {
 			}
 		}
 		lost := 0
-		w.after = func(resp *capability.Message) (*capability.Message, error) {
-			if _, tagged := resp.Get(capability.OptionResponse); tagged && lost == 0 {
+		w.after = func(resp *coap.Message) (*coap.Message, error) {
+			if _, tagged := resp.Get(coap.OptionResponse); tagged && lost == 0 {
 				lost++
 				return nil, errors.New("stream reset")
 			}
@@ -376,20 +376,20 @@ func TestCallerIsBounded(t *testing.T) {
 func TestCallErrorsOnTheWay(t *testing.T) {
 	w, owner := greenhouse()
 	c := client.New(client.Config{})
-	w.before = func(*capability.Message) (*capability.Message, error) { return coap.Unavailable(7), nil }
+	w.before = func(*coap.Message) (*coap.Message, error) { return coap.Unavailable(7), nil }
 	var denied *client.Denied
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.As(err, &denied) || denied.RetryAfter != 7*time.Second {
 		t.Errorf("5.03: %v", err)
 	}
-	w.before = func(*capability.Message) (*capability.Message, error) {
-		return &capability.Message{Code: capability.CodeGatewayTimeout}, nil
+	w.before = func(*coap.Message) (*coap.Message, error) {
+		return &coap.Message{Code: coap.CodeGatewayTimeout}, nil
 	}
 	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.As(err, &denied) || !denied.Timeout() {
 		t.Errorf("5.04: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	w.before = func(*capability.Message) (*capability.Message, error) { return nil, ctx.Err() }
+	w.before = func(*coap.Message) (*coap.Message, error) { return nil, ctx.Err() }
 	if _, err := c.Call(ctx, w, owner, call(t, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 // ErrUnproven says that an answer of success came without a proof that the device gave it, so it counts for nothing.
@@ -48,11 +49,11 @@ func (d *Denied) unknown() {
 }
 
 // Timeout tells whether a node on the way waited for an answer in vain.
-func (d *Denied) Timeout() bool { return d.Code == capability.CodeGatewayTimeout }
+func (d *Denied) Timeout() bool { return d.Code == coap.CodeGatewayTimeout }
 
 // newDenied reads an error answer. The error payload is reason u8 [| frame u8 | constraint type u8]; a node's own words
 // start at 32 (docs/spec/wire.md).
-func newDenied(resp *capability.Message, byDevice bool) *Denied {
+func newDenied(resp *coap.Message, byDevice bool) *Denied {
 	d := &Denied{ByDevice: byDevice, Code: resp.Code}
 	p := resp.Payload
 	text := ""
@@ -65,12 +66,12 @@ func newDenied(resp *capability.Message, byDevice bool) *Denied {
 			d.Frame, d.Constraint = int(p[1]), capability.ConstraintType(p[2])
 		}
 	}
-	if age, ok := resp.GetUint(capability.OptionMaxAge); ok {
+	if age, ok := resp.GetUint(coap.OptionMaxAge); ok {
 		d.RetryAfter = time.Duration(age) * time.Second
 	}
-	d.Message = capability.CodeText(resp.Code)
+	d.Message = coap.CodeText(resp.Code)
 	switch {
-	case text == "" && d.Reason == capability.ReasonNone && resp.Code == capability.CodeTooManyRequests:
+	case text == "" && d.Reason == capability.ReasonNone && resp.Code == coap.CodeTooManyRequests:
 		d.Message += " too many requests at once for the node on the way"
 	case text != "":
 		d.Message += " " + text

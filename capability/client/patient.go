@@ -34,7 +34,7 @@ type patient struct {
 	waited time.Duration // in all pauses
 }
 
-func (p *patient) Do(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+func (p *patient) Do(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 	for {
 		resp, err := p.Doer.Do(ctx, req)
 		if err != nil {
@@ -51,14 +51,14 @@ func (p *patient) Do(ctx context.Context, req *capability.Message) (*capability.
 }
 
 // isBusy reports whether a node on the way asks to come again, and when.
-func isBusy(resp *capability.Message) (after time.Duration, busy bool) {
-	if resp.Code != capability.CodeTooManyRequests && resp.Code != capability.CodeUnavailable {
+func isBusy(resp *coap.Message) (after time.Duration, busy bool) {
+	if resp.Code != coap.CodeTooManyRequests && resp.Code != coap.CodeUnavailable {
 		return 0, false
 	}
-	if _, tagged := resp.Get(capability.OptionResponse); tagged || len(resp.Payload) > 0 && resp.Payload[0] < 0x20 {
+	if _, tagged := resp.Get(coap.OptionResponse); tagged || len(resp.Payload) > 0 && resp.Payload[0] < 0x20 {
 		return 0, false
 	}
-	age, ok := resp.GetUint(capability.OptionMaxAge)
+	age, ok := resp.GetUint(coap.OptionMaxAge)
 	return time.Duration(age) * time.Second, ok && age > 0
 }
 

@@ -27,7 +27,7 @@ type ration struct {
 	counted time.Time
 }
 
-func (r *ration) Do(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+func (r *ration) Do(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 	if capability.IsHello(req) || capability.IsOpen(req) {
 		r.mu.Lock()
 		now := time.Now()
@@ -74,14 +74,14 @@ func TestCallWaitsForItsTurn(t *testing.T) {
 // TestCallSendsTheSameAgain: a request that acts is never made anew for want of room on the way. The same bytes are sent again.
 func TestCallSendsTheSameAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, busy := range []*capability.Message{coap.TooMany(1), coap.Unavailable(2)} {
+		for _, busy := range []*coap.Message{coap.TooMany(1), coap.Unavailable(2)} {
 			w, owner := greenhouse()
 			var seen [][]byte
-			w.before = func(req *capability.Message) (*capability.Message, error) {
-				if req.Code != capability.CodePOST || capability.IsHello(req) {
+			w.before = func(req *coap.Message) (*coap.Message, error) {
+				if req.Code != coap.CodePOST || capability.IsHello(req) {
 					return nil, nil
 				}
-				v, _ := req.Get(capability.OptionRequest)
+				v, _ := req.Get(coap.OptionRequest)
 				if seen = append(seen, v); len(seen) <= 5 {
 					return busy, nil
 				}
@@ -108,7 +108,7 @@ func TestCallSendsTheSameAgain(t *testing.T) {
 func TestCallSaysThatItWaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, owner := greenhouse()
-		w.before = func(*capability.Message) (*capability.Message, error) { return coap.TooMany(1), nil }
+		w.before = func(*coap.Message) (*coap.Message, error) { return coap.TooMany(1), nil }
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		_, err := client.New(client.Config{}).Call(ctx, w, owner, read(t))
@@ -120,7 +120,7 @@ func TestCallSaysThatItWaited(t *testing.T) {
 			t.Errorf("asked %d times in 10 s, want about once in 1 to 2 s", w.asked)
 		}
 		w.asked = 0
-		w.before = func(*capability.Message) (*capability.Message, error) { return coap.Unavailable(60), nil }
+		w.before = func(*coap.Message) (*coap.Message, error) { return coap.Unavailable(60), nil }
 		if _, err := client.New(client.Config{}).Call(t.Context(), w, owner, read(t)); !errors.As(err, &denied) || w.asked != 1 {
 			t.Errorf("an answer that says to come again in a minute: %v after %d requests, want it at once", err, w.asked)
 		}
@@ -167,9 +167,9 @@ func TestCallWaitsForTheClock(t *testing.T) {
 }
 
 // clock gives the request that tells a device the time.
-func clock(t *testing.T) *capability.Message {
+func clock(t *testing.T) *coap.Message {
 	t.Helper()
-	m, err := coap.NewRequest(capability.CodePOST, "/t", nil, binary.BigEndian.AppendUint32(nil, uint32(time.Now().Unix())))
+	m, err := coap.NewRequest(coap.CodePOST, "/t", nil, binary.BigEndian.AppendUint32(nil, uint32(time.Now().Unix())))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/capability/phrase"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/node/api"
 )
@@ -179,16 +180,16 @@ func (c *cli) showExplained(out *explained, several bool) {
 }
 
 // situation gives what a verifier would know.
-func (c *cli) situation(req *capability.Message, f *explainFlags) (capability.Situation, error) {
+func (c *cli) situation(req *coap.Message, f *explainFlags) (capability.Situation, error) {
 	var s capability.Situation
-	target, reason := req.Target()
+	target, reason := capability.TargetOf(req)
 	if reason != capability.ReasonNone {
 		return s, usagef("%s", reason)
 	}
 	s.Target, s.Payload = target, req.Payload
 	hold := f.hold
 	switch {
-	case hold == 0 && req.Code == capability.CodeGET:
+	case hold == 0 && req.Code == coap.CodeGET:
 		hold = client.DefaultHold
 	case hold == 0:
 		hold = capability.DefaultHold
@@ -230,19 +231,19 @@ func (c *cli) situation(req *capability.Message, f *explainFlags) (capability.Si
 }
 
 // readRequestWords makes the message that the words stand for.
-func readRequestWords(words []string, as string) (*capability.Message, error) {
+func readRequestWords(words []string, as string) (*coap.Message, error) {
 	verb := words[0]
 	shape := map[string]struct {
 		code     uint8
 		path     string
 		min, max int
 	}{
-		"read":     {capability.CodeGET, "/l/", 1, 2},
-		"follow":   {capability.CodeGET, "/l/", 1, 1},
-		"call":     {capability.CodePOST, "/f/", 1, 2},
-		"append":   {capability.CodePOST, "/l/", 1, 2},
-		"set-time": {capability.CodePOST, "/t", 0, 0},
-		"manage":   {capability.CodePOST, "/g", 0, 0},
+		"read":     {coap.CodeGET, "/l/", 1, 2},
+		"follow":   {coap.CodeGET, "/l/", 1, 1},
+		"call":     {coap.CodePOST, "/f/", 1, 2},
+		"append":   {coap.CodePOST, "/l/", 1, 2},
+		"set-time": {coap.CodePOST, "/t", 0, 0},
+		"manage":   {coap.CodePOST, "/g", 0, 0},
 	}
 	s, ok := shape[verb]
 	rest := words[1:]
@@ -252,9 +253,9 @@ func readRequestWords(words []string, as string) (*capability.Message, error) {
 	if as != "" && (len(rest) < 2 || verb == "read") {
 		return nil, usagef("--as says how a number is encoded, and there is none")
 	}
-	m := &capability.Message{Code: s.code}
+	m := &coap.Message{Code: s.code}
 	if verb == "follow" {
-		m.AddUint(capability.OptionObserve, 0)
+		m.AddUint(coap.OptionObserve, 0)
 	}
 	if len(rest) > 0 {
 		s.path += rest[0]
@@ -296,7 +297,7 @@ func wordPayload(verb, text, as string) ([]byte, error) {
 }
 
 // setRange names entries: "5..20", or one.
-func setRange(m *capability.Message, text string) error {
+func setRange(m *coap.Message, text string) error {
 	low, high, found := strings.Cut(text, "..")
 	if !found {
 		high = low
@@ -308,6 +309,6 @@ func setRange(m *capability.Message, text string) error {
 	if to-from >= math.MaxUint8 {
 		return usagef("entries %s are more than one request can name, %d", text, math.MaxUint8)
 	}
-	m.SetQuery(capability.Query{HasFrom: true, From: from, HasCount: true, Count: uint8(to - from + 1)})
+	m.SetQuery(coap.Query{HasFrom: true, From: from, HasCount: true, Count: uint8(to - from + 1)})
 	return nil
 }

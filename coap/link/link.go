@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
@@ -218,7 +217,7 @@ func (l *Link) arrive(line carrier, raw []byte, wire int) {
 		l.dropped.Add(1)
 		return
 	}
-	if d.Type == coap.NonConfirmable && d.Message.Code == capability.CodePOST && d.Message.Path() == "/u" {
+	if d.Type == coap.NonConfirmable && d.Message.Code == coap.CodePOST && d.Message.Path() == "/u" {
 		select {
 		case l.news <- struct{}{}:
 		default:
@@ -251,7 +250,7 @@ func (l *Link) arrive(line carrier, raw []byte, wire int) {
 // matches tells whether d answers the request: by message ID and token, or by token if it comes in a message of its own.
 func (e *exchange) matches(d *coap.Datagram) bool {
 	switch class := d.Message.Code >> 5; {
-	case d.Type == coap.Reset || d.Type == coap.Acknowledgement && d.Message.Code == capability.CodeEmpty:
+	case d.Type == coap.Reset || d.Type == coap.Acknowledgement && d.Message.Code == coap.CodeEmpty:
 		return d.ID == e.id
 	case class < 2 || class > 5 || !bytes.Equal(d.Token, e.token):
 		return false
@@ -297,20 +296,20 @@ func (l *Link) wait(ctx context.Context) (carrier, error) {
 }
 
 // Do is Exchange without the timings.
-func (l *Link) Do(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+func (l *Link) Do(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 	resp, _, err := l.Exchange(ctx, req)
 	return resp, err
 }
 
 type outcome struct {
-	resp *capability.Message
+	resp *coap.Message
 	legs coap.Legs
 	err  error
 }
 
 // Exchange sends req and waits for the answer. If ctx ends first, Exchange returns at once, but the link stays busy
 // until the device has had its time, so that the next request does not meet a device at work on this one.
-func (l *Link) Exchange(ctx context.Context, req *capability.Message) (*capability.Message, coap.Legs, error) {
+func (l *Link) Exchange(ctx context.Context, req *coap.Message) (*coap.Message, coap.Legs, error) {
 	e := &exchange{id: uint16(l.id.Add(1)), token: coap.NewToken(), arrived: make(chan arrival, 4)}
 	raw, err := (&coap.Datagram{Type: coap.Confirmable, ID: e.id, Token: e.token, Message: *req}).Append(nil)
 	if err != nil {
@@ -402,7 +401,7 @@ func (l *Link) await(ctx context.Context, e *exchange, timeout time.Duration) (a
 			switch {
 			case a.datagram.Type == coap.Reset:
 				return awaited{err: fmt.Errorf("link %s: %w", l.name, ErrReset)}, true
-			case a.datagram.Message.Code == capability.CodeEmpty:
+			case a.datagram.Message.Code == coap.CodeEmpty:
 				retransmit = nil
 			default:
 				return awaited{arrival: a}, true

@@ -32,9 +32,9 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-func core(t *testing.T) *capability.Message {
+func core(t *testing.T) *coap.Message {
 	t.Helper()
-	m, err := coap.NewRequest(capability.CodeGET, "/.well-known/core", nil, nil)
+	m, err := coap.NewRequest(coap.CodeGET, "/.well-known/core", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,11 +198,11 @@ func send(t *testing.T, conn net.Conn, d coap.Datagram) {
 }
 
 type outcome struct {
-	resp *capability.Message
+	resp *coap.Message
 	err  error
 }
 
-func ask(ctx context.Context, link *link.Link, m *capability.Message) <-chan outcome {
+func ask(ctx context.Context, link *link.Link, m *coap.Message) <-chan outcome {
 	out := make(chan outcome, 1)
 	go func() {
 		resp, err := link.Do(ctx, m)
@@ -229,7 +229,7 @@ func TestLinkLegs(t *testing.T) {
 		var frames coap.SLIPReader
 		req := next(t, far, &frames)
 		time.Sleep(100 * time.Millisecond) // of the bubble's clock
-		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: capability.Message{Code: capability.CodeContent}})
+		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: coap.Message{Code: coap.CodeContent}})
 		got := <-legs
 		s := link.Stats()
 		want := time.Duration(s.BytesSent+s.BytesReceived) * 10 * time.Second / 9600
@@ -277,17 +277,17 @@ func TestLinkMatching(t *testing.T) {
 		far := <-w.far
 		var frames coap.SLIPReader
 		req := next(t, far, &frames)
-		content := capability.Message{Code: capability.CodeContent, Payload: []byte("wrong")}
+		content := coap.Message{Code: coap.CodeContent, Payload: []byte("wrong")}
 		other := []byte{req.Token[0] ^ 1, req.Token[1]}
 		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID + 1, Token: req.Token, Message: content})
 		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: other, Message: content})
 		send(t, far, coap.Datagram{Type: coap.NonConfirmable, ID: 1, Token: other, Message: content})
-		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: capability.Message{Code: 1}})
+		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: coap.Message{Code: 1}})
 		send(t, far, coap.Datagram{Type: coap.Reset, ID: req.ID + 1})
 		if _, err := far.Write([]byte("\xc0noise\xc0")); err != nil {
 			t.Fatal(err)
 		}
-		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: capability.Message{Code: capability.CodeContent, Payload: []byte("right")}})
+		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: coap.Message{Code: coap.CodeContent, Payload: []byte("right")}})
 		if o := <-result; o.err != nil || string(o.resp.Payload) != "right" {
 			t.Errorf("Do = %v, %v", o.resp, o.err)
 		}
@@ -309,7 +309,7 @@ func TestLinkSeparateAnswer(t *testing.T) {
 		req := next(t, far, &frames)
 		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID})
 		time.Sleep(20 * time.Second) // of the bubble's clock: no retransmission blocks the pipe
-		send(t, far, coap.Datagram{Type: coap.Confirmable, ID: 77, Token: req.Token, Message: capability.Message{Code: capability.CodeContent}})
+		send(t, far, coap.Datagram{Type: coap.Confirmable, ID: 77, Token: req.Token, Message: coap.Message{Code: coap.CodeContent}})
 		if ack := next(t, far, &frames); ack.Type != coap.Acknowledgement || ack.ID != 77 {
 			t.Errorf("the answer is acknowledged by %+v", ack)
 		}
@@ -319,7 +319,7 @@ func TestLinkSeparateAnswer(t *testing.T) {
 		if s := link.Stats(); s.Retransmissions != 0 {
 			t.Errorf("%d retransmissions after an acknowledgement", s.Retransmissions)
 		}
-		send(t, far, coap.Datagram{Type: coap.Confirmable, ID: 78, Token: req.Token, Message: capability.Message{Code: capability.CodeContent}})
+		send(t, far, coap.Datagram{Type: coap.Confirmable, ID: 78, Token: req.Token, Message: coap.Message{Code: coap.CodeContent}})
 		if reset := next(t, far, &frames); reset.Type != coap.Reset || reset.ID != 78 {
 			t.Errorf("a late answer gets %+v, want a reset", reset)
 		}
@@ -347,9 +347,9 @@ func TestLinkOneOutstanding(t *testing.T) {
 		if again.ID == req.ID || time.Since(began) != 400*time.Millisecond {
 			t.Errorf("the second request was sent after %v, want 400ms", time.Since(began))
 		}
-		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: capability.Message{Code: capability.CodeForbidden}})
-		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: again.ID, Token: again.Token, Message: capability.Message{Code: capability.CodeContent}})
-		if o := <-second; o.err != nil || o.resp.Code != capability.CodeContent {
+		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: coap.Message{Code: coap.CodeForbidden}})
+		send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: again.ID, Token: again.Token, Message: coap.Message{Code: coap.CodeContent}})
+		if o := <-second; o.err != nil || o.resp.Code != coap.CodeContent {
 			t.Errorf("the late answer to the first request was taken: %v, %v", o.resp, o.err)
 		}
 	})
@@ -365,7 +365,7 @@ func TestLinkReopens(t *testing.T) {
 			result := ask(t.Context(), link, core(t))
 			var frames coap.SLIPReader
 			req := next(t, far, &frames)
-			send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: capability.Message{Code: capability.CodeContent}})
+			send(t, far, coap.Datagram{Type: coap.Acknowledgement, ID: req.ID, Token: req.Token, Message: coap.Message{Code: coap.CodeContent}})
 			if o := <-result; o.err != nil {
 				t.Fatal(o.err)
 			}
@@ -412,7 +412,7 @@ func TestLinkNews(t *testing.T) {
 
 func TestLinkTooLarge(t *testing.T) {
 	link := open(t, "udp:"+udp(t, device(t)), link.Config{MaxMessage: 100})
-	m := &capability.Message{Code: capability.CodePOST, Payload: make([]byte, 100)}
+	m := &coap.Message{Code: coap.CodePOST, Payload: make([]byte, 100)}
 	if _, err := link.Do(bounded(t), m); !errors.Is(err, coap.ErrTooLarge) {
 		t.Errorf("Do = %v, want ErrTooLarge", err)
 	}

@@ -28,13 +28,13 @@ func direct(t *testing.T, ctx context.Context, s *site, token string) capability
 		t.Fatal(err)
 	}
 	defer link.Close()
-	m, err := coap.NewRequest(capability.CodeGET, "/l/temperature", nil, nil)
+	m, err := coap.NewRequest(coap.CodeGET, "/l/temperature", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	via := coap.DoerFunc(func(ctx context.Context, req *capability.Message) (*capability.Message, error) {
+	via := coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		req = req.Clone()
-		req.Remove(capability.OptionURIHost)
+		req.Remove(coap.OptionURIHost)
 		return link.Do(ctx, req)
 	})
 	_, err = client.New(client.Config{}).Call(ctx, via, c, client.Request{Message: m})

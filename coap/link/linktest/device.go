@@ -21,7 +21,7 @@ import (
 type Device struct {
 	Manifest edgeistry.Manifest
 	// Before, if set, is called with each request that is no repetition, before it is served. True: the answer is lost.
-	Before func(req *capability.Message) (lose bool)
+	Before func(req *coap.Message) (lose bool)
 	// Asleep lets it hear nothing.
 	Asleep atomic.Bool
 
@@ -154,20 +154,20 @@ func (d *Device) Handle(raw []byte) []byte {
 	return out
 }
 
-func (d *Device) serve(req *capability.Message) *capability.Message {
+func (d *Device) serve(req *coap.Message) *coap.Message {
 	d.served++
 	switch path := req.Path(); {
-	case path == "/.well-known/core" && req.Code == capability.CodeGET:
+	case path == "/.well-known/core" && req.Code == coap.CodeGET:
 		links, err := coap.EncodeLinks(d.Manifest)
 		if err != nil {
 			return capability.Refusal(capability.ReasonStorage)
 		}
-		resp := &capability.Message{Code: capability.CodeContent, Payload: links}
-		resp.AddUint(capability.OptionContentFormat, capability.ContentFormatLink)
+		resp := &coap.Message{Code: coap.CodeContent, Payload: links}
+		resp.AddUint(coap.OptionContentFormat, coap.ContentFormatLink)
 		return resp
-	case path == "/h" && req.Code == capability.CodePOST:
+	case path == "/h" && req.Code == coap.CodePOST:
 		return d.guard.AnswerHello(req, d.now())
-	case path == "/k" && req.Code == capability.CodePOST:
+	case path == "/k" && req.Code == coap.CodePOST:
 		return d.serveClaim(req)
 	}
 	admission, resp := d.guard.Check(req, d.now())
@@ -177,7 +177,7 @@ func (d *Device) serve(req *capability.Message) *capability.Message {
 	return d.act(admission, admission.Request)
 }
 
-func (d *Device) serveClaim(req *capability.Message) *capability.Message {
+func (d *Device) serveClaim(req *coap.Message) *coap.Message {
 	claimed := d.claim.Claimed
 	answer, reason := d.claim.Answer(req.Payload, d.now())
 	if reason != capability.ReasonNone {
@@ -186,10 +186,10 @@ func (d *Device) serveClaim(req *capability.Message) *capability.Message {
 	if d.claim.Claimed && !claimed {
 		d.arm()
 	}
-	return &capability.Message{Code: capability.CodeChanged, Payload: answer}
+	return &coap.Message{Code: coap.CodeChanged, Payload: answer}
 }
 
-func (d *Device) act(a *capability.Admission, req *capability.Message) *capability.Message {
+func (d *Device) act(a *capability.Admission, req *coap.Message) *coap.Message {
 	switch {
 	case a.Operation == capability.Call && a.Name == "valve":
 		if len(req.Payload) != 1 || req.Payload[0] > 100 {
@@ -197,7 +197,7 @@ func (d *Device) act(a *capability.Admission, req *capability.Message) *capabili
 		}
 		d.moves++
 		d.valve = req.Payload[0]
-		return a.Answer(&capability.Message{Code: capability.CodeChanged, Payload: []byte{d.valve}}, d.now())
+		return a.Answer(&coap.Message{Code: coap.CodeChanged, Payload: []byte{d.valve}}, d.now())
 	case a.Operation == capability.Read && a.Name == "temperature":
 		return d.read(a)
 	case a.Management == capability.ManageCell:
@@ -208,10 +208,10 @@ func (d *Device) act(a *capability.Admission, req *capability.Message) *capabili
 		if reason != capability.ReasonNone {
 			return a.Refuse(reason, d.now())
 		}
-		return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+		return a.Answer(&coap.Message{Code: coap.CodeChanged}, d.now())
 	case a.Operation == capability.Time && len(req.Payload) == 4:
 		d.unix, d.toldAt = time.Unix(int64(binary.BigEndian.Uint32(req.Payload)), 0), time.Now()
-		return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+		return a.Answer(&coap.Message{Code: coap.CodeChanged}, d.now())
 	case a.Management == capability.ManageGeneration:
 		return d.raise(a)
 	case a.Management == capability.ManageEpoch:
@@ -221,7 +221,7 @@ func (d *Device) act(a *capability.Admission, req *capability.Message) *capabili
 }
 
 // raise ends a branch's generation.
-func (d *Device) raise(a *capability.Admission) *capability.Message {
+func (d *Device) raise(a *capability.Admission) *coap.Message {
 	branch, generation, reason := a.Generation()
 	if reason != capability.ReasonNone {
 		return a.Refuse(reason, d.now())
@@ -230,11 +230,11 @@ func (d *Device) raise(a *capability.Admission) *capability.Message {
 		d.raised[branch] = generation
 		d.guard.SetGeneration(branch, generation)
 	}
-	return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+	return a.Answer(&coap.Message{Code: coap.CodeChanged}, d.now())
 }
 
 // nextEpoch ends everything.
-func (d *Device) nextEpoch(a *capability.Admission) *capability.Message {
+func (d *Device) nextEpoch(a *capability.Admission) *coap.Message {
 	epoch, r, reason := a.Epoch()
 	if reason != capability.ReasonNone {
 		return a.Refuse(reason, d.now())
@@ -244,10 +244,10 @@ func (d *Device) nextEpoch(a *capability.Admission) *capability.Message {
 	if err := d.guard.SetEpoch(epoch, d.claim.Key.CookieKey(d.boot), d.claim.Key.BranchKeys(epoch)); err != nil {
 		return a.Refuse(capability.ReasonStorage, d.now())
 	}
-	return a.Answer(&capability.Message{Code: capability.CodeChanged}, d.now())
+	return a.Answer(&coap.Message{Code: coap.CodeChanged}, d.now())
 }
 
-func (d *Device) read(a *capability.Admission) *capability.Message {
+func (d *Device) read(a *capability.Admission) *coap.Message {
 	var payload []byte
 	switch {
 	case !a.Query.HasFrom && !a.Query.HasAfter:
@@ -268,7 +268,7 @@ func (d *Device) read(a *capability.Admission) *capability.Message {
 		}
 		payload, _ = coap.EncodeRange(coap.Range{Incarnation: d.boot, First: from, Entries: entries}) // of a few bytes
 	}
-	return a.Answer(&capability.Message{Code: capability.CodeContent, Payload: payload}, d.now())
+	return a.Answer(&coap.Message{Code: coap.CodeContent, Payload: payload}, d.now())
 }
 
 // ServeUDP answers on socket until it is closed.

@@ -1,4 +1,4 @@
-package capability
+package coap
 
 import (
 	"fmt"
@@ -16,6 +16,7 @@ const (
 	CodePUT               uint8 = 0x03
 	CodeDELETE            uint8 = 0x04
 	CodeCreated           uint8 = 0x41
+	CodeValid             uint8 = 0x43 // what the asker holds is still right (RFC 7252 section 5.9.1.3)
 	CodeChanged           uint8 = 0x44
 	CodeContent           uint8 = 0x45
 	CodeBadRequest        uint8 = 0x80
@@ -32,16 +33,23 @@ const (
 	CodeGatewayTimeout    uint8 = 0xa4
 	CodeProxyNotSupported uint8 = 0xa5
 	CodeHopLimitReached   uint8 = 0xa8
-	codeClassMask         uint8 = 0xe0
-	codeClassSuccess      uint8 = 0x40
-	ContentFormatText           = 0
-	ContentFormatLink           = 40
-	ContentFormatOctets         = 42
-	observeDeregister           = 1
-	maxOptions                  = 32
-	maxSegments                 = 3
-	maxQueries                  = 4
-	maxSegmentLength            = edgeistry.MaxName
+)
+
+// Values of the options Content-Format and Observe.
+const (
+	ContentFormatText   = 0
+	ContentFormatLink   = 40
+	ContentFormatOctets = 42
+	ObserveDeregister   = 1
+)
+
+// Limits of a message's options.
+const (
+	MaxOptions  = 32
+	MaxSegments = 3 // of a path
+	MaxQueries  = 4
+
+	maxSegmentLength = edgeistry.MaxName // bytes, of a query too
 )
 
 // Option numbers of the profile. docs/spec/wire.md says which hop may touch which.
@@ -64,6 +72,7 @@ const (
 	OptionProxyURI      uint16 = 35
 	OptionProxyScheme   uint16 = 39
 	OptionSize1         uint16 = 60
+	OptionEcho          uint16 = 252 // RFC 9175: a challenge
 	OptionRequestTag    uint16 = 292
 	OptionResponse      uint16 = 65000 // experimental: the answer's proof
 	OptionRequest       uint16 = 65001 // experimental: the request's proof
@@ -165,8 +174,8 @@ func (m *Message) SetPath(path string) error {
 	if path != "/" {
 		segments = strings.Split(path[1:], "/")
 	}
-	if len(segments) > maxSegments {
-		return fmt.Errorf("path %.80q has %d segments, %d are allowed", path, len(segments), maxSegments)
+	if len(segments) > MaxSegments {
+		return fmt.Errorf("path %.80q has %d segments, %d are allowed", path, len(segments), MaxSegments)
 	}
 	for _, s := range segments {
 		if len(s) == 0 || len(s) > maxSegmentLength {
@@ -201,7 +210,7 @@ func (m *Message) Clone() *Message {
 }
 
 // Success says whether the code is of class 2.
-func (m *Message) Success() bool { return m.Code&codeClassMask == codeClassSuccess }
+func (m *Message) Success() bool { return m.Code>>5 == 2 }
 
 // CodeText gives a code as RFC 7252 writes it: "2.05".
 func CodeText(code uint8) string { return fmt.Sprintf("%d.%02d", code>>5, code&0x1f) }
