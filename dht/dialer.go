@@ -4,17 +4,22 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+
+	"github.com/edgeistry/edgeistry/internal/dialerror"
 )
 
 const (
 	maxDials   = 16               // at once
-	dialTime   = 10 * time.Second // for one
+	dialTime   = 12 * time.Second // for one: longer than a QUIC handshake, whose end would else hide the other causes
+	lookupHost = 3 * time.Second  // to find out whether the name of a peer resolves
 	maxTargets = 256              // seeds, good peers and neighbours together
 )
 
@@ -25,7 +30,8 @@ type dialer struct {
 	h        host.Host
 	log      *slog.Logger
 	min, max time.Duration
-	alone    func() bool // no member of the mesh is connected
+	alone    func() bool                    // no member of the mesh is connected
+	member   func(peer.ID) *dialerror.Error // why a connected peer is not in the mesh; nil: it is, or it has not said yet
 	wake     chan struct{}
 
 	mu      sync.Mutex
@@ -41,12 +47,12 @@ type target struct {
 	failures int       // in a row; a connection that ended soon counts as one
 	since    time.Time // of the last success
 	next     time.Time
-	err      error // of the last attempt
+	err      *dialerror.Error // why the peer is not connected as a member; nil: it is, or was not tried yet
 }
 
-func newDialer(h host.Host, log *slog.Logger, minimum, maximum time.Duration, alone func() bool) *dialer {
+func newDialer(h host.Host, log *slog.Logger, minimum, maximum time.Duration, alone func() bool, member func(peer.ID) *dialerror.Error) *dialer {
 	return &dialer{
-		h: h, log: log, min: minimum, max: maximum, alone: alone,
+		h: h, log: log, min: minimum, max: maximum, alone: alone, member: member,
 		wake:    make(chan struct{}, 1),
 		targets: make(map[peer.ID]*target),
 		ended:   make(chan struct{}),
@@ -164,11 +170,19 @@ func (d *dialer) dial(ctx context.Context, info peer.AddrInfo) {
 		s.Backoff().Clear(info.ID)
 	}
 	err := anyPath{d.h}.Connect(ctx, info)
+	why := dialerror.Explain(err)
+	switch {
+	case err == nil:
+		why = d.member(info.ID)
+	case ctx.Err() == nil || dialerror.Explain(err).Cause != dialerror.Interrupted:
+		why = d.named(info, why)
+	}
 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t := d.targets[info.ID]
-	t.dialling, t.tried, t.err = false, true, err
+	t.dialling, t.tried = false, true
+	d.noteLocked(info.ID, t, why)
 	close(d.ended)
 	d.ended = make(chan struct{})
 	if err == nil {
@@ -179,6 +193,44 @@ func (d *dialer) dial(ctx context.Context, info peer.AddrInfo) {
 	wait := d.backoff(t.failures)
 	t.next = time.Now().Add(wait)
 	d.log.Debug("peer not reachable", "peer", info.ID, "seed", t.seed, "next", wait, "error", err)
+}
+
+// named adds to the cause of a failure that a DNS name of the peer does not resolve: libp2p leaves such addresses out.
+func (d *dialer) named(info peer.AddrInfo, why *dialerror.Error) *dialerror.Error {
+	ctx, cancel := context.WithTimeout(context.Background(), lookupHost)
+	defer cancel()
+	lost := dialerror.LookUp(ctx, info.Addrs)
+	switch {
+	case lost == nil:
+		return why
+	case why.Cause == dialerror.NoAddress:
+		return lost
+	}
+	return dialerror.Join(why, lost)
+}
+
+// noteLocked keeps why a peer is not connected as a member, and logs it for a seed when the cause changes.
+func (d *dialer) noteLocked(p peer.ID, t *target, why *dialerror.Error) {
+	before := t.err
+	t.err = why
+	if !t.seed || (before == nil) == (why == nil) && (why == nil || before.Cause == why.Cause && before.Is == why.Is) {
+		return
+	}
+	if why == nil {
+		d.log.Info("seed reached", "seed", p)
+		return
+	}
+	d.log.Warn("seed not reached", "seed", p, "cause", why.Text)
+}
+
+// identified notes what a connected peer says about the meshes it is in.
+func (d *dialer) identified(p peer.ID) {
+	why := d.member(p)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if t := d.targets[p]; t != nil && online(d.h, p) {
+		d.noteLocked(p, t, why)
+	}
 }
 
 // backoff doubles with each failure, between the bounds, with 20 % of chance so that restarted nodes do not dial in step.
@@ -199,8 +251,10 @@ func backoff(minimum, maximum time.Duration, failures int) time.Duration {
 type SeedState struct {
 	ID        peer.ID
 	Connected bool
-	Failures  int   // attempts that failed, or connections that ended soon, in a row
-	Err       error // of the last attempt; nil when it succeeded
+	Failures  int // attempts that failed, or connections that ended soon, in a row
+	// Err is a *dialerror.Error: why the seed is not connected as a member of the mesh. nil: it is, or it has not been
+	// tried yet.
+	Err error
 }
 
 func (d *dialer) seeds() []SeedState {
@@ -209,9 +263,14 @@ func (d *dialer) seeds() []SeedState {
 	var states []SeedState
 	for p, t := range d.targets {
 		if t.seed {
-			states = append(states, SeedState{ID: p, Connected: online(d.h, p), Failures: t.failures, Err: t.err})
+			s := SeedState{ID: p, Connected: online(d.h, p), Failures: t.failures}
+			if t.err != nil { // a nil *Error in an error is not nil
+				s.Err = t.err
+			}
+			states = append(states, s)
 		}
 	}
+	slices.SortFunc(states, func(a, b SeedState) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	return states
 }
 

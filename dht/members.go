@@ -9,12 +9,29 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
 	ma "github.com/multiformats/go-multiaddr"
+
+	"github.com/edgeistry/edgeistry/internal/dialerror"
 )
 
 // IsMember says whether a peer said that it is in this mesh, in the connection that there is or was.
 func (r *Registry) IsMember(p peer.ID) bool {
 	protos, err := r.h.Peerstore().SupportsProtocols(p, r.proto)
 	return err == nil && len(protos) > 0
+}
+
+// notMember returns why a connected peer is not in this mesh. It is nil for a member, and for a peer that has not said
+// yet which protocols it speaks.
+func (r *Registry) notMember(p peer.ID) *dialerror.Error {
+	protos, err := r.h.Peerstore().GetProtocols(p)
+	if err != nil || len(protos) == 0 || r.IsMember(p) {
+		return nil
+	}
+	for _, proto := range protos {
+		if mesh, ok := meshOf(proto); ok {
+			return dialerror.New(dialerror.OtherMesh, "answers, but is of another mesh: %s, not %s", mesh, r.mesh)
+		}
+	}
+	return dialerror.New(dialerror.NotANode, "answers, but is no edgeistry node")
 }
 
 // Peers gives the members of the mesh that are connected, directly or through a relay.
@@ -69,10 +86,12 @@ func (r *Registry) watch() {
 			}
 			switch e := e.(type) {
 			case event.EvtPeerIdentificationCompleted:
+				r.dialer.identified(e.Peer)
 				if r.IsMember(e.Peer) {
 					r.arrive(e.Peer, identified(e))
 				}
 			case event.EvtPeerProtocolsUpdated:
+				r.dialer.identified(e.Peer)
 				if r.IsMember(e.Peer) {
 					r.arrive(e.Peer, r.h.Peerstore().Addrs(e.Peer))
 				}

@@ -3,6 +3,7 @@ package dht
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 
 	"github.com/libp2p/go-libp2p/core/protocol"
 )
@@ -30,6 +31,16 @@ func protocolPrefix(mesh string) protocol.ID { return protocol.ID("/edgeistry/" 
 
 // ProtocolID is the protocol that members of a mesh speak: who does not is not in the mesh.
 func ProtocolID(mesh string) protocol.ID { return protocolPrefix(mesh) + "/kad/1.0.0" }
+
+// meshOf returns the mesh whose members speak a protocol; false if it is no protocol of a mesh.
+func meshOf(proto protocol.ID) (string, bool) {
+	rest, ok := strings.CutPrefix(string(proto), "/edgeistry/")
+	if !ok {
+		return "", false
+	}
+	mesh, ok := strings.CutSuffix(rest, "/kad/1.0.0")
+	return mesh, ok && CheckMesh(mesh) == nil
+}
 
 // mdnsService names the mesh in multicast DNS. The name itself stays off the air.
 func mdnsService(mesh string) string {

@@ -178,7 +178,7 @@ func New(ctx context.Context, h host.Host, cfg Config) (_ *Registry, err error) 
 	if err := r.join(); err != nil {
 		return nil, err
 	}
-	r.dialer = newDialer(h, r.log, r.limits.MinBackoff, r.limits.MaxBackoff, func() bool { return len(r.Peers()) == 0 })
+	r.dialer = newDialer(h, r.log, r.limits.MinBackoff, r.limits.MaxBackoff, func() bool { return len(r.Peers()) == 0 }, r.notMember)
 	for _, seed := range cfg.Seeds {
 		h.Peerstore().AddAddrs(seed.ID, seed.Addrs, peerstore.PermanentAddrTTL)
 		h.ConnManager().Protect(seed.ID, "edgeistry-seed")
