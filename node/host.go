@@ -88,6 +88,9 @@ func newHost(cfg hostConfig) (host.Host, error) {
 		if err != nil {
 			return nil, errors.Join(err, conns.Close(), resources.Close())
 		}
+		if err := probePorts(listen); err != nil {
+			return nil, errors.Join(err, conns.Close(), resources.Close())
+		}
 		opts = append(opts, libp2p.ListenAddrs(listen...))
 	}
 	// After NoListenAddrs, which turns it off: the relay transport is the only way in then.

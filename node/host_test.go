@@ -254,3 +254,40 @@ func TestHostBehindNAT(t *testing.T) {
 		t.Errorf("Publish with a relayed member = %d, %v, want 2 acknowledgements", acks, err)
 	}
 }
+
+// TestHostSharedPort starts a second host on the port of a first one, over TCP and over UDP, alone and beside a port that
+// is free: it fails and names the port. After the first has gone the port is free at once.
+func TestHostSharedPort(t *testing.T) {
+	for _, listen := range []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"} {
+		first := hostTestStart(t, hostConfig{Listen: []string{listen}})
+		taken := first.Addrs()[0].String()
+		for _, all := range [][]string{{taken}, {"/ip4/127.0.0.1/tcp/0", taken}} {
+			h, err := newHost(hostConfig{Key: hostTestKey(t), Listen: all, HolePunch: true})
+			if err == nil {
+				h.Close()
+				t.Errorf("a second node listens on %v too", all)
+				continue
+			}
+			if !strings.Contains(err.Error(), taken) || !strings.Contains(err.Error(), "in use") {
+				t.Errorf("the error is %q, want one that names %s", err, taken)
+			}
+		}
+		first.Close()
+		hostTestStart(t, hostConfig{Listen: []string{taken}})
+	}
+}
+
+// TestHostDialsFromItsPort checks what hole punching needs: outgoing TCP connections leave from the listening port.
+func TestHostDialsFromItsPort(t *testing.T) {
+	a := hostTestStart(t, hostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
+	b := hostTestStart(t, hostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := a.Connect(ctx, peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}); err != nil {
+		t.Fatal(err)
+	}
+	hostTestUntil(t, "connection", func() bool { return len(b.Network().ConnsToPeer(a.ID())) == 1 })
+	if got := b.Network().ConnsToPeer(a.ID())[0].RemoteMultiaddr(); !got.Equal(a.Addrs()[0]) {
+		t.Errorf("b sees a at %s, want its listening address %s", got, a.Addrs()[0])
+	}
+}

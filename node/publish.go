@@ -145,24 +145,53 @@ func (n *Node) manifestOf(id edgeistry.ServiceID) edgeistry.Manifest {
 	return m
 }
 
-// publicAddrs gives the addresses that records name: relayed ones, and direct ones without loopback unless there are no
-// others, at most as many as a record may hold.
+// publicAddrs returns the addresses that records name, the most useful first, at most as many as a record may hold:
+// those that the configuration announces, those through relays, public ones, private ones. Loopback addresses are named
+// only if there are no other direct ones.
 func (n *Node) publicAddrs() []ma.Multiaddr {
-	var circuit, direct, loopback []ma.Multiaddr
-	for _, a := range n.host.Addrs() {
+	announced, _ := multiaddrs(n.cfg.Announce) // the node does not start with one that is no address
+	addrs := rankAddrs(n.host.Addrs(), announced)
+	return addrs[:min(len(addrs), dht.MaxAddrs)]
+}
+
+// Ranks of addresses in a record.
+const (
+	rankAnnounced = iota
+	rankRelayed
+	rankPublic
+	rankPrivate
+	rankLoopback
+)
+
+func rankAddrs(addrs, announced []ma.Multiaddr) []ma.Multiaddr {
+	rank := func(a ma.Multiaddr) int {
 		_, err := a.ValueForProtocol(ma.P_CIRCUIT)
 		switch {
+		case slices.ContainsFunc(announced, a.Equal):
+			return rankAnnounced
 		case err == nil:
-			circuit = append(circuit, a)
+			return rankRelayed
 		case manet.IsIPLoopback(a):
-			loopback = append(loopback, a)
+			return rankLoopback
+		case manet.IsPublicAddr(a):
+			return rankPublic
 		default:
-			direct = append(direct, a)
+			return rankPrivate
 		}
 	}
-	if len(direct) == 0 {
-		direct = loopback
+	var sorted []ma.Multiaddr
+	for _, a := range addrs {
+		if !slices.ContainsFunc(sorted, a.Equal) {
+			sorted = append(sorted, a)
+		}
 	}
-	all := append(direct, circuit...)
-	return all[:min(len(all), dht.MaxAddrs)]
+	slices.SortStableFunc(sorted, func(a, b ma.Multiaddr) int { return rank(a) - rank(b) })
+	direct := slices.ContainsFunc(sorted, func(a ma.Multiaddr) bool {
+		r := rank(a)
+		return r == rankAnnounced || r == rankPublic || r == rankPrivate
+	})
+	if direct {
+		sorted = slices.DeleteFunc(sorted, func(a ma.Multiaddr) bool { return rank(a) == rankLoopback })
+	}
+	return sorted
 }
