@@ -30,6 +30,20 @@ func (e *OptionError) Code() uint8 {
 	return CodeBadRequest
 }
 
+// The reasons of docs/spec/capability.md, Errors, for a message that is refused unread.
+const (
+	reasonMalformed = 1
+	reasonBadOption = 2
+)
+
+// Refusal returns the answer to a request that is refused unread for the sake of the option.
+func (e *OptionError) Refusal() *Message {
+	if e.Critical() {
+		return &Message{Code: e.Code(), Payload: []byte{reasonBadOption}}
+	}
+	return &Message{Code: e.Code(), Payload: []byte{reasonMalformed}}
+}
+
 type optionRule struct {
 	min, max   int
 	repeatable bool

@@ -29,7 +29,7 @@ func ServeConn(ctx context.Context, conn Conn, h Handler, from Source, cfg Strea
 			if f.message.Code>>5 != 0 {
 				continue
 			}
-			f.message = Message{Code: optionError.Code(), Payload: reasonOf(optionError)}
+			f.message = *optionError.Refusal()
 			if err := s.write(f); err != nil {
 				return err
 			}
@@ -90,18 +90,4 @@ func later(code uint8, seconds uint32) *Message {
 	m := &Message{Code: code}
 	m.AddUint(OptionMaxAge, seconds)
 	return m
-}
-
-// The reasons of docs/spec/capability.md, Errors, for a message that is refused unread.
-const (
-	reasonMalformed = 1
-	reasonBadOption = 2
-)
-
-// reasonOf returns the error payload for a message that is refused unread.
-func reasonOf(e *OptionError) []byte {
-	if e.Critical() {
-		return []byte{reasonBadOption}
-	}
-	return []byte{reasonMalformed}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/coap/udpserver"
 	"github.com/edgeistry/edgeistry/dht"
 	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/logstore"
@@ -65,7 +66,7 @@ type Node struct {
 	own       *hosted
 	functions *function.Runtime
 	policies  *function.Policies // run the programs of capabilities
-	port      *proxy.Port        // nil: no CoAP port
+	port      *udpserver.Server // nil: no CoAP port
 	http      *httpServer
 	publisher *publisher
 
@@ -272,7 +273,7 @@ func (n *Node) openFunctions(ctx context.Context) error {
 func (n *Node) openPorts(context.Context) error {
 	var err error
 	if n.cfg.CoAPListen != "" {
-		if n.port, err = n.proxy.ListenUDP(n.cfg.CoAPListen); err != nil {
+		if n.port, err = udpserver.Listen(n.cfg.CoAPListen, n.proxy, udpserver.Config{Logger: n.log}); err != nil {
 			return fmt.Errorf("%w; choose another coap_listen in config.yaml", err)
 		}
 	}

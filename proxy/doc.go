@@ -8,14 +8,13 @@
 //   - what a tag covers passes bit for bit; what is new on every hop is consumed here;
 //   - a device sees one request at a time, in a bounded and fair queue; who comes too often is told when to come again;
 //   - plain readers of /.well-known/core are answered from a cache, so they cannot drain a device;
-//   - its memory is bounded whoever sends what, and a datagram gets at most three times its bytes back before its address is
-//     proven.
+//   - its memory is bounded whoever sends what.
 //
 // It does not check capabilities: the device does, or the handler of a service that this node hosts.
 //
 //	p, err := proxy.New(proxy.Config{Resolve: homes.Resolve})
 //	err = p.AddDevice(id, manifest, link)
-//	port, err := p.ListenUDP("127.0.0.1:5683")
+//	port, err := udpserver.Listen("127.0.0.1:5683", p, udpserver.Config{})
 //	go coap.ServeConn(ctx, stream, p, coap.Source{Peer: stream.Conn().RemotePeer().String()}, coap.StreamConfig{})
 //	result, err := caller.Call(ctx, p.Local(), capability, request)
 package proxy

@@ -47,15 +47,13 @@ type Limits struct {
 	Peers          int           // peers remembered; default 1,024
 	Exchange       time.Duration // for one request; default 35 s, more than a link's 30 s and the longest w
 	CoreAge        time.Duration // how long /.well-known/core of a device is kept; default 60 s
-	Workers        int           // requests at the UDP port at a time; default 128, then 5.03
-	Remembered     int           // message IDs at the UDP port; default 1,024
 }
 
 func (l Limits) withDefaults() Limits {
 	ints := []struct {
 		field *int
 		value int
-	}{{&l.UnderWay, 64}, {&l.Queue, 16}, {&l.Openings, 20}, {&l.Peers, 1024}, {&l.Workers, 128}, {&l.Remembered, 1024}}
+	}{{&l.UnderWay, 64}, {&l.Queue, 16}, {&l.Openings, 20}, {&l.Peers, 1024}}
 	for _, d := range ints {
 		if *d.field <= 0 {
 			*d.field = d.value
@@ -86,7 +84,6 @@ type Proxy struct {
 	mu       sync.Mutex
 	services map[edgeistry.ServiceID]*service
 	denied   map[edgeistry.ServiceID]*denylist.List
-	ports    []*Port
 	isClosed bool
 }
 
@@ -244,20 +241,14 @@ func (p *Proxy) Local() coap.Doer {
 	})
 }
 
-// Close ends the UDP ports and waits for what the proxy started itself. It may be called twice.
+// Close waits for what the proxy started itself. It may be called twice.
 func (p *Proxy) Close() error {
 	p.mu.Lock()
 	p.isClosed = true
-	ports := p.ports
-	p.ports = nil
 	p.mu.Unlock()
 	p.cancel()
-	var errs []error
-	for _, port := range ports {
-		errs = append(errs, port.Close())
-	}
 	p.wg.Wait()
-	return errors.Join(errs...)
+	return nil
 }
 
 // start runs f in a goroutine that Close waits for.

@@ -1,9 +1,10 @@
-package proxy_test
+package udpserver_test
 
 import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -14,20 +15,84 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/coap/link/linktest"
+	"github.com/edgeistry/edgeistry/coap/udpserver"
 	"github.com/edgeistry/edgeistry/proxy"
 )
 
-func listen(t *testing.T, p *proxy.Proxy) *proxy.Port {
+var (
+	epochKey = capability.EpochKey{1, 2, 3}
+	service  = edgeistry.ServiceID{ // some public key: nothing is signed here
+		0xd7, 0x5a, 0x98, 0x01, 0x82, 0xb1, 0x0a, 0xb7, 0xd5, 0x4b, 0xfe, 0xd3, 0xc9, 0x64, 0x07, 0x3a,
+		0x0e, 0xe1, 0x72, 0xf3, 0xda, 0xa6, 0x23, 0x25, 0xaf, 0x02, 0x1a, 0x68, 0xf7, 0x07, 0x51, 0x1a,
+	}
+	quiet = slog.New(slog.DiscardHandler)
+)
+
+// direct is the link to a device in this process.
+type direct struct{ device *linktest.Device }
+
+func (l direct) Exchange(_ context.Context, req *coap.Message) (*coap.Message, coap.Legs, error) {
+	raw, err := (&coap.Datagram{Message: *req}).Append(nil)
+	if err != nil {
+		return nil, coap.Legs{}, err
+	}
+	d, err := coap.DecodeDatagram(l.device.Handle(raw))
+	if err != nil {
+		return nil, coap.Legs{}, err
+	}
+	return &d.Message, coap.Legs{}, nil
+}
+
+// greenhouse is a proxy with one claimed device: what a node's CoAP port stands in front of.
+func greenhouse(t *testing.T) (*proxy.Proxy, *linktest.Device) {
 	t.Helper()
-	port, err := p.ListenUDP("127.0.0.1:0")
+	p, err := proxy.New(proxy.Config{Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return port
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	device := linktest.Claimed(service.Hint(), epochKey)
+	if err := p.AddDevice(service, device.Manifest, direct{device}); err != nil {
+		t.Fatal(err)
+	}
+	return p, device
 }
 
-func connect(t *testing.T, port *proxy.Port) net.Conn {
+// request makes a request to a service by Uri-Host.
+func request(t *testing.T, code uint8, path string, payload []byte) *coap.Message {
+	t.Helper()
+	m, err := coap.NewRequest(code, path, nil, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Add(coap.OptionURIHost, []byte(service.String()))
+	return m
+}
+
+func listen(t *testing.T, h coap.Handler, cfg udpserver.Config) *udpserver.Server {
+	t.Helper()
+	cfg.Logger = quiet
+	server, err := udpserver.Listen("127.0.0.1:0", h, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+func connect(t *testing.T, port *udpserver.Server) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("udp", port.Addr().String())
 	if err != nil {
@@ -71,10 +136,10 @@ func TestInteropLibcoap(t *testing.T) {
 	if err != nil {
 		t.Fatal("coap-client-notls is missing: apt-get install libcoap3-bin")
 	}
-	p, l := greenhouse(t, proxy.Config{})
-	port := listen(t, p)
+	p, device := greenhouse(t)
+	port := listen(t, p, udpserver.Config{})
 	node := "coap://" + port.Addr().String()
-	links, err := coap.EncodeLinks(l.device.Manifest)
+	links, err := coap.EncodeLinks(device.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +172,8 @@ func TestInteropLibcoap(t *testing.T) {
 }
 
 func TestPortMessages(t *testing.T) {
-	p, _ := greenhouse(t, proxy.Config{})
-	port := listen(t, p)
+	p, _ := greenhouse(t)
+	port := listen(t, p, udpserver.Config{})
 	conn := connect(t, port)
 	hello := *request(t, coap.CodePOST, "/h", make([]byte, 20))
 	illegal := hello
@@ -152,14 +217,11 @@ func TestPortMessages(t *testing.T) {
 
 // TestPortRepeats: a message that comes again gets the same answer, and nothing runs twice.
 func TestPortRepeats(t *testing.T) {
-	p := start(t, proxy.Config{})
 	var runs atomic.Int32
-	if err := p.Host(service, coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
+	h := coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
 		return &coap.Message{Code: coap.CodeChanged, Payload: []byte{byte(runs.Add(1))}}
-	})); err != nil {
-		t.Fatal(err)
-	}
-	port := listen(t, p)
+	})
+	port := listen(t, h, udpserver.Config{})
 	conn := connect(t, port)
 	post := coap.Datagram{Type: coap.Confirmable, ID: 9, Token: []byte{1}, Message: *request(t, coap.CodePOST, "/f/valve", nil)}
 	for range 3 {
@@ -182,20 +244,17 @@ func TestPortRepeats(t *testing.T) {
 
 // TestPortSeparateAnswer: what takes long is acknowledged first and answered in a message of its own.
 func TestPortSeparateAnswer(t *testing.T) {
-	p := start(t, proxy.Config{})
 	release := make(chan struct{})
 	var runs atomic.Int32
-	if err := p.Host(service, coap.HandlerFunc(func(ctx context.Context, _ coap.Source, _ *coap.Message) *coap.Message {
+	h := coap.HandlerFunc(func(ctx context.Context, _ coap.Source, _ *coap.Message) *coap.Message {
 		runs.Add(1)
 		select {
 		case <-release:
 		case <-ctx.Done():
 		}
 		return &coap.Message{Code: coap.CodeChanged}
-	})); err != nil {
-		t.Fatal(err)
-	}
-	conn := connect(t, listen(t, p))
+	})
+	conn := connect(t, listen(t, h, udpserver.Config{}))
 	post := coap.Datagram{Type: coap.Confirmable, ID: 9, Token: []byte{1}, Message: *request(t, coap.CodePOST, "/f/valve", nil)}
 	write(t, conn, post)
 	write(t, conn, post) // a repetition while it is under way
@@ -222,16 +281,13 @@ func TestPortSeparateAnswer(t *testing.T) {
 }
 
 func TestPortIsBounded(t *testing.T) {
-	p := start(t, proxy.Config{Limits: proxy.Limits{Workers: 2}})
 	release := make(chan struct{})
 	defer close(release)
-	if err := p.Host(service, coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
+	h := coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
 		<-release
 		return nil
-	})); err != nil {
-		t.Fatal(err)
-	}
-	conn := connect(t, listen(t, p))
+	})
+	conn := connect(t, listen(t, h, udpserver.Config{Workers: 2}))
 	for id := range uint16(3) {
 		write(t, conn, coap.Datagram{Type: coap.Confirmable, ID: id, Message: *request(t, coap.CodePOST, "/f/valve", nil)})
 	}
@@ -244,9 +300,8 @@ func TestPortIsBounded(t *testing.T) {
 // nobody gets more bytes than it sent, but for what it may read.
 func TestPortGarbage(t *testing.T) {
 	const total = 100_000
-	p, l := greenhouse(t, proxy.Config{})
-	l.before = nil
-	port := listen(t, p)
+	p, _ := greenhouse(t)
+	port := listen(t, p, udpserver.Config{})
 	honest := connect(t, port)
 	var id uint16
 	serve := func() {
@@ -369,12 +424,9 @@ func mutate(random *rand.Rand, seeds [][]byte) []byte {
 }
 
 func TestPortClose(t *testing.T) {
-	p := start(t, proxy.Config{})
-	port := listen(t, p)
+	p, _ := greenhouse(t)
+	port := listen(t, p, udpserver.Config{})
 	if err := errors.Join(port.Close(), port.Close(), p.Close(), p.Close()); err != nil {
 		t.Error(err)
-	}
-	if _, err := p.ListenUDP("127.0.0.1:0"); !errors.Is(err, coap.ErrClosed) {
-		t.Errorf("ListenUDP after Close = %v, want ErrClosed", err)
 	}
 }
