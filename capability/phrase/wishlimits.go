@@ -47,6 +47,9 @@ func (w Wish) times() ([]capability.Limit, error) {
 		if w.Hold < capability.TickDuration || w.Hold > capability.MaxHold {
 			return nil, fmt.Errorf("hold %v is not within %v..%dm", w.Hold, capability.TickDuration, capability.MaxHold/time.Minute)
 		}
+		if err := CheckHold(w.Hold); err != nil {
+			return nil, err
+		}
 		limits = append(limits, capability.Limit{Type: capability.TypeHold, Hold: capability.EncodeHold(w.Hold)})
 	}
 	return limits, nil
@@ -108,8 +111,8 @@ func (w Wish) people() ([]capability.Limit, error) {
 func ParseRate(text string) (capability.Rate, error) {
 	burst, period, found := strings.Cut(text, "/")
 	n, err := strconv.ParseUint(burst, 10, 8)
-	span, ok := parseSpan(period)
-	if seconds := span / time.Second; found && err == nil && ok && n >= 1 && seconds >= 1 && seconds <= math.MaxUint16 {
+	span, spanErr := wholeSeconds(period)
+	if seconds := span / time.Second; found && err == nil && spanErr == nil && n >= 1 && seconds >= 1 && seconds <= math.MaxUint16 {
 		return capability.Rate{Burst: uint8(n), Period: uint16(seconds)}, nil
 	}
 	return capability.Rate{}, fmt.Errorf("rate %.60q is not understood (like 3/10m: 3 at once, then one every 10 minutes; at most 255/18h)", text)
@@ -125,4 +128,21 @@ func parseAlsoText(text string) (capability.Also, error) {
 		return a, nil
 	}
 	return capability.Also{}, fmt.Errorf("capability %.60q to go together with is not understood (like 4, a branch, or 4:c0ffee01, with its nonce)", text)
+}
+
+// CheckHold says what is wrong with a hold that the wire cannot say exactly: tenths of a second up to 19.9 s, then whole
+// minutes up to 56. A hold is never rounded, because both ways are wrong: shorter refuses, longer allows.
+func CheckHold(hold time.Duration) error {
+	if hold > 0 && capability.HoldDuration(capability.EncodeHold(hold)) == hold {
+		return nil
+	}
+	err := fmt.Errorf("hold %v is neither within 100ms and 19.9s nor within 1m and 56m", hold)
+	switch {
+	case hold > 0 && hold < 20*time.Second:
+		return fmt.Errorf("%w, in steps of 100ms", err)
+	case hold > time.Minute && hold < capability.MaxHold:
+		low := hold.Truncate(time.Minute)
+		return fmt.Errorf("%w, in whole minutes: %s or %s", err, FormatSpan(low), FormatSpan(low+time.Minute))
+	}
+	return err
 }

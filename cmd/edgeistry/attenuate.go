@@ -68,6 +68,9 @@ func (c *cli) narrow(parent *capability.Capability, wish phrase.Wish, w *wishFla
 		return nil, usagef("nothing to narrow: say what stays allowed or until when").
 			Try("--read, --call, --append, --until, --times, --rate, --guard or --lease")
 	}
+	if w.warning = tooDeep(parent, empty, w.guard != ""); w.warning != "" {
+		c.note("warning: %s", w.warning)
+	}
 	child := parent
 	if !empty {
 		if child, err = parent.Attenuate(rand.Reader, spec); err != nil {
@@ -87,10 +90,36 @@ func (c *cli) narrow(parent *capability.Capability, wish phrase.Wish, w *wishFla
 	return child, nil
 }
 
+// tooDeep says which DEPTH of a capability counts its new frames as too many: every request under the result is denied.
+func tooDeep(parent *capability.Capability, empty, guard bool) string {
+	more := 0
+	if !empty {
+		more++
+	}
+	if guard {
+		more++
+	}
+	for i, frame := range parent.Frames {
+		spec, err := capability.DecodeFrame(frame)
+		if err != nil {
+			continue
+		}
+		for _, l := range spec.Limits {
+			if l.Type == capability.TypeDepth && len(parent.Frames)-1-i+more > int(l.Depth) {
+				return fmt.Sprintf("frame %d says %q: what was made allows nothing; give the capability away as it is, or narrow the one that it was made from",
+					i+1, frame.Describe())
+			}
+		}
+	}
+	return ""
+}
+
 // minted is what mint and attenuate print.
 type minted struct {
 	Token string `json:"token,omitempty"` // the secret; not with --save
 	Saved string `json:"saved,omitempty"`
+	// Warning says why the capability may not be what was wanted.
+	Warning string `json:"warning,omitempty"`
 	inspection
 }
 
@@ -106,7 +135,7 @@ func (c *cli) deliver(p *capability.Capability, w *wishFlags) error {
 			return err
 		}
 	}
-	out := minted{Saved: w.save, inspection: inspect(w.save, p, h, c.now())}
+	out := minted{Saved: w.save, Warning: w.warning, inspection: inspect(w.save, p, h, c.now())}
 	if w.save == "" && !w.qr.fileAlone() {
 		out.Token = p.Text()
 	}

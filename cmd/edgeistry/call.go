@@ -44,7 +44,7 @@ line it prints says who answered ("from the device" is proved by a tag that only
 	f.payloadFlags.register(cmd)
 	cmd.Flags().StringVar(&f.as, "as", "", "encode ARGUMENT as this `KIND`, whatever the manifest says: u8, u16, u32, i8, i16, i32 (u16le: little-endian)")
 	f.proof.register(cmd)
-	cmd.Flags().DurationVar(&f.hold, "hold", 10*time.Second, "how long the request may be under way before the service refuses it, at most 56m")
+	spanVar(cmd, &f.hold, "hold", 10*time.Second, "how long the request may be under way before the service refuses it, at most 56m")
 	cmd.Flags().BoolVar(&f.trace, "trace", false, "draw where the time went")
 	return cmd
 }

@@ -60,8 +60,5 @@ func (c *cli) fromEnvironment(cmd *cobra.Command) error {
 	if timeout := cmd.Flags().Lookup("timeout"); timeout != nil {
 		c.timeoutSet = timeout.Changed
 	}
-	if failed == nil && c.timeout < 0 {
-		failed = usagef("--timeout %s is negative", c.timeout)
-	}
 	return failed
 }

@@ -79,9 +79,9 @@ What only the device can tell is said as a condition: how often a count was used
 	flags.StringArrayVar(&f.proof.caps, "cap", nil, "another `CAPABILITY` that proves the request too; may be repeated")
 	flags.StringArrayVar(&f.proof.discharges, "discharge", nil, "the word of a guard: its `TEXT` (edis1_...), @FILE, or -; may be repeated")
 	flags.StringVar(&f.as, "as", "", "encode the number as this `KIND`: u8, u16, u32, i8, i16, i32 (u16le: little-endian)")
-	flags.StringVar(&f.at, "at", "", "judge as of this `TIME` (default: now): friday, 2026-11-27T18:00, 2h")
+	flags.StringVar(&f.at, "at", "", "judge as of this `TIME` (default: now), past or future: friday, 2026-11-27T18:00, 2h, yesterday, 2h ago")
 	flags.BoolVar(&f.clock, "clock", true, "the device knows the time; --clock=false: it does not")
-	flags.DurationVar(&f.hold, "hold", 0, "the request's hold (default: that of \"call\" or of \"log read\")")
+	spanVar(cmd, &f.hold, "hold", 0, "the request's hold (default: that of \"call\" or of \"log read\")")
 	flags.StringVar(&f.peer, "peer", "", "the request comes from this `PEER` (12D3KooW...) and a node judges; without, a device does")
 	flags.Int64Var(&f.boot, "boot", 0, "the device's boot `COUNT`, for leases")
 	flags.Int64Var(&f.tick, "tick", 0, "the device's `TICK`, in 100 ms since its boot, for leases")
@@ -202,7 +202,7 @@ func (c *cli) situation(req *coap.Message, f *explainFlags) (capability.Situatio
 	at := c.now()
 	if f.at != "" {
 		var err error
-		if at, err = phrase.ParseUntil(f.at, c.now()); err != nil {
+		if at, err = phrase.ParseAt(f.at, c.now()); err != nil {
 			return s, usagef("--at: %w", err)
 		}
 	}

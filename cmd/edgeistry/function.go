@@ -75,7 +75,7 @@ node that checks it.`,
 	flags.StringVar(&to, "to", "", "the `LOG` of this node that its results go to")
 	flags.StringVar(&name, "name", "", "`NAME` of the deployment (default: the file's name)")
 	registerCap(cmd, &token)
-	flags.DurationVar(&limit, "run-timeout", 0, "`TIME` that one run may take (default: the node's)")
+	spanVar(cmd, &limit, "run-timeout", 0, "`TIME` that one run may take (default: the node's)")
 	flags.IntVar(&window, "window", 0, "give each run this `NUMBER` of the newest entries (default: the new entry alone)")
 	flags.BoolVar(&fromStart, "from-start", false, "begin with what the log holds already (default: with the next entry)")
 	flags.IntVar(&pages, "memory-pages", 0, "memory that it may use, in `PAGES` of 64 KiB (default: the node's)")
@@ -99,8 +99,8 @@ func (c *cli) deployment(file, name, on, to string, limit time.Duration, pages i
 			return req, usagef("--to: %w", err)
 		}
 	}
-	if limit < 0 || limit > 0 && limit < time.Millisecond {
-		return req, usagef("--run-timeout %s is less than 1ms", limit)
+	if limit%time.Millisecond != 0 {
+		return req, usagef("--run-timeout %s is too fine: it counts in whole milliseconds", limit)
 	}
 	if pages < 0 || pages > 65536 {
 		return req, usagef("--memory-pages %d is not within 1..65536", pages)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/node/home"
 )
 
@@ -40,6 +41,12 @@ func TestGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := h.SaveName("greenhouse", key.ID); err != nil {
+		t.Fatal(err)
+	}
+	greenhouse := home.Device{Service: key.ID, Name: "greenhouse", Link: "udp:127.0.0.1:5690", Reader: key.Owner(), Manifest: edgeistry.Manifest{
+		Logs: []edgeistry.LogInfo{{Name: "temperature"}, {Name: "events"}}, Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
+	}}
+	if err := h.SaveDevice(greenhouse); err != nil {
 		t.Fatal(err)
 	}
 	commands := offlineCommands(lines)

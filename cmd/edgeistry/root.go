@@ -135,7 +135,7 @@ Start:   edgeistry init --mesh farm,  then  edgeistry run`,
 	flags.SortFlags = false
 	flags.StringVar(&c.home, "home", "", "`DIRECTORY` of the node (default: ~/.edgeistry)")
 	flags.BoolVar(&c.json, "json", false, "print JSON: one document, or one line per item for streams")
-	flags.DurationVar(&c.timeout, "timeout", defaultTimeout, "give up after this `TIME` (streams: no limit unless given)")
+	flags.Var(newSpan(&c.timeout, defaultTimeout), "timeout", "give up after this `TIME` (streams: no limit unless given)")
 
 	root.AddGroup(
 		&cobra.Group{ID: groupNode, Title: "The node:"},

@@ -26,6 +26,8 @@ type wishFlags struct {
 	also, guard, program string
 	save                 string
 	qr                   qrFlags
+
+	warning string // about what is made
 }
 
 // register makes the flags of mint and attenuate.
@@ -52,10 +54,10 @@ func (w *wishFlags) registerWish(cmd *cobra.Command) {
 	flags.StringVar(&w.entries, "entries", "", "`BOUNDS` for the entries of --read, by sequence: 1..100")
 	flags.StringVar(&w.until, "until", "", "end at this `TIME`: friday, 2026-11-27, 2026-11-27T18:00, 2h (UTC; a day means its end)")
 	flags.StringVar(&w.from, "from", "", "begin at this `TIME`, in the same forms (a day means its beginning)")
-	flags.DurationVar(&w.lease, "lease", 0, "end by the device's own timer, after this time and at its next reboot")
+	spanVar(cmd, &w.lease, "lease", 0, "end by the device's own timer, after this time and at its next reboot")
 	flags.Int64Var(&w.boot, "boot", 0, "for --lease without a node: the device's boot `COUNT`")
 	flags.Int64Var(&w.tick, "tick", 0, "for --lease without a node: the device's `TICK` now, in 100 ms since its boot")
-	flags.DurationVar(&w.hold, "hold", 0, "how long a request may be under way before the device refuses it, at most 56m")
+	spanVar(cmd, &w.hold, "hold", 0, "how long a request may be under way before the device refuses it, at most 56m")
 	flags.StringVar(&w.audience, "audience", "", "only from this `PEER` (12D3KooW...); devices cannot know who asks, nodes can")
 	flags.IntVar(&w.depth, "depth", 0, "allow this `NUMBER` of further narrowings, 0..3; 0: it cannot be passed on narrower")
 	flags.StringVar(&w.program, "program", "", "ask a program: a `FILE`.wasm of one function, or its body in hexadecimal")
@@ -63,8 +65,9 @@ func (w *wishFlags) registerWish(cmd *cobra.Command) {
 }
 
 // wishHelp is said wherever a wish may be given in words.
-const wishHelp = `WISH says in words what stays allowed, for the common cases: read, follow, call or append with names (and bounds), then until, from
-or for. The flags say the rest; for one thing give either.`
+const wishHelp = `WISH says in words what stays allowed, for the common cases: read, follow, call or append with names joined by "and" or commas, then
+bounds (0..30), then until TIME, from TIME, for SPAN or N times. A word that is not understood is an error. A name that the service
+does not have, or that is like one of these words, needs quotes: '"till"'. The flags say the rest; for one thing give either.`
 
 // limitsHelp is said wherever limits beyond names and times may be given.
 const limitsHelp = `--times N counts in one of four cells of the device, which survive power loss; the owner gives it the cell with "cap reserve".
@@ -92,9 +95,13 @@ func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edg
 				return wish, usagef("--%s and words exclude each other: say all of it in words, or all of it in flags", name)
 			}
 		}
-		said, err := phrase.Parse(strings.Join(words, " "), c.now())
+		known := c.vocabulary(service)
+		said, err := phrase.Parse(strings.Join(words, " "), c.now(), known)
 		if err != nil {
 			return wish, usagef("%w", err)
+		}
+		if known == nil && len(said.Read)+len(said.Tail)+len(said.Call)+len(said.Append) > 0 {
+			c.note("what this service has is not known here; taken as: %s", said.Text(c.now()))
 		}
 		said.Time, said.Hold = w.setTime, w.hold
 		wish = said
@@ -145,16 +152,53 @@ func (c *cli) wish(cmd *cobra.Command, words []string, w *wishFlags, service edg
 
 // checkHold refuses what a request cannot say.
 func checkHold(hold time.Duration) error {
-	if got := capability.HoldDuration(capability.EncodeHold(hold)); hold <= 0 || got == 0 || hold-got >= time.Minute || hold < time.Minute && hold-got >= capability.TickDuration {
-		return usagef("--hold %s is neither within 100ms and 19.9s nor within 1m and 56m", hold)
+	if err := phrase.CheckHold(hold); err != nil {
+		return usagef("--%w", err)
 	}
 	return nil
+}
+
+// vocabulary returns what a service has, if this home knows: its devices' manifests stand in their files. It is nil where
+// nothing is known.
+func (c *cli) vocabulary(service edgeistry.ServiceID) *phrase.Vocabulary {
+	h, err := c.openHome()
+	if err != nil {
+		return nil // the command works without
+	}
+	devices, err := h.Devices()
+	if err != nil {
+		return nil
+	}
+	for _, d := range devices {
+		if d.Service != service || len(d.Manifest.Logs)+len(d.Manifest.Functions) == 0 {
+			continue
+		}
+		known := &phrase.Vocabulary{Service: nameOr(h.NameOf(service), service.String())}
+		for _, l := range d.Manifest.Logs {
+			known.Logs = append(known.Logs, l.Name)
+		}
+		for _, f := range d.Manifest.Functions {
+			known.Functions = append(known.Functions, f.Name)
+		}
+		return known
+	}
+	return nil
+}
+
+func nameOr(name, otherwise string) string {
+	if name == "" {
+		return otherwise
+	}
+	return name
 }
 
 // lease makes the end of a lease from the device's timer, given or asked through the node.
 func (c *cli) lease(cmd *cobra.Command, w *wishFlags, service edgeistry.ServiceID) (*capability.Lease, error) {
 	if w.lease < 100*time.Millisecond || w.lease > 365*24*time.Hour {
 		return nil, usagef("--lease %s is not within 100ms and one year", w.lease)
+	}
+	if w.lease%capability.TickDuration != 0 {
+		return nil, usagef("--lease %s is too fine: the device's timer counts in steps of 100ms", w.lease)
 	}
 	given := cmd.Flags().Changed("boot")
 	if given != cmd.Flags().Changed("tick") {
