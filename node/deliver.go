@@ -151,9 +151,24 @@ func (n *Node) settle(ctx context.Context, id edgeistry.ServiceID, limit time.Du
 	}
 }
 
-// deliverFirst is proxy.Config.First: what was revoked of a device reaches it before anything else. A device that answers, but refuses
-// to be told, is not held back from the rest.
+// deliverFirst is proxy.Config.First: what was revoked of a device reaches it before anything else, and then the time, if the device has
+// started anew. A device that answers, but refuses to be told, is not held back from the rest.
 func (n *Node) deliverFirst(ctx context.Context, id edgeistry.ServiceID) error {
+	if err := n.deliverRevoked(ctx, id); err != nil {
+		return err
+	}
+	d := n.device(id)
+	if d == nil {
+		return nil
+	}
+	err := d.tellTime(ctx)
+	if _, away := n.proxy.Away(id); away && err != nil && !answered(err) {
+		return fmt.Errorf("tell the time: %w: %w", coap.ErrTimeout, err)
+	}
+	return nil
+}
+
+func (n *Node) deliverRevoked(ctx context.Context, id edgeistry.ServiceID) error {
 	n.mu.Lock()
 	r := n.revokers[id]
 	n.mu.Unlock()

@@ -18,6 +18,7 @@ import (
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/proxy"
 )
 
 // readerBranch is the branch of the capability that a home node uses for itself. Its generation can be raised to end it alone.
@@ -26,7 +27,9 @@ const readerBranch = 1
 const (
 	newsPause   = 100 * time.Millisecond // between two reads that a device's news lead to
 	clockPeriod = 6 * time.Hour          // after which a device is told the time again
+	clockTime   = 5 * time.Second        // for one attempt to set the clock before another request
 	deviceTime  = 40 * time.Second       // for one exchange of the node's own with a device, its queue included
+	silenceTime = 5 * time.Second        // for which a silent device may keep the link busy with it
 )
 
 // device is a device that this node is home to: its link, the copy of its logs, and what is known of its state.
@@ -34,20 +37,26 @@ type device struct {
 	home.Device
 	node *Node
 	link *link.Link
-	logs []*follower
 
-	mirror *hosted // answers for the copies
+	mirror  *hosted       // answers for the copies
+	telling chan struct{} // holds one token while somebody sets the clock
+	started chan struct{} // holds one token when the device has started anew
 
 	cancel context.CancelFunc // ends keep; set by follow
 	done   chan struct{}      // closed when keep has ended
 
-	mu       sync.Mutex             // guards Reader, too
+	mu       sync.Mutex             // guards Reader and Manifest, too
+	logs     []*follower            // one for each log of Manifest; replaced, never changed
+	offered  uint32                 // the boot in which Manifest was read; 0: before this start of the node
 	timer    *capability.Capability // sets the clock; nil: to be minted
 	seen     time.Time
 	problem  string
 	boot     uint32
 	clockSet time.Time // when it was told the time, in this boot; zero: not yet
 	noClock  bool      // it said that it has none
+
+	clockTried time.Time // when setting the clock failed last
+	clockErr   error
 }
 
 // newReader mints the capability by which a home node reads a device's logs, and may do nothing else.
@@ -82,13 +91,9 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *link.Link) (*
 	if err != nil {
 		return nil, err
 	}
-	out := &device{Device: d, node: n, link: link}
-	for _, l := range d.Manifest.Logs {
-		log, err := n.store.Log(ctx, logstore.LogID{Service: d.Service, Name: l.Name})
-		if err != nil {
-			return nil, err
-		}
-		out.logs = append(out.logs, &follower{service: d.Service, name: l.Name, log: log, ask: out.ask})
+	out := &device{Device: d, node: n, link: link, telling: make(chan struct{}, 1), started: make(chan struct{}, 1)}
+	if out.logs, err = out.followers(ctx, d.Manifest); err != nil {
+		return nil, err
 	}
 	if !out.readerFits(key) { // the node was stopped between the two
 		if err := out.renewReader(key); err != nil {
@@ -101,7 +106,7 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *link.Link) (*
 	}
 	out.mirror = &hosted{
 		id: d.Service, store: n.store, clock: n.clock, log: n.log, self: n.peerKey(), mirror: guard,
-		manifest: func() edgeistry.Manifest { return d.Manifest }, asOf: out.asOf,
+		manifest: out.manifest, asOf: out.asOf,
 	}
 	if err := n.proxy.AddDevice(d.Service, d.Manifest, link); err != nil {
 		return nil, err
@@ -114,6 +119,36 @@ func (n *Node) addDevice(ctx context.Context, d home.Device, link *link.Link) (*
 	n.devices[d.Service] = out
 	n.mu.Unlock()
 	return out, nil
+}
+
+// followers returns a follower for each log of a manifest: those that the device has, and new ones.
+func (d *device) followers(ctx context.Context, m edgeistry.Manifest) ([]*follower, error) {
+	_, have := d.offer()
+	var out []*follower
+	for _, l := range m.Logs {
+		if i := slices.IndexFunc(have, func(f *follower) bool { return f.name == l.Name }); i >= 0 {
+			out = append(out, have[i])
+			continue
+		}
+		log, err := d.node.store.Log(ctx, logstore.LogID{Service: d.Service, Name: l.Name})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &follower{service: d.Service, name: l.Name, log: log, ask: d.ask})
+	}
+	return out, nil
+}
+
+// offer returns what the device offers, and the followers of its logs.
+func (d *device) offer() (edgeistry.Manifest, []*follower) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Manifest, d.logs
+}
+
+func (d *device) manifest() edgeistry.Manifest {
+	m, _ := d.offer()
+	return m
 }
 
 // raised takes over a branch's new generation of the device's key.
@@ -204,17 +239,17 @@ func (n *Node) deviceList() []*device {
 }
 
 // call makes a request of the node's own to the device, and learns from its answer.
-func (d *device) call(ctx context.Context, with *capability.Capability, m *coap.Message) (*client.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, deviceTime)
+func (d *device) call(ctx context.Context, by *client.Caller, with *capability.Capability, m *coap.Message) (*client.Result, error) {
+	ctx, cancel := context.WithTimeout(proxy.Patience(ctx, silenceTime), deviceTime)
 	defer cancel()
-	res, err := d.node.caller.Call(ctx, d.node.via(), with, client.Request{Message: m})
+	res, err := by.Call(ctx, d.node.via(), with, client.Request{Message: m})
 	d.learn(res, err)
 	return res, err
 }
 
 // ask is call under the node's own capability.
 func (d *device) ask(ctx context.Context, m *coap.Message) (*client.Result, error) {
-	return d.call(ctx, d.reader(), m)
+	return d.call(ctx, d.node.caller, d.reader(), m)
 }
 
 // learn keeps what an exchange says about the device: that it answers, and that it has started anew.
@@ -230,8 +265,41 @@ func (d *device) learn(res *client.Result, err error) {
 	if res == nil || !res.Opened || !res.Verdict.Tagged {
 		return
 	}
-	if boot, ok := bootOf(res.Request); ok && boot != d.boot {
-		d.boot, d.clockSet = boot, time.Time{}
+	if boot, ok := bootOf(res.Request); ok {
+		d.bootedLocked(boot)
+	}
+}
+
+// booted takes the boot counter of an answer to a hello, which may be another caller's. It carries no proof: a wrong one costs a look at
+// the device.
+func (d *device) booted(boot uint32) {
+	d.mu.Lock()
+	again := d.boot != 0
+	anew := d.bootedLocked(boot)
+	d.mu.Unlock()
+	if anew && again { // its sessions ended with the boot before: a request that acts is refused in them, and is not made anew
+		d.node.manager.Forget(d.Service)
+		d.node.caller.Forget(d.Service)
+	}
+}
+
+// bootedLocked begins anew what holds for one boot of the device only. It reports whether this is another boot. The caller holds mu.
+func (d *device) bootedLocked(boot uint32) bool {
+	if boot == d.boot {
+		return false
+	}
+	d.boot, d.clockSet, d.clockTried = boot, time.Time{}, time.Time{}
+	select {
+	case d.started <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// deviceBooted is proxy.Config.Booted.
+func (n *Node) deviceBooted(id edgeistry.ServiceID, boot uint32) {
+	if d := n.device(id); d != nil {
+		d.booted(boot)
 	}
 }
 
@@ -239,6 +307,54 @@ func (d *device) clockDue() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.clockSet.IsZero() || time.Since(d.clockSet) > clockPeriod
+}
+
+// clockUnknown reports whether the device has not been told the time since it started.
+func (d *device) clockUnknown() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.clockSet.IsZero()
+}
+
+// tellTime sets the clock of a device that has started anew, before another request gets to it: a capability that ends some day would be
+// denied until then. One attempt is made at a time, and none right after one that failed.
+func (d *device) tellTime(ctx context.Context) error {
+	if !d.clockUnknown() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, clockTime, coap.ErrTimeout)
+	defer cancel()
+	select {
+	case d.telling <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-d.telling }()
+	d.mu.Lock()
+	known, tried, failed := !d.clockSet.IsZero(), d.clockTried, d.clockErr
+	d.mu.Unlock()
+	if known {
+		return nil
+	}
+	if time.Since(tried) < deliverAgain {
+		return failed
+	}
+	err := d.setClock(ctx)
+	if err != nil && context.Cause(ctx) == context.Canceled {
+		return err // who asked for it has gone; that says nothing of the device
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.clockTried, d.clockErr = time.Now(), err
+	return err
+}
+
+// keepClock sets the clock of a device that has started anew, or that was told the time long ago.
+func (d *device) keepClock(ctx context.Context) error {
+	if d.clockUnknown() {
+		return d.tellTime(ctx)
+	}
+	return d.setClock(ctx)
 }
 
 // timekeeper gives the capability that sets the clock. It is on no disk: the key that it is minted from is.
@@ -286,16 +402,27 @@ func (d *device) postTime(ctx context.Context, with *capability.Capability) erro
 	if err := m.SetPath("/t"); err != nil {
 		return err
 	}
-	_, err := d.call(ctx, with, m)
-	var denied *client.Denied
-	missing := errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonNotFound
-	if err != nil && !missing {
-		return err
+	for {
+		d.mu.Lock()
+		boot := d.boot
+		d.mu.Unlock()
+		// The manager's sessions are used by what goes before everything else only, so that this waits for no request that waits for it.
+		_, err := d.call(proxy.Foremost(ctx), d.node.manager, with, m)
+		var denied *client.Denied
+		missing := errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonNotFound
+		if err != nil && !missing {
+			return err
+		}
+		d.mu.Lock()
+		same := d.boot == boot // else it may have been told before it started anew
+		if same {
+			d.clockSet, d.noClock = time.Now(), missing
+		}
+		d.mu.Unlock()
+		if same {
+			return nil
+		}
 	}
-	d.mu.Lock()
-	d.clockSet, d.noClock = time.Now(), missing
-	d.mu.Unlock()
-	return nil
 }
 
 // follow starts to keep the copies of a device's logs, unless that was started before.
@@ -323,23 +450,28 @@ func (d *device) retire() {
 	}
 }
 
-// keep follows the device until ctx ends: it reads its logs when they are due or the device has news, and tells it the time
-// when it has started anew.
+// keep follows the device until ctx ends: it reads its logs when they are due or the device has news. When the device has started anew,
+// it tells it the time and reads again what it offers.
 func (d *device) keep(ctx context.Context) {
-	due := make([]time.Time, len(d.logs))
-	var failures, clockFailures int
-	var clockRetry time.Time
+	due := make(map[*follower]time.Time)
+	var failures int
+	clock, offer := chore{what: "time"}, chore{what: "/.well-known/core"}
 	for {
+		if _, away := d.node.proxy.Away(d.Service); !away { // else the next read shows when it is back
+			clock.do(ctx, d, d.clockDue(), d.keepClock)
+			offer.do(ctx, d, d.offerDue(), d.readOffer)
+		}
 		next := time.Now().Add(max(maxFollowInterval, d.node.cfg.MirrorInterval))
-		for i, l := range d.logs {
-			if !time.Now().Before(due[i]) {
-				due[i] = time.Now().Add(d.read(ctx, l, &failures))
+		_, logs := d.offer()
+		for _, l := range logs {
+			if !time.Now().Before(due[l]) {
+				due[l] = time.Now().Add(d.read(ctx, l, &failures))
 			}
-			if due[i].Before(next) {
-				next = due[i]
+			if due[l].Before(next) {
+				next = due[l]
 			}
 		}
-		if len(d.logs) == 0 {
+		if len(logs) == 0 {
 			failures++
 			if err := d.probe(ctx); err == nil {
 				failures = 0
@@ -348,21 +480,35 @@ func (d *device) keep(ctx context.Context) {
 			}
 			next = time.Now().Add(followInterval(0, d.node.cfg.MirrorInterval))
 		}
-		if d.clockDue() && !time.Now().Before(clockRetry) && ctx.Err() == nil {
-			clockFailures++
-			if err := d.setClock(ctx); err == nil {
-				clockFailures = 0
-			} else if ctx.Err() == nil {
-				d.report("time", err, clockFailures)
-				clockRetry = time.Now().Add(retryDelay(clockFailures))
-			}
+		if d.clockDue() && clock.again.Before(next) {
+			next = clock.again
 		}
-		if d.clockDue() && clockRetry.Before(next) {
-			next = clockRetry
+		if d.offerDue() && offer.again.Before(next) {
+			next = offer.again
 		}
 		if !d.rest(ctx, time.Until(next), due) {
 			return
 		}
+	}
+}
+
+// chore is something that the node does for a device once in each boot, and again after a while if it fails.
+type chore struct {
+	what     string
+	failures int
+	again    time.Time // not before
+}
+
+func (c *chore) do(ctx context.Context, d *device, due bool, f func(context.Context) error) {
+	if !due || time.Now().Before(c.again) || ctx.Err() != nil {
+		return
+	}
+	c.failures++
+	if err := f(ctx); err == nil {
+		c.failures, c.again = 0, time.Time{}
+	} else if ctx.Err() == nil {
+		d.report(c.what, err, c.failures)
+		c.again = time.Now().Add(retryDelay(c.failures))
 	}
 }
 
@@ -404,7 +550,7 @@ func (d *device) read(ctx context.Context, l *follower, failures *int) time.Dura
 
 // rest waits until the next read is due. When the device has news every log is due, but not sooner than a moment after the read
 // before, so that forged news cannot keep the device at work.
-func (d *device) rest(ctx context.Context, until time.Duration, due []time.Time) bool {
+func (d *device) rest(ctx context.Context, until time.Duration, due map[*follower]time.Time) bool {
 	if !wait(ctx, min(max(until, 0), newsPause)) {
 		return false
 	}
@@ -416,13 +562,16 @@ func (d *device) rest(ctx context.Context, until time.Duration, due []time.Time)
 	case <-t.C:
 	case <-d.link.News():
 		clear(due)
+	case <-d.started:
+		clear(due)
 	}
 	return true
 }
 
 // asOf gives when the copy of a log was last known to be up to date: in this start of the node, or when its newest entry came.
 func (d *device) asOf(log string) time.Time {
-	for _, l := range d.logs {
+	_, logs := d.offer()
+	for _, l := range logs {
 		if l.name != log {
 			continue
 		}
@@ -437,7 +586,7 @@ func (d *device) asOf(log string) time.Time {
 }
 
 func (d *device) period(log string) uint32 {
-	for _, l := range d.Manifest.Logs {
+	for _, l := range d.manifest().Logs {
 		if l.Name == log {
 			return l.Period
 		}

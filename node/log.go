@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/edgeistry/edgeistry"
@@ -120,10 +119,10 @@ func (n *Node) sourceOf(ctx context.Context, r api.ReadRequest, follow bool) (*s
 	return s, nil
 }
 
-// offers says whether a device of this node has a log of that name.
+// offers reports whether a device of this node has a log of that name, or had one whose copy is here.
 func (n *Node) offers(id edgeistry.ServiceID, log string) bool {
 	d := n.device(id)
-	return d != nil && slices.ContainsFunc(d.Manifest.Logs, func(l edgeistry.LogInfo) bool { return l.Name == log })
+	return d != nil && (hasLog(d.manifest().Logs, log) || n.store.Has(logstore.LogID{Service: id, Name: log}))
 }
 
 // awaited says whether a function will write the log.

@@ -208,7 +208,7 @@ func (n *Node) openMesh(context.Context) error {
 func (n *Node) openProxy(context.Context) error {
 	n.caller, n.manager = client.New(client.Config{}), client.New(client.Config{})
 	var err error
-	if n.proxy, err = proxy.New(proxy.Config{Resolve: n.wayTo, First: n.deliverFirst, Logger: n.log}); err != nil {
+	if n.proxy, err = proxy.New(proxy.Config{Resolve: n.wayTo, First: n.deliverFirst, Booted: n.deviceBooted, Logger: n.log}); err != nil {
 		return err
 	}
 	n.mesh = newMesh(n.host, n.proxy, n.log)

@@ -35,6 +35,7 @@ type publisher struct {
 	events event.Subscription
 	addrs  []ma.Multiaddr     // as published last
 	offer  edgeistry.Manifest // of the node's own service, as published last
+	due    chan struct{}      // holds one token when records are to be published anew
 }
 
 func newPublisher(n *Node) (*publisher, error) {
@@ -42,7 +43,15 @@ func newPublisher(n *Node) (*publisher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch addresses: %w", err)
 	}
-	return &publisher{node: n, events: events}, nil
+	return &publisher{node: n, events: events, due: make(chan struct{}, 1)}, nil
+}
+
+// again lets every record be published anew soon.
+func (p *publisher) again() {
+	select {
+	case p.due <- struct{}{}:
+	default:
+	}
 }
 
 // run publishes until ctx ends.
@@ -67,6 +76,7 @@ func (p *publisher) run(ctx context.Context) {
 			}
 			timer.Reset(publishSettle)
 			continue
+		case <-p.due:
 		case <-timer.C:
 		}
 		if p.all(ctx) {
@@ -135,7 +145,7 @@ func (n *Node) publish(ctx context.Context, k *home.ServiceKey) (acks int, err e
 // manifestOf gives what a service of this node offers, within the limits of a record.
 func (n *Node) manifestOf(id edgeistry.ServiceID) edgeistry.Manifest {
 	if d := n.device(id); d != nil {
-		m := d.Manifest
+		m := d.manifest()
 		m.Logs = m.Logs[:min(len(m.Logs), dht.MaxLogs)]
 		m.Functions = m.Functions[:min(len(m.Functions), dht.MaxFuncs)]
 		return m

@@ -192,6 +192,8 @@ func (n *Node) Show(ctx context.Context, nameOrID string) (*api.ServiceDetail, e
 	out := &api.ServiceDetail{Resolution: *res, AwakeAlways: true, Logs: []api.LogDetail{}, Revocations: n.waiting(id)}
 	if id == n.home.OwnService().ID {
 		out.Manifest = n.ownManifest() // with the logs made since it was published
+	} else if d := n.device(id); d != nil {
+		out.Manifest = d.manifest()
 	}
 	for _, l := range out.Manifest.Logs {
 		out.Logs = append(out.Logs, api.LogDetail{LogInfo: l})

@@ -71,6 +71,13 @@ func (c *coreCache) keep(body []byte, err error) {
 	c.body, c.err, c.until, c.reading = body, err, time.Now().Add(age), nil
 }
 
+// replace takes a document that was read just now.
+func (c *coreCache) replace(body []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.body, c.err, c.until = body, nil, time.Now().Add(c.age)
+}
+
 // serveCore answers GET /.well-known/core of a device.
 func (p *Proxy) serveCore(ctx context.Context, from coap.Source, d *device, req *coap.Message, t *trace) *coap.Message {
 	body, left, err := d.core.get(ctx, p.start, func() ([]byte, error) {

@@ -15,20 +15,23 @@ import (
 
 // device is one device here: its link, its queue, and what is kept of it.
 type device struct {
-	id       edgeistry.ServiceID
-	manifest edgeistry.Manifest
-	link     Link
-	turns    *turns
-	core     coreCache
-	first    func(ctx context.Context, id edgeistry.ServiceID) error // nil: nothing goes before the requests
+	id     edgeistry.ServiceID
+	link   Link
+	turns  *turns
+	core   coreCache
+	first  func(ctx context.Context, id edgeistry.ServiceID) error // nil: nothing goes before the requests
+	booted func(id edgeistry.ServiceID, boot uint32)               // nil: nobody wants to know
 
-	mu   sync.Mutex
-	seen time.Time
+	mu       sync.Mutex
+	manifest edgeistry.Manifest
+	seen     time.Time
+	silent   time.Time // since when it has been away; zero: it is not known to be
 }
 
 func newDevice(id edgeistry.ServiceID, manifest edgeistry.Manifest, link Link, cfg Config) *device {
 	return &device{
-		id: id, manifest: manifest, link: link, turns: newTurns(cfg.Limits.Queue), core: coreCache{age: cfg.Limits.CoreAge}, first: cfg.First,
+		id: id, manifest: manifest, link: link, turns: newTurns(cfg.Limits.Queue), core: coreCache{age: cfg.Limits.CoreAge},
+		first: cfg.First, booted: cfg.Booted,
 	}
 }
 
@@ -43,6 +46,9 @@ func (d *device) describe() Device {
 func (d *device) exchange(ctx context.Context, peer string, denied *denylist.List, req *coap.Message, t *trace) (*coap.Message, error) {
 	if d.first != nil && !IsForemost(ctx) {
 		if err := d.first(ctx, d.id); err != nil {
+			if since, away := d.away(); away && silent(err) {
+				err = &AwayError{Since: since, Err: err}
+			}
 			return nil, err
 		}
 	}
@@ -56,7 +62,7 @@ func (d *device) exchange(ctx context.Context, peer string, denied *denylist.Lis
 		done()
 		return refusal, nil
 	}
-	resp, legs, err := d.link.Exchange(ctx, req)
+	resp, legs, err := d.ask(ctx, req)
 	if err == nil && denied != nil {
 		denied.Learn(req, resp)
 	}
@@ -64,9 +70,6 @@ func (d *device) exchange(ctx context.Context, peer string, denied *denylist.Lis
 	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	d.seen = time.Now()
-	d.mu.Unlock()
 	t.add(coap.LegQueue, queued+legs.Queue)
 	t.add(coap.LegLink, legs.Link)
 	t.add(coap.LegDevice, legs.Device)
@@ -75,13 +78,16 @@ func (d *device) exchange(ctx context.Context, peer string, denied *denylist.Lis
 
 // refuse gives the answer for a failure on the way to a device or to another node.
 func refuse(err error) *coap.Message {
+	var away *AwayError
 	switch {
+	case errors.As(err, &away):
+		return said(coap.Unavailable(awayAge), awayText(away.Since))
 	case errors.Is(err, errQueueFull):
 		return said(coap.Unavailable(2), "too many requests wait for the device")
 	case errors.Is(err, coap.ErrTooLarge):
 		return capability.Refusal(capability.ReasonTooLarge)
 	case errors.Is(err, link.ErrLinkDown):
-		return said(coap.Unavailable(5), "the device's link is down")
+		return said(coap.Unavailable(awayAge), "the device's link is down")
 	case errors.Is(err, ErrNotFound):
 		return said(&coap.Message{Code: coap.CodeNotFound}, "no such service")
 	case errors.Is(err, coap.ErrTimeout), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -90,7 +96,7 @@ func refuse(err error) *coap.Message {
 	return said(&coap.Message{Code: coap.CodeBadGateway}, "the way to the service failed")
 }
 
-// said adds a text for people. Only fixed texts: nothing of this node's insides goes out.
+// said adds a text for people. Only fixed texts and times: nothing of this node's insides goes out.
 func said(m *coap.Message, text string) *coap.Message {
 	m.Payload = []byte(text)
 	return m

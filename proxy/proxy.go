@@ -33,7 +33,9 @@ type Config struct {
 	EnableTransit bool
 	// First, if set, is called before each exchange with a device, but not before one that is Foremost: it gives the node the time to
 	// deliver what must reach the device before anything else. An error is what the exchange fails with.
-	First  func(ctx context.Context, id edgeistry.ServiceID) error
+	First func(ctx context.Context, id edgeistry.ServiceID) error
+	// Booted, if set, is called with the boot counter that a device answers a hello with. It carries no proof. It must not block.
+	Booted func(id edgeistry.ServiceID, boot uint32)
 	Limits Limits
 	Logger *slog.Logger // default slog.Default()
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,6 +93,19 @@ func (d *Device) arm() {
 		panic(err) // the configuration above is right
 	}
 	d.guard = guard
+}
+
+// Flash gives it other firmware and starts it.
+func (d *Device) Flash(m edgeistry.Manifest) {
+	d.mu.Lock()
+	d.Manifest = m
+	d.mu.Unlock()
+	d.Reboot()
+}
+
+// has reports whether the firmware has a log of that name. The caller holds mu.
+func (d *Device) has(log string) bool {
+	return slices.ContainsFunc(d.Manifest.Logs, func(l edgeistry.LogInfo) bool { return l.Name == log })
 }
 
 // Era gives the epoch, and the generation of a branch.
@@ -198,7 +212,7 @@ func (d *Device) act(a *capability.Admission, req *coap.Message) *coap.Message {
 		d.moves++
 		d.valve = req.Payload[0]
 		return a.Answer(&coap.Message{Code: coap.CodeChanged, Payload: []byte{d.valve}}, d.now())
-	case a.Operation == capability.Read && a.Name == "temperature":
+	case a.Operation == capability.Read && d.has(a.Name):
 		return d.read(a)
 	case a.Management == capability.ManageCell:
 		cell, id, reason := a.Cell()
