@@ -3,15 +3,15 @@
 package edgeistry
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
 
-	"github.com/libp2p/go-libp2p/core/crypto"
-	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multibase"
+	"github.com/multiformats/go-multicodec"
 )
 
 // ServiceID names a nanoservice for ever: it is the service's Ed25519 public key. It prints as a CIDv1
@@ -24,21 +24,26 @@ var ErrServiceID = errors.New("not a service ID (k51...)")
 // MaxServiceIDText bounds the text form before it is decoded, in bytes.
 const MaxServiceIDText = 96
 
-// ParseServiceID reads the text form that String gives.
+// serviceIDPrefix stands before the key in the binary form of a service ID: a CIDv1 of codec libp2p-key, then an identity multihash
+// of 36 bytes, which hold the key as a protobuf message: field 1 is the type, Ed25519, and field 2 is the data of 32 bytes
+// (CID specification; libp2p, "Peer IDs and Keys").
+var serviceIDPrefix = []byte{
+	byte(multicodec.Cidv1), byte(multicodec.Libp2pKey),
+	byte(multicodec.Identity), 4 + ed25519.PublicKeySize,
+	0x08, 0x01, 0x12, ed25519.PublicKeySize,
+}
+
+// ParseServiceID reads the text form that String returns, and no other form of the same CID.
 func ParseServiceID(text string) (ServiceID, error) {
-	if len(text) > MaxServiceIDText || len(text) < 3 || text[0] != 'k' {
+	if len(text) > MaxServiceIDText || len(text) < 3 || text[0] != multibase.Base36 {
 		return ServiceID{}, ErrServiceID
 	}
-	p, err := peer.Decode(text)
+	_, b, err := multibase.Decode(text)
 	if err != nil {
 		return ServiceID{}, ErrServiceID
 	}
-	pub, err := p.ExtractPublicKey()
-	if err != nil || pub.Type() != crypto.Ed25519 {
-		return ServiceID{}, ErrServiceID
-	}
-	raw, err := pub.Raw()
-	if err != nil {
+	raw, ok := bytes.CutPrefix(b, serviceIDPrefix)
+	if !ok || len(raw) != len(ServiceID{}) {
 		return ServiceID{}, ErrServiceID
 	}
 	id := ServiceID(raw)
@@ -56,22 +61,13 @@ func ServiceIDFromBytes(raw []byte) (ServiceID, error) {
 	return ServiceID(raw), nil
 }
 
-// String gives the base36 CIDv1 form.
+// String returns the base36 CIDv1 form.
 func (id ServiceID) String() string {
-	p, err := peer.IDFromPublicKey(id.PublicKey())
+	text, err := multibase.Encode(multibase.Base36, append(bytes.Clone(serviceIDPrefix), id[:]...))
 	if err != nil {
-		return "invalid-service-id"
+		panic(err) // cannot happen: multibase knows base36
 	}
-	return peer.ToCid(p).Encode(multibase.MustNewEncoder(multibase.Base36))
-}
-
-// PublicKey gives the key in libp2p's form, for verifying signed records.
-func (id ServiceID) PublicKey() crypto.PubKey {
-	pub, err := crypto.UnmarshalEd25519PublicKey(id[:])
-	if err != nil {
-		panic("edgeistry: a ServiceID has the length of an Ed25519 key") // cannot happen: the array has the length
-	}
-	return pub
+	return text
 }
 
 // Hint is the first 4 bytes of the SHA-256 of the key: what a constrained device keeps of its own service ID.

@@ -79,9 +79,15 @@ func (r *Record) Valid(now time.Time) error {
 	return nil
 }
 
+// isKeyOf reports whether pub is the service's key.
+func isKeyOf(id edgeistry.ServiceID, pub crypto.PubKey) bool {
+	raw, err := pub.Raw()
+	return err == nil && pub.Type() == crypto.Ed25519 && bytes.Equal(raw, id[:])
+}
+
 // Seal signs a record with the service's key and gives the value that is put in the DHT.
 func Seal(priv crypto.PrivKey, rec Record) ([]byte, error) {
-	if !priv.GetPublic().Equals(rec.Service.PublicKey()) {
+	if !isKeyOf(rec.Service, priv.GetPublic()) {
 		return nil, ErrSigner
 	}
 	payload, err := encodePayload(rec)
@@ -127,7 +133,7 @@ func openAnyTime(key string, value []byte) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrEnvelope, err)
 	}
-	if !envelope.PublicKey.Equals(id.PublicKey()) {
+	if !isKeyOf(id, envelope.PublicKey) {
 		return Record{}, ErrSigner
 	}
 	if !bytes.Equal(envelope.PayloadType, payloadType) {
