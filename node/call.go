@@ -205,7 +205,7 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 	began := time.Now()
 	asked := with.request(m, r.Mirror)
 	asked.Hold, asked.Trace = time.Duration(r.HoldMS)*time.Millisecond, r.Trace
-	res, err := n.caller.Call(ctx, n.via(), with.Capability, asked)
+	res, err := n.callWhenThere(ctx, r.Wait, with, asked)
 	if res == nil && err != nil {
 		return n.callFailed(id, err, time.Since(began))
 	}
@@ -221,6 +221,22 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 	out := n.callResult(id, with, m, res, err)
 	out.TotalUS = time.Since(began).Microseconds()
 	return out, nil
+}
+
+// awayPause is between two requests to a service whose device is away. Each also waits for the device for a while at its home node.
+const awayPause = time.Second
+
+// callWhenThere makes a request. If insist is set it makes it again until the device answers or ctx ends. A request that acts is not
+// made again once it may have reached the device.
+func (n *Node) callWhenThere(ctx context.Context, insist bool, with chosen, r client.Request) (*client.Result, error) {
+	for {
+		res, err := n.caller.Call(ctx, n.via(), with.Capability, r)
+		var denied *client.Denied
+		if !insist || !errors.As(err, &denied) || denied.ByDevice || denied.Unknown || denied.Reason != capability.ReasonNone ||
+			denied.Code != coap.CodeUnavailable && denied.Code != coap.CodeGatewayTimeout || !wait(ctx, awayPause) {
+			return res, err
+		}
+	}
 }
 
 // raised keeps that a branch of a service has a higher generation, if its key is in this home: for what is minted from now on, for

@@ -612,12 +612,25 @@ func (n *Node) Devices(context.Context) ([]api.Device, error) {
 	return out, nil
 }
 
+// awayText says since when the device has been away; "" if it is not known to be.
+func (d *device) awayText() string {
+	since, away := d.node.proxy.Away(d.Service)
+	if !away {
+		return ""
+	}
+	return "away since " + since.UTC().Format("2006-01-02 15:04:05 UTC")
+}
+
 func (d *device) describe() api.Device {
+	away := d.awayText()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out := api.Device{
 		Service: d.Service.String(), Name: d.Name, Link: d.Link, Board: d.Manifest.Board, Firmware: d.Manifest.Firmware,
 		Claimed: d.Claimed, Reachable: d.problem == "" && !d.seen.IsZero(), Seen: d.seen, Problem: d.problem, Boot: d.boot, ClockSet: !d.clockSet.IsZero() && !d.noClock,
+	}
+	if away != "" {
+		out.Reachable, out.Problem = false, away
 	}
 	for _, l := range d.logs {
 		out.Logs = append(out.Logs, api.LogHead{Name: l.name, Head: api.HeadOf(l.log.Head())})

@@ -123,10 +123,13 @@ func awayText(err error) string {
 	var denied *client.Denied
 	switch {
 	case errors.As(err, &denied):
-		if denied.ByDevice || denied.Code < coap.CodeInternal {
+		switch {
+		case denied.ByDevice && denied.Passes():
+			return "it does not know the time yet"
+		case !denied.Passes() && (denied.ByDevice || denied.Code < coap.CodeInternal):
 			return ""
 		}
-		return denied.Message
+		return denied.Text()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, coap.ErrTimeout):
 		return "no answer in time"
 	}

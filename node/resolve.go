@@ -198,21 +198,52 @@ func (n *Node) Show(ctx context.Context, nameOrID string) (*api.ServiceDetail, e
 	for _, l := range out.Manifest.Logs {
 		out.Logs = append(out.Logs, api.LogDetail{LogInfo: l})
 	}
+	away := ""
+	if d := n.device(id); d != nil {
+		away = d.awayText()
+	}
 	with, err := n.choose("", id, false)
-	if err != nil {
+	if err != nil && away == "" {
 		return out, n.greet(ctx, id, out)
+	}
+	if away != "" { // its home asks it again all the time
+		out.Problem = away
+		n.showCopies(ctx, id, out)
+	}
+	if err != nil {
+		return out, nil
 	}
 	out.Capability = with.name
 	if out.Manifest.Board != "" && out.Manifest.Board != nodeBoard {
 		out.DeviceLine = deviceLine(out.Manifest.Board, with.Capability)
 	}
+	if away != "" {
+		return out, nil
+	}
 	if len(out.Logs) == 0 {
 		return out, n.greet(ctx, id, out)
 	}
 	for i := range out.Logs {
+		if out.Problem != "" { // it did not answer for the log before
+			out.Logs[i].Error = out.Problem
+			continue
+		}
 		n.showHead(ctx, out, &out.Logs[i], with)
 	}
 	return out, nil
+}
+
+// showCopies fills in the heads of the copies of a device's logs.
+func (n *Node) showCopies(ctx context.Context, id edgeistry.ServiceID, out *api.ServiceDetail) {
+	for i := range out.Logs {
+		log, err := n.store.Log(ctx, logstore.LogID{Service: id, Name: out.Logs[i].Name})
+		if err != nil {
+			out.Logs[i].Error = err.Error()
+			continue
+		}
+		head := api.HeadOf(log.Head())
+		out.Logs[i].Head, out.Logs[i].Copy = &head, true
+	}
 }
 
 // greet finds out whether a service answers when there is nothing to read: by what it tells everybody.

@@ -26,6 +26,7 @@ type device struct {
 	manifest edgeistry.Manifest
 	seen     time.Time
 	silent   time.Time // since when it has been away; zero: it is not known to be
+	probed   time.Time // when the last exchange without an answer ended
 }
 
 func newDevice(id edgeistry.ServiceID, manifest edgeistry.Manifest, link Link, cfg Config) *device {
@@ -62,7 +63,7 @@ func (d *device) exchange(ctx context.Context, peer string, denied *denylist.Lis
 		done()
 		return refusal, nil
 	}
-	resp, legs, err := d.ask(ctx, req)
+	resp, legs, err := d.ask(ctx, began, req)
 	if err == nil && denied != nil {
 		denied.Learn(req, resp)
 	}

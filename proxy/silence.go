@@ -43,10 +43,14 @@ func Patience(ctx context.Context, limit time.Duration) context.Context {
 	return context.WithValue(ctx, patienceKey{}, limit)
 }
 
-// ask makes one exchange; the caller has the turn.
-func (d *device) ask(ctx context.Context, req *coap.Message) (*coap.Message, coap.Legs, error) {
+// ask makes one exchange; the caller has the turn. A device that is away and was silent towards another request since this one came is
+// not asked once more.
+func (d *device) ask(ctx context.Context, came time.Time, req *coap.Message) (*coap.Message, coap.Legs, error) {
 	limit, _ := ctx.Value(patienceKey{}).(time.Duration)
 	since, away := d.away()
+	if away && d.probedAfter(came) {
+		return nil, coap.Legs{}, &AwayError{Since: since, Err: coap.ErrTimeout}
+	}
 	if away && (limit == 0 || limit > awayProbe) {
 		limit = awayProbe
 	}
@@ -77,6 +81,9 @@ func silent(err error) bool {
 func (d *device) heard(began time.Time, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if silent(err) {
+		d.probed = time.Now()
+	}
 	switch {
 	case err == nil || errors.Is(err, link.ErrReset):
 		d.seen, d.silent = time.Now(), time.Time{}
@@ -92,6 +99,12 @@ func (d *device) away() (since time.Time, away bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.silent, !d.silent.IsZero()
+}
+
+func (d *device) probedAfter(t time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.probed.After(t)
 }
 
 // Away reports whether a device here did not answer lately, and since when.

@@ -48,6 +48,15 @@ func (d *Denied) unknown() {
 	d.Message += "; it may have run all the same: look before you ask again"
 }
 
+// Passes reports whether the refusal is one that passes by itself: the device has just started and does not know the time yet, or a node
+// on the way was too busy.
+func (d *Denied) Passes() bool {
+	if d.ByDevice {
+		return d.Reason == capability.ReasonNotEvaluable && (d.Constraint == capability.TypeExpiry || d.Constraint == capability.TypeNotBefore)
+	}
+	return d.Code == coap.CodeTooManyRequests
+}
+
 // Timeout tells whether a node on the way waited for an answer in vain.
 func (d *Denied) Timeout() bool { return d.Code == coap.CodeGatewayTimeout }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
@@ -106,8 +105,7 @@ func (p *patient) told(err error) error {
 // yet. The tag proves that the request did not run.
 func passing(err error) bool {
 	var denied *Denied
-	return errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonNotEvaluable &&
-		(denied.Constraint == capability.TypeExpiry || denied.Constraint == capability.TypeNotBefore)
+	return errors.As(err, &denied) && denied.ByDevice && denied.Passes()
 }
 
 // gates let a few callers at a time open a session at one service.

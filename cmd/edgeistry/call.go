@@ -20,6 +20,7 @@ type callFlags struct {
 	as    string
 	hold  time.Duration
 	trace bool
+	wait  bool
 }
 
 func (c *cli) callCommand() *cobra.Command {
@@ -29,6 +30,8 @@ func (c *cli) callCommand() *cobra.Command {
 		Short: "Call a function of a service, anywhere in the mesh",
 		Long: `Call sends a request that is protected from here to the service: nothing on the way can alter it, repeat it or answer for it. The
 line it prints says who answered ("from the device" is proved by a tag that only the device can make) and where the time went.
+
+A device that is known to be away gets two seconds to answer, and the error says since when it has been away; --wait waits for it.
 
 ` + payloadHelp + `
 
@@ -45,6 +48,7 @@ line it prints says who answered ("from the device" is proved by a tag that only
 	cmd.Flags().StringVar(&f.as, "as", "", "encode ARGUMENT as this `KIND`, whatever the manifest says: u8, u16, u32, i8, i16, i32 (u16le: little-endian)")
 	f.proof.register(cmd)
 	spanVar(cmd, &f.hold, "hold", 10*time.Second, "how long the request may be under way before the service refuses it, at most 56m")
+	cmd.Flags().BoolVar(&f.wait, "wait", false, "if the device is away, wait for it as long as --timeout says")
 	cmd.Flags().BoolVar(&f.trace, "trace", false, "draw where the time went")
 	return cmd
 }
@@ -96,7 +100,7 @@ func (c *cli) call(cmd *cobra.Command, args []string, f callFlags) error {
 		}
 		result, err := client.Call(ctx, api.CallRequest{
 			Service: at.service, Method: "POST", Path: "/f/" + at.name, Payload: payload, Capability: token, Proof: more,
-			HoldMS: int(f.hold.Milliseconds()), Trace: true, TimeoutMS: c.timeoutMS(),
+			HoldMS: int(f.hold.Milliseconds()), Trace: true, Wait: f.wait, TimeoutMS: c.timeoutMS(),
 		})
 		if err != nil {
 			return err

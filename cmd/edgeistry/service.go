@@ -42,12 +42,13 @@ func (c *cli) serviceListCommand() *cobra.Command {
 func (c *cli) serviceTable(services []api.Service) {
 	rows := [][]string{{"NAME", "KIND", "STATE", "BOARD", "CAPABILITIES", "SERVICE"}}
 	for _, s := range services {
-		state := "-"
-		if s.Reachable != nil {
+		state := "unknown" // of a service that this node was not asked to reach
+		switch {
+		case s.Reachable == nil:
+		case *s.Reachable:
 			state = "reachable"
-			if !*s.Reachable {
-				state = "not reachable"
-			}
+		default:
+			state = "not reachable"
 		}
 		if s.Problem != "" {
 			state += " (" + s.Problem + ")"
@@ -218,7 +219,11 @@ func describeLog(l api.LogDetail) string {
 	}
 	switch {
 	case l.Head != nil:
-		facts = append(facts, fmt.Sprintf("head %d", l.Head.Sequence))
+		head := fmt.Sprintf("head %d", l.Head.Sequence)
+		if l.Copy {
+			head += " of the copy"
+		}
+		facts = append(facts, head)
 	case l.Error != "":
 		facts = append(facts, "head unknown: "+l.Error)
 	}

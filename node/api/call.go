@@ -19,6 +19,7 @@ type CallRequest struct {
 	Mirror     bool     `json:"mirror,omitempty"`     // ask the home node's mirror instead of the service
 	Plain      bool     `json:"plain,omitempty"`      // without a capability: /.well-known/core
 	Trace      bool     `json:"trace,omitempty"`
+	Wait       bool     `json:"wait,omitempty"`       // ask again until a device that is away answers, or the time is over
 	TimeoutMS  int      `json:"timeout_ms,omitempty"` // 0: 30 s
 	Proof
 }
@@ -69,7 +70,7 @@ func (r *CallResult) Kind() Kind {
 	switch {
 	case r.OK():
 		return ""
-	case r.Code == "4.04" || r.Code == "5.02":
+	case r.Code == "4.04" || r.Code == "5.02" || r.Code == "5.03" && r.Reason == 0: // the last: not reachable now
 		return NotFound
 	case r.Code == "4.01" || r.Code == "4.03":
 		return Denied

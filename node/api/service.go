@@ -61,5 +61,6 @@ type ServiceDetail struct {
 type LogDetail struct {
 	edgeistry.LogInfo
 	Head  *Head  `json:"head,omitempty"`
+	Copy  bool   `json:"copy,omitempty"`  // the head is that of this node's copy: the device is away
 	Error string `json:"error,omitempty"` // why there is no head
 }

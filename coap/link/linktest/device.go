@@ -272,6 +272,9 @@ func (d *Device) read(a *capability.Admission) *coap.Message {
 		from := a.Query.From
 		if a.Query.HasAfter {
 			from = a.Query.After.Sequence + 1
+			if a.Query.After.Incarnation != d.boot { // that one is over
+				from = 1
+			}
 		}
 		if from < 1 || int(from) > len(d.entries)+1 {
 			return a.Refuse(capability.ReasonNotKept, d.now())
