@@ -260,7 +260,7 @@ func (d *device) learn(res *client.Result, err error) {
 	if err == nil || (errors.As(err, &denied) && denied.ByDevice) {
 		d.seen, d.problem = time.Now(), ""
 	} else {
-		d.problem = err.Error()
+		d.problem = problemOf(err)
 	}
 	if res == nil || !res.Opened || !res.Verdict.Tagged {
 		return

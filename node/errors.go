@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"syscall"
 
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/dht"
+	"github.com/edgeistry/edgeistry/internal/dialerror"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/home"
@@ -19,9 +21,9 @@ import (
 func asAPIError(err error) *api.Error {
 	var e *api.Error
 	if errors.As(err, &e) {
-		return e
+		return inWords(e)
 	}
-	e = &api.Error{Kind: api.Failed, Message: err.Error()}
+	e = &api.Error{Kind: api.Failed, Message: dialerror.Words(err.Error())}
 	var conflict *logstore.ConflictError
 	var corrupt *logstore.CorruptError
 	switch {
@@ -42,4 +44,19 @@ func asAPIError(err error) *api.Error {
 		e.Action = "see the node's log; nothing unacknowledged counts as stored"
 	}
 	return e
+}
+
+// problemOf returns the text of an error for people, without what they should do.
+func problemOf(err error) string { return asAPIError(err).Message }
+
+// inWords returns an API error without the Go runtime's own words for time that has run out. It changes a copy, because
+// the error may be shared.
+func inWords(e *api.Error) *api.Error {
+	plain := *e
+	plain.Message = dialerror.Words(e.Message)
+	plain.Tried = slices.Clone(e.Tried)
+	for i, tried := range plain.Tried {
+		plain.Tried[i] = dialerror.Words(tried)
+	}
+	return &plain
 }

@@ -161,7 +161,11 @@ func (s *httpServer) guard(next http.Handler) http.Handler {
 			writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 			return
 		case "/readyz":
-			if why := s.node.NotReady(); why != "" {
+			why := s.node.NotReady()
+			if r.URL.Query().Has("mesh") {
+				why = s.node.NotInMesh()
+			}
+			if why != "" {
 				writeJSON(w, http.StatusServiceUnavailable, map[string]any{"error": api.Errorf(api.Failed, "not ready: %s", why)})
 				return
 			}

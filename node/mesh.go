@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"regexp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/internal/dialerror"
 	"github.com/edgeistry/edgeistry/node/api"
 )
 
@@ -259,18 +258,8 @@ func (o *outgoing) put(c *coap.Client) {
 	}
 }
 
-// shortDialError gives the cause of a failed dial in one line, without libp2p's repetitions.
-func shortDialError(err error) error {
-	text := strings.Join(strings.Fields(err.Error()), " ")
-	text = dialWords.ReplaceAllString(text, "")
-	const most = 300
-	if len(text) > most {
-		text = text[:most] + "..."
-	}
-	return errors.New(text)
-}
-
-var dialWords = regexp.MustCompile(`failed to (open stream|dial)( \w+)?: |all dials failed |\* `)
+// shortDialError returns the cause of a failed attempt to reach a node in one line of plain words.
+func shortDialError(err error) error { return dialerror.Explain(err) }
 
 // streamConn makes a libp2p stream a net.Conn.
 type streamConn struct{ network.Stream }

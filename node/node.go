@@ -33,8 +33,10 @@ import (
 type Config struct {
 	Version string
 	Logger  *slog.Logger // nil: slog.Default()
-	// Ready is called once, when the node is ready for the first time.
+	// Ready is called once, when the node serves its site. It may not be part of its mesh yet.
 	Ready func(*api.Status)
+	// State is called with one line about the node's standing in the mesh, first after Ready and then when it changes.
+	State func(string)
 }
 
 const (
@@ -118,7 +120,7 @@ func New(ctx context.Context, h *home.Home, cfg Config) (_ *Node, err error) {
 		}
 	}
 	n.spawn(n.publisher.run)
-	n.spawn(func(ctx context.Context) { n.awaitReady(ctx, cfg.Ready) })
+	n.spawn(func(ctx context.Context) { n.watchStanding(ctx, cfg.Ready, cfg.State) })
 	return n, nil
 }
 
@@ -175,8 +177,11 @@ func (n *Node) openHost(ctx context.Context, ds datastore.Batching) error {
 	if err != nil {
 		return err
 	}
+	if len(n.seeds()) < len(n.cfg.SeedAddrs()) {
+		n.log.Warn("a seed in config.yaml is this node itself; it is left out", "node", n.host.ID())
+	}
 	n.registry, err = dht.New(ctx, n.host, dht.Config{
-		Mesh: n.cfg.Mesh, Datastore: ds, Seeds: n.cfg.SeedAddrs(), EnableMDNS: n.cfg.EnableMDNS, Logger: n.log,
+		Mesh: n.cfg.Mesh, Datastore: ds, Seeds: n.seeds(), EnableMDNS: n.cfg.EnableMDNS, Logger: n.log,
 	})
 	return err
 }
@@ -192,7 +197,7 @@ func (n *Node) openMesh(context.Context) error {
 			return err
 		}
 	}
-	relays := n.cfg.RelayAddrs()
+	relays := n.relays()
 	if len(relays) == 0 && len(n.cfg.Listen) > 0 {
 		return nil
 	}

@@ -69,6 +69,12 @@ func startNode(t *testing.T, h *home.Home) (*Node, *api.Client) {
 	case <-time.After(patience):
 		t.Fatalf("not ready: %s", n.NotReady())
 	}
+	eventually(t, "joining the mesh", func() error {
+		if why := n.NotInMesh(); why != "" {
+			return errors.New(why)
+		}
+		return nil
+	})
 	c, err := api.Dial(h)
 	if err != nil {
 		t.Fatal(err)

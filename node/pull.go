@@ -229,6 +229,6 @@ func (p *pull) note(state string, err error) {
 	defer p.mu.Unlock()
 	p.state, p.problem, p.from = state, "", from
 	if err != nil {
-		p.problem = err.Error()
+		p.problem = problemOf(err)
 	}
 }

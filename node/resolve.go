@@ -167,11 +167,11 @@ func (n *Node) lookAt(ctx context.Context, h peer.AddrInfo) api.Home {
 		return out
 	}
 	if err := n.connect(ctx, h); err != nil {
-		out.Conn, out.Error = "not connected", err.Error()
+		out.Conn, out.Error = "not connected", problemOf(err)
 		return out
 	}
 	if all, err := pings(ctx, n.host, h.ID, 1); err != nil {
-		out.Error = err.Error()
+		out.Error = problemOf(err)
 	} else {
 		out.RTTMS = all[0]
 	}
@@ -256,7 +256,7 @@ func (n *Node) greet(ctx context.Context, id edgeistry.ServiceID, out *api.Servi
 	res, err := n.callPlain(ctx, id, m, false)
 	switch {
 	case err != nil:
-		out.Problem = err.Error()
+		out.Problem = problemOf(err)
 	case !res.OK():
 		out.Problem = res.Message
 	default:
@@ -269,7 +269,7 @@ func (n *Node) greet(ctx context.Context, id edgeistry.ServiceID, out *api.Servi
 func (n *Node) showHead(ctx context.Context, out *api.ServiceDetail, l *api.LogDetail, with chosen) {
 	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/l/" + l.Name); err != nil {
-		l.Error = err.Error()
+		l.Error = problemOf(err)
 		return
 	}
 	res, err := n.caller.Call(ctx, n.via(), with.Capability, client.Request{Message: m})
@@ -286,7 +286,7 @@ func (n *Node) showHead(ctx context.Context, out *api.ServiceDetail, l *api.LogD
 	}
 	h, err := coap.DecodeHead(res.Response.Payload)
 	if err != nil {
-		l.Error = err.Error()
+		l.Error = problemOf(err)
 		return
 	}
 	head := api.HeadOf(h)

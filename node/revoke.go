@@ -337,7 +337,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 func (n *Node) waiting(id edgeistry.ServiceID) []api.Revocation {
 	known, err := n.home.Revocations(id)
 	if err != nil {
-		return []api.Revocation{{Service: id.String(), State: api.RevokedWaiting, Problem: err.Error()}}
+		return []api.Revocation{{Service: id.String(), State: api.RevokedWaiting, Problem: problemOf(err)}}
 	}
 	var out []api.Revocation
 	for _, c := range known.Pending() {

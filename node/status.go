@@ -25,8 +25,11 @@ func (n *Node) Status(ctx context.Context) (*api.Status, error) {
 	s := &api.Status{
 		Node: n.host.ID().String(), Mesh: n.cfg.Mesh, Version: n.version, Home: n.home.Dir(), PID: os.Getpid(),
 		API: "http://" + n.http.address(), Service: own.String(),
-		Ready: n.NotReady() == "" && n.readyMS.Load() > 0, Standing: n.standing(), Addrs: n.fullAddrs(), Relay: n.relayStatus(),
-		Peers: n.peers(), Functions: len(n.functions.List()), Started: n.started, ReadyMS: float64(n.readyMS.Load()) / 1000,
+		Ready: n.NotReady() == "" && n.readyMS.Load() > 0, InMesh: n.NotInMesh() == "", Standing: n.standing(), Addrs: n.fullAddrs(), Relay: n.relayStatus(),
+		Peers: n.peers(), Seeds: n.seedStates(), Functions: len(n.functions.List()), Started: n.started, ReadyMS: float64(n.readyMS.Load()) / 1000,
+	}
+	if !s.InMesh {
+		s.MeshProblem = n.NotInMesh()
 	}
 	if n.port != nil {
 		s.CoAP = n.port.Addr().String()
@@ -188,7 +191,7 @@ func (n *Node) connectHome(ctx context.Context, id edgeistry.ServiceID) (peer.ID
 	failed := &api.Error{Kind: api.NotFound, Message: "no home of " + n.nameOf(id) + " can be reached"}
 	for _, h := range n.mesh.order(a.Record.Homes) {
 		if err := n.connect(ctx, h); err != nil {
-			failed.Tried = append(failed.Tried, err.Error())
+			failed.Tried = append(failed.Tried, problemOf(err))
 			continue
 		}
 		return h.ID, nil

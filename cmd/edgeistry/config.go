@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/home"
@@ -78,4 +79,41 @@ type checkedConfig struct {
 	OK    bool   `json:"ok"`
 	Mesh  string `json:"mesh"`
 	Ports string `json:"ports"` // free, in use by this node, or not tried
+}
+
+// ownSeeds returns a note for each list of nodes to join by that names the node of a home itself. Such an entry is left
+// out, because one list may serve all nodes of a mesh; alone it joins nothing.
+func ownSeeds(dir string, config *home.Config) []string {
+	h, err := home.Open(dir)
+	if err != nil {
+		return nil // the file is checked for another machine
+	}
+	var notes []string
+	for _, list := range []struct {
+		key   string
+		nodes []peer.AddrInfo
+	}{{"seeds", config.SeedAddrs()}, {"relays", configuredRelays(config)}} {
+		own := 0
+		for _, info := range list.nodes {
+			if info.ID == h.PeerID() {
+				own++
+			}
+		}
+		switch {
+		case own == 0:
+		case own == len(list.nodes):
+			notes = append(notes, list.key+": the only node named is this node itself; it is left out, so this node joins nobody")
+		default:
+			notes = append(notes, list.key+": this node itself is named; it is left out")
+		}
+	}
+	return notes
+}
+
+// configuredRelays returns the relays that are configured by themselves, not the seeds that stand in for them.
+func configuredRelays(config *home.Config) []peer.AddrInfo {
+	if len(config.Relays) == 0 {
+		return nil
+	}
+	return config.RelayAddrs()
 }

@@ -113,9 +113,11 @@ func (x *examination) examine(ctx context.Context) {
 	if h == nil || config == nil {
 		return
 	}
-	status := x.node(ctx, h)
-	if status == nil {
+	status, running := x.node(ctx, h)
+	if !running {
 		x.ports(ctx, config)
+	}
+	if status == nil {
 		return
 	}
 	x.mesh(status, config)
@@ -279,8 +281,8 @@ func (x *examination) clock(newest time.Time) {
 	}
 }
 
-// node looks for the running node.
-func (x *examination) node(ctx context.Context, h *home.Home) *api.Status {
+// node looks for the running node. A node that runs and gives no status holds its ports itself.
+func (x *examination) node(ctx context.Context, h *home.Home) (status *api.Status, running bool) {
 	client, err := api.Dial(h)
 	if err == nil {
 		defer client.Close()
@@ -290,23 +292,24 @@ func (x *examination) node(ctx context.Context, h *home.Home) *api.Status {
 		switch api.KindOf(err) {
 		case api.NotFound:
 			x.add("node", warning, "edgeistry run"+x.c.homeFlag(), "not running")
+			return nil, false
 		default:
 			said := complain(err)
 			x.add("node", broken, said.Action, "%s", said.Message)
 		}
-		return nil
+		return nil, true
 	}
-	status, err := client.Status(ctx)
+	status, err = client.Status(ctx)
 	if err != nil {
 		said := complain(err)
 		x.add("node", broken, said.Action, "%s", said.Message)
-		return nil
+		return nil, true
 	}
 	x.add("node", fine, "", "ready, running for %s, version %s", span(x.c.now().Sub(status.Started)), status.Version)
 	if mine := buildInfo().Version; status.Version != mine {
 		x.add("version", warning, "restart the node with this binary", "the node runs %s, this is %s", status.Version, mine)
 	}
-	return status
+	return status, true
 }
 
 // ports tries to take what the node will take.
@@ -337,15 +340,46 @@ func (x *examination) mesh(s *api.Status, config *home.Config) {
 			text += fmt.Sprintf(", %d of them relayed", relayed)
 		}
 		x.add("mesh", fine, "", "%s", text)
+	case len(s.Seeds) > 0:
+		x.add("mesh", broken, "see to the seeds below; the site works without them", "no peer; tried %s", one(len(s.Seeds), "seed", "seeds"))
 	case len(config.Seeds) > 0:
-		x.add("mesh", broken, "check that a seed runs and that this machine reaches it: "+config.Seeds[0], "no peer; tried %s", one(len(config.Seeds), "seed", "seeds"))
+		x.add("mesh", broken, "name another node in seeds in config.yaml; edgeistry id there prints its address", "no peer; the only seed is this node itself")
 	default:
 		x.add("mesh", warning, "edgeistry id says how others join through this node", "no peer, and no seed is configured")
+	}
+	state := broken
+	if len(s.Peers) > 0 {
+		state = warning
+	}
+	for _, seed := range s.Seeds {
+		if seed.Problem != "" {
+			x.add("seed", state, seedAdvice(seed), "%s: %s", seed.ID, seed.Problem)
+		}
 	}
 	if s.Relay.State == "unreachable" {
 		x.add("reach", broken, "a seed or relay with a listening address", "nobody can reach this node: %s", s.Relay.Text)
 	} else {
 		x.add("reach", fine, "", "%s", orDash(s.Relay.Text))
+	}
+}
+
+// seedAdvice returns what to do about a seed that is not reached.
+func seedAdvice(s api.Seed) string {
+	switch s.Cause {
+	case "other mesh":
+		return "set mesh in config.yaml to the seed's mesh, or name a seed of this mesh"
+	case "other node":
+		return "the seed has another identity now, or the address is another node's: copy the address that edgeistry id prints there"
+	case "not a node", "no service":
+		return "check the address and port of the seed in config.yaml: another program answers there"
+	case "refused":
+		return "check that the seed runs, and its port in config.yaml"
+	case "no such host":
+		return "check the DNS name in config.yaml, and that this machine can resolve names"
+	case "no route":
+		return "check this machine's network connection"
+	default:
+		return "check that the seed runs and that no firewall stands between"
 	}
 }
 

@@ -22,8 +22,8 @@ func (c *cli) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Run the node",
 		Long: `Run starts the node of this home and stays until Ctrl-C or SIGTERM; a second one ends it at once. Killing it at any moment loses
-nothing that was acknowledged. One line on standard output says when it is ready; the log goes to standard error. Under systemd
-use Type=notify.`,
+nothing that was acknowledged. One line on standard output says when it is ready, which means that it serves its site. The log goes to
+standard error. Under systemd use Type=notify: systemctl status then shows the node's standing in its mesh.`,
 		Example: `  edgeistry run
   edgeistry run --home /srv/edgeistry --log-level debug`,
 		Args: cobra.NoArgs,
@@ -62,6 +62,7 @@ func (c *cli) serve(ctx context.Context, level string) error {
 			c.announce(s)
 			tell(daemon.SdNotifyReady)
 		},
+		State: func(text string) { tell("STATUS=" + text) },
 	})
 	var locked *home.LockedError
 	if errors.As(err, &locked) {

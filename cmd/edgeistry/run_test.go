@@ -52,7 +52,7 @@ func TestSystemdIsToldWhenTheNodeIsReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	heard := func() string {
-		b := make([]byte, 256)
+		b := make([]byte, 1024)
 		n, err := socket.Read(b)
 		if err != nil {
 			t.Errorf("read the notification: %v", err)
@@ -64,6 +64,9 @@ func TestSystemdIsToldWhenTheNodeIsReady(t *testing.T) {
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
+	}
+	if got := heard(); got != "STATUS=serves its site; mesh edgeistry: alone, no seed is configured" {
+		t.Errorf("then told %q, want the standing in the mesh", got)
 	}
 	if got := heard(); got != "STOPPING=1" {
 		t.Errorf("then told %q, want STOPPING=1", got)

@@ -37,6 +37,9 @@ func (c *cli) showStatus(s *api.Status) {
 		state = "ready"
 	}
 	mesh := fmt.Sprintf("%s   %s, %s", s.Mesh, s.Standing, one(len(s.Peers), "peer", "peers"))
+	if s.MeshProblem != "" && len(s.Seeds) == 0 {
+		mesh += "; " + s.MeshProblem
+	}
 	reach := s.Relay.Text
 	if reach == "" {
 		reach = s.Relay.State
@@ -52,10 +55,17 @@ func (c *cli) showStatus(s *api.Status) {
 		{"node", fmt.Sprintf("%s   %s", s.Node, state)},
 		{"running", fmt.Sprintf("for %s, version %s, process %d", span(c.now().Sub(s.Started)), s.Version, s.PID)},
 		{"mesh", mesh},
+	}
+	for _, seed := range s.Seeds {
+		if seed.Problem != "" {
+			lines = append(lines, [2]string{"seed", seed.ID + "   " + seed.Problem})
+		}
+	}
+	lines = append(lines, [][2]string{
 		{"reach", reach},
 		{"api", ports},
 		{"home", s.Home},
-	}
+	}...)
 	for _, addr := range s.Addrs {
 		lines = append(lines, [2]string{"address", addr})
 	}

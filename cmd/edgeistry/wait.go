@@ -15,11 +15,14 @@ const waitEvery = 100 * time.Millisecond
 
 func (c *cli) waitCommand() *cobra.Command {
 	var peers int
+	var mesh bool
 	cmd := &cobra.Command{
 		Use:   "wait",
 		Short: "Wait until the node is ready, for scripts",
-		Long:  `Wait returns when the node of this home serves and is ready, also if it has not been started yet. --timeout bounds it.`,
+		Long: `Wait returns when the node of this home is ready: it serves its site, also while it has no connection to its mesh. With --mesh wait
+returns when the node takes part in its mesh, too. The node need not be started yet. --timeout bounds the wait.`,
 		Example: `  edgeistry run & edgeistry wait && edgeistry status
+  edgeistry wait --mesh --timeout 1m
   edgeistry wait --peers 1 --timeout 1m`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -29,7 +32,7 @@ func (c *cli) waitCommand() *cobra.Command {
 			}
 			ctx, cancel := c.bounded(cmd.Context(), "waiting for the node of "+h.Dir())
 			defer cancel()
-			status, err := waitReady(ctx, h, peers)
+			status, err := waitReady(ctx, h, peers, mesh)
 			if err != nil {
 				return c.lateNode(ctx, h, err)
 			}
@@ -38,28 +41,33 @@ func (c *cli) waitCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&mesh, "mesh", false, "wait until the node takes part in its mesh, too")
 	cmd.Flags().IntVar(&peers, "peers", 0, "wait until this `NUMBER` of peers is connected, too")
 	return cmd
 }
 
 // waitReady looks until the node is ready; its error is what the last look found.
-func waitReady(ctx context.Context, h *home.Home, peers int) (*api.Status, error) {
+func waitReady(ctx context.Context, h *home.Home, peers int, mesh bool) (*api.Status, error) {
 	tick := time.NewTicker(waitEvery)
 	defer tick.Stop()
+	var last error
 	for {
-		status, err := lookReady(ctx, h, peers)
+		status, err := lookReady(ctx, h, peers, mesh)
 		if err == nil {
 			return status, nil
 		}
+		if ctx.Err() == nil || last == nil {
+			last = err // the end of ctx itself says nothing about the node
+		}
 		select {
 		case <-ctx.Done():
-			return nil, err
+			return nil, last
 		case <-tick.C:
 		}
 	}
 }
 
-func lookReady(ctx context.Context, h *home.Home, peers int) (*api.Status, error) {
+func lookReady(ctx context.Context, h *home.Home, peers int, mesh bool) (*api.Status, error) {
 	client, err := api.Dial(h)
 	if err != nil {
 		return nil, err
@@ -67,6 +75,11 @@ func lookReady(ctx context.Context, h *home.Home, peers int) (*api.Status, error
 	defer client.Close()
 	if err := client.Ready(ctx); err != nil {
 		return nil, err
+	}
+	if mesh {
+		if err := client.InMesh(ctx); err != nil {
+			return nil, err
+		}
 	}
 	status, err := client.Status(ctx)
 	if err != nil {

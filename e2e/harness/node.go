@@ -36,7 +36,11 @@ func NewNode(ctx context.Context, binary, dir, name string, extra ...string) (*N
 	return n, nil
 }
 
-// Start runs the node and waits until it says that it is ready. It gives the time from exec to ready.
+// meshLimit bounds how long Start waits for a node that is ready to join its mesh.
+const meshLimit = 20 * time.Second
+
+// Start runs the node, waits until it says that it is ready, and then until it has joined its mesh, as far as there is one
+// within meshLimit. It returns the time from exec to ready.
 func (n *Node) Start(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
@@ -49,7 +53,10 @@ func (n *Node) Start(ctx context.Context) (time.Duration, error) {
 	if _, err := p.Wait(ctx, 0, `^ready\b`); err != nil {
 		return 0, errors.Join(err, p.Kill())
 	}
-	return time.Since(began), nil
+	took := time.Since(began)
+	// A node whose seeds are down is ready all the same.
+	n.CLI(ctx, "wait", "--mesh", "--timeout", meshLimit.String())
+	return took, nil
 }
 
 // Process is the running process, nil before Start.

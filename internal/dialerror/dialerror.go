@@ -206,10 +206,13 @@ var (
 // own words for time that has run out.
 func Plain(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	text = goWords.Replace(dialWords.ReplaceAllString(text, ""))
+	text = Words(dialWords.ReplaceAllString(text, ""))
 	const most = 300
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
 	return text
 }
+
+// Words replaces the Go runtime's own words in a text that people read.
+func Words(text string) string { return goWords.Replace(text) }

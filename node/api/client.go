@@ -63,9 +63,14 @@ func (c *Client) Healthy(ctx context.Context) error {
 	return c.do(ctx, http.MethodGet, "/healthz", nil, nil)
 }
 
-// Ready asks /readyz once: nil when the node is ready for work.
+// Ready asks /readyz once: nil when the node serves its site.
 func (c *Client) Ready(ctx context.Context) error {
 	return c.do(ctx, http.MethodGet, "/readyz", nil, nil)
+}
+
+// InMesh asks /readyz?mesh once: nil when the node takes part in its mesh. The error names what is missing.
+func (c *Client) InMesh(ctx context.Context) error {
+	return c.do(ctx, http.MethodGet, "/readyz?mesh", nil, nil)
 }
 
 // Status asks for the node's state.

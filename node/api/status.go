@@ -12,12 +12,16 @@ type Status struct {
 	API     string `json:"api"`            // http://127.0.0.1:7780
 	CoAP    string `json:"coap,omitempty"` // 127.0.0.1:5683; empty: no port
 	Service string `json:"service"`        // the node's own service
-	Ready   bool   `json:"ready"`
+	Ready   bool   `json:"ready"`          // it serves its site
+	// InMesh reports whether the node takes part in its mesh now; MeshProblem says what is missing.
+	InMesh      bool   `json:"in_mesh"`
+	MeshProblem string `json:"mesh_problem,omitempty"`
 	// Standing is "joined" when a node of the mesh is connected, "alone" when none is configured, "joining" otherwise.
 	Standing  string    `json:"standing"`
 	Addrs     []string  `json:"addrs"` // as told to others
 	Relay     Relay     `json:"relay"`
 	Peers     []Peer    `json:"peers"`
+	Seeds     []Seed    `json:"seeds"`
 	Services  []Service `json:"services"`
 	Functions int       `json:"functions"`
 	Started   time.Time `json:"started"`
@@ -32,6 +36,17 @@ type Relay struct {
 	Text    string   `json:"text"`              // "relayed through 12D3KooW..."
 	Serving bool     `json:"serving"`
 	Limits  string   `json:"limits,omitempty"` // of what it relays for others
+}
+
+// Seed is a node to join the mesh by.
+type Seed struct {
+	ID        string `json:"id"`
+	Connected bool   `json:"connected"`
+	Failures  int    `json:"failures"` // attempts that failed in a row
+	// Cause is why it is not connected as a member: "refused", "other node", "other mesh", "not a node", "no such host", "no
+	// route", "no answer" or "other". Empty: it is connected, or was not tried yet.
+	Cause   string `json:"cause,omitempty"`
+	Problem string `json:"problem,omitempty"` // the same in a line
 }
 
 // Peer is a connected node.
