@@ -12,7 +12,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // chosen is a capability and what the keychain calls it, with what else proves a request.
@@ -70,16 +70,16 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 		return n.fitting(chosen{Capability: c, name: "(given)"}, id, mirror)
 	}
 	if given != "" {
-		c, err := n.home.Capability(given)
+		c, err := n.state.Capability(given)
 		if err != nil {
-			if errors.Is(err, home.ErrNotFound) {
+			if errors.Is(err, state.ErrNotFound) {
 				return chosen{}, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
 			}
 			return chosen{}, api.Errorf(api.Usage, "%v", err)
 		}
 		return n.fitting(chosen{Capability: c, name: given}, id, mirror)
 	}
-	entries, bad := n.home.Capabilities()
+	entries, bad := n.state.Capabilities()
 	var best chosen
 	var over []string
 	for _, e := range entries {
@@ -87,7 +87,7 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 		if c == nil || c.Service != id {
 			continue
 		}
-		if why := n.home.Ended(c); why != "" {
+		if why := n.state.Ended(c); why != "" {
 			over = append(over, e.Name+" ("+why+")")
 			continue
 		}
@@ -101,7 +101,7 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 			what, action = " of the mirror branch", "edgeistry cap mint --mirror at the service's owner"
 		}
 		e := &api.Error{Kind: api.Denied, Message: fmt.Sprintf("no capability%s for %s in the keychain", what, n.nameOf(id)), Action: action}
-		if known, err := n.home.Revocations(id); err == nil {
+		if known, err := n.state.Revocations(id); err == nil {
 			if next, waits := known.Epoch(); waits {
 				return chosen{}, &api.Error{
 					Kind: api.Denied, Message: fmt.Sprintf("epoch %d of %s is over, and the service has not confirmed the next", next.Epoch-1, n.nameOf(id)), Action: "edgeistry cap revocations, and the same again once it says done",
@@ -153,7 +153,7 @@ func (n *Node) fitting(c chosen, id edgeistry.ServiceID, mirror bool) (chosen, e
 
 // nameOf gives a service's local name, or its ID.
 func (n *Node) nameOf(id edgeistry.ServiceID) string {
-	if name := n.home.NameOf(id); name != "" {
+	if name := n.state.NameOf(id); name != "" {
 		return name
 	}
 	return id.String()
@@ -162,13 +162,13 @@ func (n *Node) nameOf(id edgeistry.ServiceID) string {
 // service reads a service ID or local name from a request.
 func (n *Node) service(nameOrID string) (edgeistry.ServiceID, error) {
 	if nameOrID == "" {
-		return n.home.OwnService().ID, nil
+		return n.state.OwnService().ID, nil
 	}
-	id, err := n.home.Service(nameOrID)
+	id, err := n.state.Service(nameOrID)
 	switch {
 	case err == nil:
 		return id, nil
-	case errors.Is(err, home.ErrNotFound):
+	case errors.Is(err, state.ErrNotFound):
 		return id, &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("no service is called %q here", nameOrID), Action: "use its ID (k51...), or a name of edgeistry service ls"}
 	default:
 		return id, api.Errorf(api.Usage, "%v", err)
@@ -244,9 +244,9 @@ func (n *Node) callWhenThere(ctx context.Context, insist bool, with chosen, r cl
 func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.home.ServiceKey(id)
+	key, err := n.state.ServiceKey(id)
 	switch {
-	case errors.Is(err, home.ErrNotFound), id == n.home.OwnService().ID:
+	case errors.Is(err, state.ErrNotFound), id == n.state.OwnService().ID:
 		return nil
 	case err != nil:
 		return err
@@ -254,11 +254,11 @@ func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
 		return nil
 	}
 	key.Generations[branch] = generation
-	if err := n.home.SaveServiceKey(key); err != nil {
+	if err := n.state.SaveServiceKey(key); err != nil {
 		return err
 	}
 	if branch == capability.BranchMirror { // the owner's capability has a half of it
-		if err := n.home.RenewOwner(key); err != nil {
+		if err := n.state.RenewOwner(key); err != nil {
 			return err
 		}
 	}
@@ -271,7 +271,7 @@ func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
 // renewOwned is renew, if the key is in this home.
 func (n *Node) renewOwned(id edgeistry.ServiceID) error {
 	err := n.renew(id)
-	if errors.Is(err, home.ErrNotFound) {
+	if errors.Is(err, state.ErrNotFound) {
 		return nil
 	}
 	return err
@@ -281,28 +281,28 @@ func (n *Node) renewOwned(id edgeistry.ServiceID) error {
 func (n *Node) bumpOwn(branch, generation uint8) (kept bool, err error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key := n.home.OwnService()
+	key := n.state.OwnService()
 	key.Generations[branch] = generation
-	if err = n.home.SaveServiceKey(key); err == nil {
-		err = n.home.RenewOwner(key)
+	if err = n.state.SaveServiceKey(key); err == nil {
+		err = n.state.RenewOwner(key)
 	}
-	return n.home.OwnService().Generations[branch] == generation, err
+	return n.state.OwnService().Generations[branch] == generation, err
 }
 
 // advanceOwn keeps the next epoch of the node's own service, and gives its key if it is kept, even where something failed.
-func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
+func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*state.ServiceKey, error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key := n.home.OwnService()
+	key := n.state.OwnService()
 	if key.Epoch+1 != epoch {
 		return nil, fmt.Errorf("epoch %d does not follow epoch %d", epoch, key.Epoch)
 	}
 	next := key.Next(r)
-	err := n.home.SaveServiceKey(next)
+	err := n.state.SaveServiceKey(next)
 	if err == nil {
-		err = n.home.RenewOwner(next)
+		err = n.state.RenewOwner(next)
 	}
-	if kept := n.home.OwnService(); kept.Epoch == epoch {
+	if kept := n.state.OwnService(); kept.Epoch == epoch {
 		return kept, err
 	}
 	return nil, err
@@ -403,7 +403,7 @@ func (n *Node) refused(out *api.CallResult, resp *coap.Message) {
 
 // isNodeService says whether a service is known to be hosted by a node.
 func (n *Node) isNodeService(id edgeistry.ServiceID) bool {
-	if id == n.home.OwnService().ID {
+	if id == n.state.OwnService().ID {
 		return true
 	}
 	a, ok := n.registry.Known(id)

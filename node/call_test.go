@@ -8,12 +8,12 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // TestProofFields reads sequence and boot counter back from requests that package capability protected.
 func TestProofFields(t *testing.T) {
-	key, err := home.NewServiceKey()
+	key, err := state.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,11 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // counting mints a capability of a branch whose every request is counted.
-func counting(t *testing.T, k *home.ServiceKey, branch uint8, c capability.Count) *capability.Capability {
+func counting(t *testing.T, k *state.ServiceKey, branch uint8, c capability.Count) *capability.Capability {
 	t.Helper()
 	frame, err := (&capability.FrameSpec{Limits: []capability.Limit{{Type: capability.TypeCount, Count: c}}}).Encode()
 	if err != nil {
@@ -64,7 +64,7 @@ func TestCounts(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	h, err := home.Open(h.Dir())
+	h, err := state.Open(h.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestCountsEndWithEpoch(t *testing.T) {
 	if _, err := c.Reserve(t.Context(), api.ReserveRequest{Capability: counting(t, h.OwnService(), 2, capability.Count{N: 3}).Text()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Revoke(t.Context(), api.RevokeRequest{Capability: home.OwnCapability, Epoch: true}); err != nil {
+	if _, err := c.Revoke(t.Context(), api.RevokeRequest{Capability: state.OwnCapability, Epoch: true}); err != nil {
 		t.Fatal(err)
 	}
 	kept, err := openCells(t.Context(), n.store, h.OwnService().ID)
@@ -162,7 +162,7 @@ type counted struct {
 	call *client.Caller
 }
 
-func newCounted(t *testing.T, k *home.ServiceKey, counts, logs *logstore.Store, with *capability.Capability) *counted {
+func newCounted(t *testing.T, k *state.ServiceKey, counts, logs *logstore.Store, with *capability.Capability) *counted {
 	t.Helper()
 	kept, err := openCells(t.Context(), counts, k.ID)
 	if err != nil {
@@ -217,7 +217,7 @@ func (c *counted) entries() uint32 {
 // TestCountBeforeActing stops between the count and the act: the count is spent, and stays so.
 func TestCountBeforeActing(t *testing.T) {
 	d := &disk{Batching: dssync.MutexWrap(datastore.NewMapDatastore())}
-	k, err := home.NewServiceKey()
+	k, err := state.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestCountBeforeActing(t *testing.T) {
 // TestCountOnFullDisk refuses what it cannot count, and does not act.
 func TestCountOnFullDisk(t *testing.T) {
 	d := &disk{Batching: dssync.MutexWrap(datastore.NewMapDatastore())}
-	k, err := home.NewServiceKey()
+	k, err := state.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
 )
 
@@ -24,7 +24,7 @@ type claiming struct {
 	node    *Node
 	request api.ClaimRequest
 	setup   capability.SetupCode
-	pending *home.PendingClaim
+	pending *state.PendingClaim
 	link    *link.Link
 	before  *device // the device that held the link; it was reset to factory state if the claim succeeds
 	device  *device
@@ -68,14 +68,14 @@ func (c *claiming) prepare() error {
 	if c.setup, err = capability.ParseSetupCode(r.SetupCode); err != nil {
 		return &api.Error{Kind: api.Usage, Message: fmt.Sprintf("the setup code cannot be read: %v", err), Action: "type it as printed on the device: EDGDEV1-..."}
 	}
-	c.pending, err = n.home.Claim(c.setup.ID)
+	c.pending, err = n.state.Claim(c.setup.ID)
 	switch {
-	case errors.Is(err, home.ErrNotFound):
-		key, err := home.NewServiceKey()
+	case errors.Is(err, state.ErrNotFound):
+		key, err := state.NewServiceKey()
 		if err != nil {
 			return err
 		}
-		c.pending = &home.PendingClaim{Key: key}
+		c.pending = &state.PendingClaim{Key: key}
 	case err != nil:
 		return err
 	}
@@ -114,9 +114,9 @@ func (c *claiming) checkName() error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return api.Errorf(api.Usage, "%v", err)
 	}
-	old, err := c.node.home.Name(name)
+	old, err := c.node.state.Name(name)
 	switch {
-	case errors.Is(err, home.ErrNotFound):
+	case errors.Is(err, state.ErrNotFound):
 		return nil
 	case err != nil:
 		return err
@@ -137,7 +137,7 @@ func (c *claiming) run(ctx context.Context, step func(step, of int, text string)
 		},
 		Keep: func(s proxy.ClaimState) error {
 			c.pending.OwnerNonce, c.pending.Answer = s.OwnerNonce, s.Answer
-			return c.node.home.SaveClaim(c.setup.ID, *c.pending)
+			return c.node.state.SaveClaim(c.setup.ID, *c.pending)
 		},
 		Works:   c.works,
 		Publish: func(ctx context.Context) error { _, err := c.node.publish(ctx, c.pending.Key); return err },
@@ -171,10 +171,10 @@ func (c *claiming) works(ctx context.Context, claimed proxy.Claimed) error {
 		if err != nil {
 			return err
 		}
-		d := home.Device{
+		d := state.Device{
 			Service: key.ID, Name: c.request.Name, Link: c.request.Link, Manifest: claimed.Manifest, Claimed: time.Now(), Reader: reader,
 		}
-		if err := n.home.SaveDevice(d); err != nil {
+		if err := n.state.SaveDevice(d); err != nil {
 			return err
 		}
 		if c.device, err = n.addDevice(ctx, d, c.link); err != nil {
@@ -182,30 +182,30 @@ func (c *claiming) works(ctx context.Context, claimed proxy.Claimed) error {
 		}
 	}
 	if c.request.Name != "" {
-		if err := n.home.SaveName(c.request.Name, key.ID); err != nil {
+		if err := n.state.SaveName(c.request.Name, key.ID); err != nil {
 			return err
 		}
 	}
-	if old, err := n.home.Capability(c.capabilityName()); err == nil && old.Service == key.ID && old.Text() != key.Owner().Text() {
-		if err := n.home.RemoveCapability(c.capabilityName()); err != nil { // of a claim before, that was not finished
+	if old, err := n.state.Capability(c.capabilityName()); err == nil && old.Service == key.ID && old.Text() != key.Owner().Text() {
+		if err := n.state.RemoveCapability(c.capabilityName()); err != nil { // of a claim before, that was not finished
 			return err
 		}
 	}
-	if err := n.home.SaveCapability(c.capabilityName(), key.Owner()); err != nil {
+	if err := n.state.SaveCapability(c.capabilityName(), key.Owner()); err != nil {
 		return err
 	}
 	if err := c.device.postTime(ctx, key.Owner()); err != nil {
 		return fmt.Errorf("the device does not take the time from its owner: %w", err)
 	}
-	return n.home.RemoveClaim(c.setup.ID)
+	return n.state.RemoveClaim(c.setup.ID)
 }
 
 // keepKey keeps the key that the claim gave. If an earlier claim of the device gave another one, or went over another link,
 // what was made of that is forgotten first, so that it is made anew; if it is the same key, its generations stay.
-func (c *claiming) keepKey(key *home.ServiceKey) error {
+func (c *claiming) keepKey(key *state.ServiceKey) error {
 	n := c.node
-	stored, err := n.home.ServiceKey(key.ID)
-	if err != nil && !errors.Is(err, home.ErrNotFound) {
+	stored, err := n.state.ServiceKey(key.ID)
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return err
 	}
 	same := err == nil && stored.EpochKey == key.EpochKey
@@ -217,12 +217,12 @@ func (c *claiming) keepKey(key *home.ServiceKey) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
 	if same {
-		if stored, err = n.home.ServiceKey(key.ID); err != nil {
+		if stored, err = n.state.ServiceKey(key.ID); err != nil {
 			return err
 		}
 		key.Generations = stored.Generations
 	}
-	return n.home.SaveServiceKey(key)
+	return n.state.SaveServiceKey(key)
 }
 
 // forget takes out a device whose place the claimed one takes. Its link goes on as the claim's, or is closed.
@@ -254,15 +254,15 @@ func (n *Node) forget(d *device) error {
 	n.mu.Unlock()
 	n.proxy.RemoveDevice(d.Service)
 	n.caller.Forget(d.Service)
-	errs := []error{n.proxy.HostMirror(d.Service, nil), n.home.RemoveDevice(d.Service), n.dropPending(d.Service)}
+	errs := []error{n.proxy.HostMirror(d.Service, nil), n.state.RemoveDevice(d.Service), n.dropPending(d.Service)}
 	owners := []string{d.Service.String() + "/owner"}
 	if d.Name != "" {
-		errs = append(errs, n.home.RemoveName(d.Name))
+		errs = append(errs, n.state.RemoveName(d.Name))
 		owners = append(owners, d.Name+"/owner")
 	}
 	for _, name := range owners {
-		if old, err := n.home.Capability(name); err == nil && old.Service == d.Service {
-			errs = append(errs, n.home.RemoveCapability(name))
+		if old, err := n.state.Capability(name); err == nil && old.Service == d.Service {
+			errs = append(errs, n.state.RemoveCapability(name))
 		}
 	}
 	return errors.Join(errs...)

@@ -12,7 +12,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
 )
 
@@ -50,12 +50,12 @@ func (n *Node) revoker(id edgeistry.ServiceID) *revoker {
 
 // restoreRevocations takes up what was revoked before this start: what counts at this node does so before the node lets anybody in.
 func (n *Node) restoreRevocations(context.Context) error {
-	ids, err := n.home.Revoked()
+	ids, err := n.state.Revoked()
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		known, err := n.home.Revocations(id)
+		known, err := n.state.Revocations(id)
 		if err != nil {
 			return err // not to know what is revoked must not look like nothing being revoked
 		}
@@ -77,7 +77,7 @@ func (n *Node) restoreRevocations(context.Context) error {
 
 // begin looks whether there is anything to tell, and starts to tell it.
 func (r *revoker) begin() error {
-	known, err := r.node.home.Revocations(r.id)
+	known, err := r.node.state.Revocations(r.id)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (r *revoker) attempt(ctx context.Context) error {
 	if ctx.Err() != nil && err != nil {
 		return err // who asked for it has gone; that says nothing of the service
 	}
-	known, kerr := r.node.home.Revocations(r.id)
+	known, kerr := r.node.state.Revocations(r.id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tried, r.failure = time.Now(), errors.Join(err, kerr)
@@ -218,7 +218,7 @@ func (r *revoker) attempt(ctx context.Context) error {
 }
 
 func (r *revoker) deliver(ctx context.Context) error {
-	known, err := r.node.home.Revocations(r.id)
+	known, err := r.node.state.Revocations(r.id)
 	if err != nil {
 		return err
 	}
@@ -231,10 +231,10 @@ func (r *revoker) deliver(ctx context.Context) error {
 }
 
 // tell makes one change at the service, or finds out that it is made already, and keeps that.
-func (r *revoker) tell(ctx context.Context, c home.Change) error {
+func (r *revoker) tell(ctx context.Context, c state.Change) error {
 	ctx, cancel := context.WithTimeoutCause(proxy.Foremost(ctx), deliverTime, coap.ErrTimeout)
 	defer cancel()
-	key, err := r.node.home.ServiceKey(r.id)
+	key, err := r.node.state.ServiceKey(r.id)
 	if err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func (r *revoker) tell(ctx context.Context, c home.Change) error {
 
 // post asks the service to make a change. Which of the owner's capabilities the service takes shows how far it is: the present one; that of the
 // generation before, if the owner's own is pending; that of the next epoch, if an answer was lost.
-func (r *revoker) post(ctx context.Context, key *home.ServiceKey, c home.Change) error {
+func (r *revoker) post(ctx context.Context, key *state.ServiceKey, c state.Change) error {
 	generation := key.Generations[capability.BranchOwner]
 	owners := []*capability.Capability{key.OwnerOf(generation)}
 	if generation > 0 {
@@ -284,7 +284,7 @@ func ended(err error) bool {
 	return errors.As(err, &denied) && !denied.ByDevice && (denied.Reason == capability.ReasonGeneration || denied.Reason == capability.ReasonEpoch)
 }
 
-func (r *revoker) postGeneration(ctx context.Context, owner *capability.Capability, c home.Change) error {
+func (r *revoker) postGeneration(ctx context.Context, owner *capability.Capability, c state.Change) error {
 	m := &coap.Message{Code: coap.CodePOST, Payload: []byte{c.Branch, c.Generation}}
 	if err := m.SetPath("/g"); err != nil {
 		return err
@@ -298,7 +298,7 @@ func (r *revoker) postGeneration(ctx context.Context, owner *capability.Capabili
 }
 
 // postEpoch lets the session put the secret under its pad.
-func (r *revoker) postEpoch(ctx context.Context, owner *capability.Capability, c home.Change) error {
+func (r *revoker) postEpoch(ctx context.Context, owner *capability.Capability, c state.Change) error {
 	m := &coap.Message{Code: coap.CodePOST, Payload: append([]byte{byte(c.Epoch >> 8), byte(c.Epoch)}, c.Secret[:]...)}
 	if err := m.SetPath("/e"); err != nil {
 		return err
@@ -309,7 +309,7 @@ func (r *revoker) postEpoch(ctx context.Context, owner *capability.Capability, c
 
 // confirmed keeps that a service has made a change. Everything that goes by it is on disk before the change counts as done, and the key of
 // the next epoch before the secret that it was made of goes.
-func (n *Node) confirmed(id edgeistry.ServiceID, c home.Change) error {
+func (n *Node) confirmed(id edgeistry.ServiceID, c state.Change) error {
 	if err := n.keepNext(id, c); err != nil {
 		return err
 	}
@@ -318,12 +318,12 @@ func (n *Node) confirmed(id edgeistry.ServiceID, c home.Change) error {
 	}
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	known, err := n.home.Revocations(id)
+	known, err := n.state.Revocations(id)
 	if err != nil {
 		return err
 	}
 	known.Finish(c, time.Now())
-	if err := n.home.SaveRevocations(known); err != nil {
+	if err := n.state.SaveRevocations(known); err != nil {
 		return err
 	}
 	n.log.Info("a revocation is confirmed", "service", id, "what", c.String())
@@ -334,28 +334,28 @@ func (n *Node) confirmed(id edgeistry.ServiceID, c home.Change) error {
 func (n *Node) dropPending(id edgeistry.ServiceID) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	known, err := n.home.Revocations(id)
+	known, err := n.state.Revocations(id)
 	if err != nil || len(known.Pending()) == 0 {
 		return err
 	}
 	for _, c := range known.Pending() {
 		known.Finish(c, time.Now())
 	}
-	if err := n.home.SaveRevocations(known); err != nil {
+	if err := n.state.SaveRevocations(known); err != nil {
 		return err
 	}
 	return n.revoker(id).begin()
 }
 
 // keepNext keeps the key of the epoch that a change has begun.
-func (n *Node) keepNext(id edgeistry.ServiceID, c home.Change) error {
+func (n *Node) keepNext(id edgeistry.ServiceID, c state.Change) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.home.ServiceKey(id)
+	key, err := n.state.ServiceKey(id)
 	if err != nil || c.Epoch == 0 || key.Epoch >= c.Epoch {
 		return err
 	}
-	return n.home.SaveServiceKey(key.Next(c.Secret))
+	return n.state.SaveServiceKey(key.Next(c.Secret))
 }
 
 // renew makes everything that this home holds of a service anew, as far as it is not of the present generations and epoch: the owner's
@@ -363,11 +363,11 @@ func (n *Node) keepNext(id edgeistry.ServiceID, c home.Change) error {
 func (n *Node) renew(id edgeistry.ServiceID) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.home.ServiceKey(id)
+	key, err := n.state.ServiceKey(id)
 	if err != nil {
 		return err
 	}
-	if err := n.home.RenewOwner(key); err != nil {
+	if err := n.state.RenewOwner(key); err != nil {
 		return err
 	}
 	if d := n.device(id); d != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
 )
 
@@ -34,7 +34,7 @@ const (
 
 // device is a device that this node is home to: its link, the copy of its logs, and what is known of its state.
 type device struct {
-	home.Device
+	state.Device
 	node *Node
 	link *link.Link
 
@@ -60,16 +60,16 @@ type device struct {
 }
 
 // newReader mints the capability by which a home node reads a device's logs, and may do nothing else.
-func newReader(k *home.ServiceKey) (*capability.Capability, error) {
+func newReader(k *state.ServiceKey) (*capability.Capability, error) {
 	return newOwn(k, capability.Grant{Operations: capability.Read | capability.Observe, Prefix: true})
 }
 
 // newTimekeeper mints the capability by which a home node sets a device's clock, and may do nothing else.
-func newTimekeeper(k *home.ServiceKey) (*capability.Capability, error) {
+func newTimekeeper(k *state.ServiceKey) (*capability.Capability, error) {
 	return newOwn(k, capability.Grant{Operations: capability.Time})
 }
 
-func newOwn(k *home.ServiceKey, grant capability.Grant) (*capability.Capability, error) {
+func newOwn(k *state.ServiceKey, grant capability.Grant) (*capability.Capability, error) {
 	spec := capability.FrameSpec{Grants: []capability.Grant{grant}}
 	frame, err := spec.Encode()
 	if err != nil {
@@ -84,10 +84,10 @@ func newOwn(k *home.ServiceKey, grant capability.Grant) (*capability.Capability,
 }
 
 // addDevice makes a device reachable through this node. The link is this device's from then on.
-func (n *Node) addDevice(ctx context.Context, d home.Device, link *link.Link) (*device, error) {
+func (n *Node) addDevice(ctx context.Context, d state.Device, link *link.Link) (*device, error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.home.ServiceKey(d.Service)
+	key, err := n.state.ServiceKey(d.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (d *device) manifest() edgeistry.Manifest {
 }
 
 // raised takes over a branch's new generation of the device's key.
-func (d *device) raised(key *home.ServiceKey, branch uint8) error {
+func (d *device) raised(key *state.ServiceKey, branch uint8) error {
 	d.mirror.setGeneration(branch, key.Generations[branch])
 	if branch != readerBranch {
 		return nil
@@ -161,7 +161,7 @@ func (d *device) raised(key *home.ServiceKey, branch uint8) error {
 }
 
 // renew takes over the present key of the device.
-func (d *device) renew(key *home.ServiceKey) error {
+func (d *device) renew(key *state.ServiceKey) error {
 	if d.mirror.mirror.Epoch() < key.Epoch {
 		if err := d.mirror.setEpoch(key); err != nil {
 			return err
@@ -174,13 +174,13 @@ func (d *device) renew(key *home.ServiceKey) error {
 }
 
 // readerFits tells whether the node's own capability is of the present epoch and generation.
-func (d *device) readerFits(key *home.ServiceKey) bool {
+func (d *device) readerFits(key *state.ServiceKey) bool {
 	h := d.reader().Header
 	return h.Epoch == key.Epoch && h.Generation == key.Generations[readerBranch]
 }
 
 // renewReader mints the node's own capability of the generation that its branch has now, and keeps it.
-func (d *device) renewReader(key *home.ServiceKey) error {
+func (d *device) renewReader(key *state.ServiceKey) error {
 	reader, err := newReader(key)
 	if err != nil {
 		return err
@@ -189,7 +189,7 @@ func (d *device) renewReader(key *home.ServiceKey) error {
 	d.Reader, d.timer = reader, nil
 	kept := d.Device
 	d.mu.Unlock()
-	return d.node.home.SaveDevice(kept)
+	return d.node.state.SaveDevice(kept)
 }
 
 func (d *device) reader() *capability.Capability {
@@ -200,7 +200,7 @@ func (d *device) reader() *capability.Capability {
 
 // restoreDevices opens the links of all devices kept in the home. A device that does not answer does not hold up the node.
 func (n *Node) restoreDevices(ctx context.Context) error {
-	kept, err := n.home.Devices()
+	kept, err := n.state.Devices()
 	if err != nil {
 		return err
 	}
@@ -365,7 +365,7 @@ func (d *device) timekeeper() (*capability.Capability, error) {
 	if timer != nil {
 		return timer, nil
 	}
-	key, err := d.node.home.ServiceKey(d.Service)
+	key, err := d.node.state.ServiceKey(d.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -388,7 +388,7 @@ func (d *device) setClock(ctx context.Context) error {
 	err = d.postTime(ctx, timer)
 	var denied *client.Denied
 	if errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonTime {
-		key, kerr := d.node.home.ServiceKey(d.Service)
+		key, kerr := d.node.state.ServiceKey(d.Service)
 		if kerr != nil {
 			return kerr
 		}

@@ -14,7 +14,7 @@ import (
 	"github.com/edgeistry/edgeistry/internal/dialerror"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // asAPIError gives the API's form of any error.
@@ -35,7 +35,7 @@ func asAPIError(err error) *api.Error {
 		e.Action = "restore the node's home from a backup, or read the log from another node that mirrors it"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, coap.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded):
 		e.Kind = api.Timeout
-	case errors.Is(err, home.ErrNotFound), errors.Is(err, dht.ErrNotFound), errors.Is(err, dht.ErrExpired),
+	case errors.Is(err, state.ErrNotFound), errors.Is(err, dht.ErrNotFound), errors.Is(err, dht.ErrExpired),
 		errors.Is(err, link.ErrLinkDown), errors.Is(err, logstore.ErrNotKept):
 		e.Kind = api.NotFound
 	case errors.Is(err, logstore.ErrTooLarge), errors.Is(err, logstore.ErrProducer), errors.Is(err, logstore.ErrKind):

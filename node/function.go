@@ -22,7 +22,7 @@ func (n *Node) Deploy(ctx context.Context, r api.DeployRequest) (*api.Function, 
 	if err != nil {
 		return nil, err
 	}
-	own := n.home.OwnService().ID
+	own := n.state.OwnService().ID
 	to := logstore.LogID{Service: own, Name: r.To}
 	if r.To == "" {
 		to.Name = r.Name
@@ -127,7 +127,7 @@ func (n *Node) Functions(ctx context.Context) ([]api.Function, error) {
 
 // logText names a log for people: LOG of the node's own service, NAME/LOG or ID/LOG of another.
 func (n *Node) logText(id logstore.LogID) string {
-	if id.Service == n.home.OwnService().ID {
+	if id.Service == n.state.OwnService().ID {
 		return id.Name
 	}
 	return n.nameOf(id.Service) + "/" + id.Name

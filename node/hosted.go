@@ -15,7 +15,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
 )
 
@@ -51,7 +51,7 @@ type hosted struct {
 	bump func(branch, generation uint8) (kept bool, err error)
 	asOf func(log string) time.Time // when a copy was last known to be up to date; nil: these are no copies
 	// advance keeps the next epoch, and gives its key if it is kept, even where it fails; set with bump.
-	advance func(epoch uint16, r [32]byte) (*home.ServiceKey, error)
+	advance func(epoch uint16, r [32]byte) (*state.ServiceKey, error)
 
 	mu sync.RWMutex // held to judge a request, to append, and to change a generation or the epoch
 }
@@ -65,7 +65,7 @@ type verifier struct {
 	counts  capability.Counters // nil: COUNT denies, as at mirrors
 }
 
-func newGuard(key *home.ServiceKey, v verifier) (*capability.Guard, error) {
+func newGuard(key *state.ServiceKey, v verifier) (*capability.Guard, error) {
 	cfg := capability.GuardConfig{
 		Hint:          key.ID.Hint(),
 		Epoch:         key.Epoch,
@@ -89,7 +89,7 @@ func newGuard(key *home.ServiceKey, v verifier) (*capability.Guard, error) {
 }
 
 // branchKeys gives a verifier the keys that it has: a mirror that of its branch alone.
-func branchKeys(key *home.ServiceKey, mirror bool) func(branch, generation uint8) (capability.BranchKey, bool) {
+func branchKeys(key *state.ServiceKey, mirror bool) func(branch, generation uint8) (capability.BranchKey, bool) {
 	return func(branch, generation uint8) (capability.BranchKey, bool) {
 		if mirror && branch != capability.BranchMirror {
 			return capability.BranchKey{}, false
@@ -125,13 +125,13 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *coap.Mess
 }
 
 // setEpoch lets the verifiers take the capabilities of this key and no others.
-func (s *hosted) setEpoch(key *home.ServiceKey) error {
+func (s *hosted) setEpoch(key *state.ServiceKey) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.setEpochLocked(key)
 }
 
-func (s *hosted) setEpochLocked(key *home.ServiceKey) error {
+func (s *hosted) setEpochLocked(key *state.ServiceKey) error {
 	for _, g := range []*capability.Guard{s.direct, s.mirror} {
 		if g == nil || g.Epoch() == key.Epoch {
 			continue

@@ -14,7 +14,7 @@ import (
 	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // TestHostedRefuses asks the node's own service for what it must not do.
@@ -97,7 +97,7 @@ func TestGenerations(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if h, err = home.Open(h.Dir()); err != nil {
+	if h, err = state.Open(h.Dir()); err != nil {
 		t.Fatal(err)
 	}
 	_, c = startNode(t, h)
@@ -126,7 +126,7 @@ func TestRangeFits(t *testing.T) {
 			t.Errorf("range of at most %d bytes has %d entries from %d, %v; want %d", tt.limit, len(r.Entries), r.First, err, tt.want)
 		}
 	}
-	r, err := c.Read(t.Context(), api.ReadRequest{Log: "events", Capability: home.OwnCapability, From: 1})
+	r, err := c.Read(t.Context(), api.ReadRequest{Log: "events", Capability: state.OwnCapability, From: 1})
 	if err != nil || len(r.Entries) != entries {
 		t.Fatalf("reading all by requests gave %d entries, %v", len(r.Entries), err)
 	}
@@ -138,7 +138,7 @@ func TestRangeFits(t *testing.T) {
 }
 
 // minted gives a capability of a branch of the node's own service.
-func minted(t *testing.T, k *home.ServiceKey, branch uint8, ops capability.Operations) string {
+func minted(t *testing.T, k *state.ServiceKey, branch uint8, ops capability.Operations) string {
 	t.Helper()
 	frame, err := (&capability.FrameSpec{Grants: []capability.Grant{{Operations: ops, Prefix: true}}}).Encode()
 	if err != nil {
@@ -296,7 +296,7 @@ func TestManageHalfway(t *testing.T) {
 		kept, err := bump(branch, generation)
 		return kept, errors.Join(err, full)
 	}
-	n.own.advance = func(epoch uint16, r [32]byte) (*home.ServiceKey, error) {
+	n.own.advance = func(epoch uint16, r [32]byte) (*state.ServiceKey, error) {
 		key, err := advance(epoch, r)
 		return key, errors.Join(err, full)
 	}
@@ -345,7 +345,7 @@ func TestLargestEntry(t *testing.T) {
 	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: make([]byte, logstore.MaxPayload)}); err != nil {
 		t.Fatal(err)
 	}
-	r, err := c.Read(t.Context(), api.ReadRequest{Log: "events", Capability: home.OwnCapability, From: 1})
+	r, err := c.Read(t.Context(), api.ReadRequest{Log: "events", Capability: state.OwnCapability, From: 1})
 	if err != nil || len(r.Entries) != 1 || len(r.Entries[0].Payload) != logstore.MaxPayload {
 		t.Errorf("reading the largest entry: %v", err)
 	}
@@ -354,7 +354,7 @@ func TestLargestEntry(t *testing.T) {
 // TestEverybodyReopens: after a restart all callers of a service open sessions anew, within a few seconds.
 func TestEverybodyReopens(t *testing.T) {
 	const callers, atOnce = 600, guardSlots - 1 // one slot is the owner's
-	key, err := home.NewServiceKey()
+	key, err := state.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,11 +21,11 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // narrow gives a capability of the keychain with one more frame.
-func narrow(t *testing.T, h *home.Home, name string, spec capability.FrameSpec) string {
+func narrow(t *testing.T, h *state.State, name string, spec capability.FrameSpec) string {
 	t.Helper()
 	c, err := h.Capability(name)
 	if err != nil {
@@ -43,7 +43,7 @@ func upTo(n int64) []capability.Limit {
 }
 
 // mirrorOf mints a capability of the mirror branch that reads everything.
-func mirrorOf(t *testing.T, k *home.ServiceKey) string {
+func mirrorOf(t *testing.T, k *state.ServiceKey) string {
 	t.Helper()
 	spec, err := phrase.Wish{Read: []string{"*"}}.Spec()
 	if err != nil {
@@ -66,10 +66,10 @@ func mirrorOf(t *testing.T, k *home.ServiceKey) string {
 func TestNodeService(t *testing.T) {
 	ha := testHome(t, nil)
 	a, ca := startNode(t, ha)
-	_, cb := startNode(t, testHome(t, func(c *home.Config) { c.Seeds = []string{seedOf(a)} }))
+	_, cb := startNode(t, testHome(t, func(c *state.Config) { c.Seeds = []string{seedOf(a)} }))
 	ctx := t.Context()
 	id := ha.OwnService().ID.String()
-	anna := narrow(t, ha, home.OwnCapability, capability.FrameSpec{Grants: []capability.Grant{
+	anna := narrow(t, ha, state.OwnCapability, capability.FrameSpec{Grants: []capability.Grant{
 		{Operations: capability.Read, Name: "events"}, {Operations: capability.Append, Name: "events", Parts: upTo(9)},
 	}})
 
@@ -168,7 +168,7 @@ func serveDevice(t *testing.T, d *linktest.Device) string {
 func TestThreeNodes(t *testing.T) {
 	ctx := t.Context()
 	cloud, cc := startNode(t, testHome(t, nil))
-	relayed := func(c *home.Config) { c.Listen, c.Seeds = nil, []string{seedOf(cloud)} }
+	relayed := func(c *state.Config) { c.Listen, c.Seeds = nil, []string{seedOf(cloud)} }
 	he := testHome(t, relayed)
 	edge, ce := startNode(t, he)
 	_, caller := startNode(t, testHome(t, relayed))
@@ -214,7 +214,7 @@ func TestThreeNodes(t *testing.T) {
 	if err := edge.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if he, err = home.Open(he.Dir()); err != nil {
+	if he, err = state.Open(he.Dir()); err != nil {
 		t.Fatal(err)
 	}
 	_, ce = startNode(t, he)
@@ -450,7 +450,7 @@ func TestDeviceGenerations(t *testing.T) {
 func TestGenerationElsewhere(t *testing.T) {
 	ha := testHome(t, nil)
 	a, _ := startNode(t, ha)
-	hb := testHome(t, func(c *home.Config) { c.Seeds = []string{seedOf(a)} })
+	hb := testHome(t, func(c *state.Config) { c.Seeds = []string{seedOf(a)} })
 	_, cb := startNode(t, hb)
 	key := ha.OwnService()
 	if err := hb.SaveServiceKey(key); err != nil {

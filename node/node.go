@@ -24,7 +24,7 @@ import (
 	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
 	"github.com/edgeistry/edgeistry/relay"
 )
@@ -46,15 +46,15 @@ const (
 
 // Node is a running node. Its methods, one for each endpoint of the HTTP API, may be used by many goroutines.
 type Node struct {
-	home    *home.Home
-	cfg     home.Config
+	state   *state.State
+	cfg     state.Config
 	version string
 	log     *slog.Logger
 	started time.Time
 	clock   clock
 	boot    uint32 // counts the starts of this node
 
-	lock      *home.Lock
+	lock      *state.Lock
 	closer    io.Closer // of the datastore
 	store     *logstore.Store
 	host      host.Host
@@ -68,7 +68,7 @@ type Node struct {
 	own       *hosted
 	functions *function.Runtime
 	policies  *function.Policies // run the programs of capabilities
-	port      *udpserver.Server // nil: no CoAP port
+	port      *udpserver.Server  // nil: no CoAP port
 	http      *httpServer
 	publisher *publisher
 
@@ -95,13 +95,13 @@ type Node struct {
 }
 
 // New takes the lock of a home and starts a node on it. ctx bounds the start only; Close ends the node.
-func New(ctx context.Context, h *home.Home, cfg Config) (_ *Node, err error) {
+func New(ctx context.Context, h *state.State, cfg Config) (_ *Node, err error) {
 	log := cfg.Logger
 	if log == nil {
 		log = slog.Default()
 	}
 	n := &Node{
-		home: h, cfg: h.Config(), version: cfg.Version, log: log, started: time.Now(),
+		state: h, cfg: h.Config(), version: cfg.Version, log: log, started: time.Now(),
 		devices: make(map[edgeistry.ServiceID]*device), pulls: make(map[logstore.LogID]*pull),
 		revokers: make(map[edgeistry.ServiceID]*revoker), stopped: make(chan struct{}),
 	}
@@ -127,21 +127,21 @@ func New(ctx context.Context, h *home.Home, cfg Config) (_ *Node, err error) {
 // openStore takes the lock, the datastore and the number of this start.
 func (n *Node) openStore(ctx context.Context) error {
 	var err error
-	if n.lock, err = n.home.Lock(); err != nil {
+	if n.lock, err = n.state.Lock(); err != nil {
 		return err
 	}
 	var ds datastore.Batching
 	unwritable := func(err error) {
-		n.fail(fmt.Errorf("the datastore cannot be written: %w; what was not acknowledged is not stored; to do: see to the disk of %s, then start the node again", err, n.home.DataDir()))
+		n.fail(fmt.Errorf("the datastore cannot be written: %w; what was not acknowledged is not stored; to do: see to the disk of %s, then start the node again", err, n.state.DataDir()))
 	}
 	ds, n.closer, err = logstore.PebbleConfig{Logger: n.log, Failed: unwritable, Fatal: func(why string) {
 		fmt.Fprintf(os.Stderr, "edgeistry: the datastore cannot go on: %s\nto do: %s\n", why, n.restoreAdvice())
 		os.Exit(1) // pebble must not run on; what was acknowledged is on disk
-	}}.Open(n.home.DataDir())
+	}}.Open(n.state.DataDir())
 	if err != nil {
 		return fmt.Errorf("%w; to do: %s", err, n.restoreAdvice())
 	}
-	n.store, err = logstore.Open(ctx, ds, logstore.Config{Logger: n.log, Witness: n.home.WitnessFile(), Fatal: unwritable})
+	n.store, err = logstore.Open(ctx, ds, logstore.Config{Logger: n.log, Witness: n.state.WitnessFile(), Fatal: unwritable})
 	if err != nil {
 		return fmt.Errorf("%w; to do: %s", err, n.restoreAdvice())
 	}
@@ -153,7 +153,7 @@ func (n *Node) openStore(ctx context.Context) error {
 
 // restoreAdvice is what to do about a damaged datastore.
 func (n *Node) restoreAdvice() string {
-	return fmt.Sprintf("restore %s and %s together from a backup, or move both away (the logs are then missing; keys and capabilities stay)", n.home.DataDir(), n.home.WitnessFile())
+	return fmt.Sprintf("restore %s and %s together from a backup, or move both away (the logs are then missing; keys and capabilities stay)", n.state.DataDir(), n.state.WitnessFile())
 }
 
 // openHost starts the libp2p host and joins the mesh.
@@ -163,7 +163,7 @@ func (n *Node) openHost(ctx context.Context, ds datastore.Batching) error {
 		return err
 	}
 	n.host, err = newHost(hostConfig{
-		Key: n.home.Identity(), Listen: n.cfg.Listen, Version: n.version,
+		Key: n.state.Identity(), Listen: n.cfg.Listen, Version: n.version,
 		Protocols: []protocol.ID{coap.ProtocolID, dht.ProtocolID(n.cfg.Mesh)},
 		HolePunch: true,
 		Extra: func() []ma.Multiaddr {
@@ -226,7 +226,7 @@ func (n *Node) openServices(ctx context.Context) error {
 	if n.policies, err = function.NewPolicies(ctx); err != nil {
 		return err
 	}
-	key := n.home.OwnService()
+	key := n.state.OwnService()
 	counts, err := openCells(n.ctx, n.store, key.ID)
 	if err != nil {
 		return err
@@ -289,7 +289,7 @@ func (n *Node) openPorts(context.Context) error {
 	if n.http, err = serveHTTP(n.ctx, n, l, n.log); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	return n.home.SaveEndpoint(home.Endpoint{Address: n.http.address(), Token: n.http.token, PID: os.Getpid()})
+	return n.state.SaveEndpoint(state.Endpoint{Address: n.http.address(), Token: n.http.token, PID: os.Getpid()})
 }
 
 // spawn runs f until the node stops; Close waits for it.
@@ -347,7 +347,7 @@ func (n *Node) closeAll() error {
 	n.cancel() // streams and waiting requests end
 	if n.http != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		errs = append(errs, n.http.close(ctx), n.home.RemoveEndpoint())
+		errs = append(errs, n.http.close(ctx), n.state.RemoveEndpoint())
 		cancel()
 	}
 	closeIf(n.port != nil, func() error { return n.port.Close() })
@@ -376,7 +376,7 @@ func (n *Node) closeAll() error {
 
 // Run starts a node and runs it until ctx ends, the API asks it to stop, or it cannot go on. A stop by ctx or by the API is
 // no error. The stop itself is bounded.
-func Run(ctx context.Context, h *home.Home, cfg Config) error {
+func Run(ctx context.Context, h *state.State, cfg Config) error {
 	n, err := New(ctx, h, cfg)
 	if err != nil {
 		return err

@@ -15,25 +15,25 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // patience bounds every wait of these tests.
 const patience = 20 * time.Second
 
 // testHome makes a home on loopback with ports from the kernel and nobody to find it.
-func testHome(t *testing.T, edit func(*home.Config)) *home.Home {
+func testHome(t *testing.T, edit func(*state.Config)) *state.State {
 	t.Helper()
-	c := home.DefaultConfig()
+	c := state.DefaultConfig()
 	c.Mesh = "test"
 	c.Listen = []string{"/ip4/127.0.0.1/tcp/0"}
 	c.APIListen, c.CoAPListen = "127.0.0.1:0", ""
 	c.EnableMDNS = false
-	c.MirrorInterval = home.MinMirrorInterval
+	c.MirrorInterval = state.MinMirrorInterval
 	if edit != nil {
 		edit(&c)
 	}
-	h, err := home.Init(filepath.Join(t.TempDir(), "home"), c)
+	h, err := state.Init(filepath.Join(t.TempDir(), "home"), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func quiet() *slog.Logger {
 }
 
 // startNode runs a node on a home until the test ends and waits until it is ready.
-func startNode(t *testing.T, h *home.Home) (*Node, *api.Client) {
+func startNode(t *testing.T, h *state.State) (*Node, *api.Client) {
 	t.Helper()
 	ready := make(chan *api.Status, 1)
 	n, err := New(t.Context(), h, Config{Version: "test", Logger: quiet(), Ready: func(s *api.Status) { ready <- s }})
@@ -108,7 +108,7 @@ func eventually(t *testing.T, what string, check func() error) {
 
 // TestNoLeak starts and stops whole nodes: after the first, which sets up what a process has once, nothing may remain.
 func TestNoLeak(t *testing.T) {
-	h := testHome(t, func(c *home.Config) {
+	h := testHome(t, func(c *state.Config) {
 		c.CoAPListen = "127.0.0.1:0"
 		c.Listen = append(c.Listen, "/ip4/127.0.0.1/udp/0/quic-v1")
 	})
@@ -135,7 +135,7 @@ func TestNoLeak(t *testing.T) {
 		if err := errors.Join(n.Close(), n.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Endpoint(); !errors.Is(err, home.ErrNotFound) {
+		if _, err := h.Endpoint(); !errors.Is(err, state.ErrNotFound) {
 			t.Errorf("the file api outlives a clean stop: %v", err)
 		}
 	}
@@ -178,7 +178,7 @@ func TestSecondNode(t *testing.T) {
 	h := testHome(t, nil)
 	startNode(t, h)
 	_, err := New(t.Context(), h, Config{Logger: quiet()})
-	var locked *home.LockedError
+	var locked *state.LockedError
 	if !errors.As(err, &locked) || locked.PID != os.Getpid() {
 		t.Errorf("second node on one home: %v, want LockedError with process %d", err, os.Getpid())
 	}
@@ -193,7 +193,7 @@ func TestPortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	h := testHome(t, func(c *home.Config) { c.APIListen = l.Addr().String() })
+	h := testHome(t, func(c *state.Config) { c.APIListen = l.Addr().String() })
 	if _, err := New(t.Context(), h, Config{Logger: quiet()}); err == nil || !strings.Contains(err.Error(), "api_listen") {
 		t.Errorf("a taken API port: %v, want what to change", err)
 	}

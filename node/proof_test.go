@@ -17,7 +17,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // TestAudience names one peer that may ask: it is let in by the stream's own identity, another node and the service's node are not.
@@ -25,7 +25,7 @@ func TestAudience(t *testing.T) {
 	ctx := t.Context()
 	ha := testHome(t, nil)
 	a, ca := startNode(t, ha)
-	join := func(c *home.Config) { c.Seeds = []string{seedOf(a)} }
+	join := func(c *state.Config) { c.Seeds = []string{seedOf(a)} }
 	b, cb := startNode(t, testHome(t, join))
 	_, cc := startNode(t, testHome(t, join))
 	if _, err := ca.Append(ctx, api.AppendRequest{Log: "events", Payload: []byte{7}}); err != nil {
@@ -38,7 +38,7 @@ func TestAudience(t *testing.T) {
 	}{
 		{"another node", b, cb}, {"the service's own node", a, ca},
 	} {
-		text := narrow(t, ha, home.OwnCapability, capability.FrameSpec{Limits: []capability.Limit{{Type: capability.TypeAudience, Audience: tt.for_.peerKey()}}})
+		text := narrow(t, ha, state.OwnCapability, capability.FrameSpec{Limits: []capability.Limit{{Type: capability.TypeAudience, Audience: tt.for_.peerKey()}}})
 		read := func(c *api.Client) error {
 			_, err := c.Read(ctx, api.ReadRequest{Service: ha.OwnService().ID.String(), Log: "events", Capability: text})
 			return err
@@ -148,13 +148,13 @@ func TestProofs(t *testing.T) {
 }
 
 // testGuarded opens a lock with the word of a guard: the node's own service stands for the guard's.
-func testGuarded(t *testing.T, h *home.Home, call func(string, api.Proof, byte) *api.CallResult, expect func(string, *api.CallResult, string)) {
+func testGuarded(t *testing.T, h *state.State, call func(string, api.Proof, byte) *api.CallResult, expect func(string, *api.CallResult, string)) {
 	t.Helper()
 	owner, err := h.Capability("greenhouse/owner")
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := h.Capability(home.OwnCapability)
+	guard, err := h.Capability(state.OwnCapability)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestReadFromCopy(t *testing.T) {
 	ctx := t.Context()
 	h := testHome(t, nil)
 	n, c := startNode(t, h)
-	_, reader := startNode(t, testHome(t, func(c *home.Config) { c.Seeds = []string{seedOf(n)} }))
+	_, reader := startNode(t, testHome(t, func(c *state.Config) { c.Seeds = []string{seedOf(n)} }))
 	device, setup, link := greenhouse(t, nil)
 	claimed, err := c.Claim(ctx, api.ClaimRequest{SetupCode: setup, Link: link, Name: "greenhouse"}, nil)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/dht"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // nodeBoard is what the manifest of a node's own service names as its board.
@@ -67,7 +67,7 @@ func (p *publisher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			if slices.Equal(p.offer.Logs, p.node.manifestOf(p.node.home.OwnService().ID).Logs) {
+			if slices.Equal(p.offer.Logs, p.node.manifestOf(p.node.state.OwnService().ID).Logs) {
 				continue
 			}
 		case <-p.events.Out():
@@ -90,7 +90,7 @@ func (p *publisher) run(ctx context.Context) {
 // all publishes every record; false if one failed.
 func (p *publisher) all(ctx context.Context) bool {
 	p.addrs = p.node.publicAddrs()
-	p.offer = p.node.manifestOf(p.node.home.OwnService().ID)
+	p.offer = p.node.manifestOf(p.node.state.OwnService().ID)
 	ok := true
 	keys, err := p.node.publishedKeys()
 	if err != nil {
@@ -107,11 +107,11 @@ func (p *publisher) all(ctx context.Context) bool {
 }
 
 // publishedKeys gives the keys of the services that this node speaks for: its own and its devices'.
-func (n *Node) publishedKeys() ([]*home.ServiceKey, error) {
-	keys := []*home.ServiceKey{n.home.OwnService()}
+func (n *Node) publishedKeys() ([]*state.ServiceKey, error) {
+	keys := []*state.ServiceKey{n.state.OwnService()}
 	var bad error
 	for _, d := range n.deviceList() {
-		k, err := n.home.ServiceKey(d.Service)
+		k, err := n.state.ServiceKey(d.Service)
 		if err != nil {
 			bad = errors.Join(bad, err)
 			continue
@@ -125,7 +125,7 @@ func (n *Node) publishedKeys() ([]*home.ServiceKey, error) {
 }
 
 // publish puts the present record of a service into the registry and says how many other nodes stored it.
-func (n *Node) publish(ctx context.Context, k *home.ServiceKey) (acks int, err error) {
+func (n *Node) publish(ctx context.Context, k *state.ServiceKey) (acks int, err error) {
 	private, err := k.Private()
 	if err != nil {
 		return 0, err

@@ -11,7 +11,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // TestReadyWithoutMesh starts a node whose uplink is down: it is ready at once, because it serves its site, and tells that it
@@ -24,7 +24,7 @@ func TestReadyWithoutMesh(t *testing.T) {
 	if err := seed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	h := testHome(t, func(c *home.Config) { c.Seeds = []string{at} })
+	h := testHome(t, func(c *state.Config) { c.Seeds = []string{at} })
 	ready := make(chan *api.Status, 1)
 	states := make(chan string, 16)
 	n, err := New(t.Context(), h, Config{Logger: quiet(), Ready: func(s *api.Status) { ready <- s }, State: func(s string) { states <- s }})
@@ -69,11 +69,11 @@ func TestReadyWithoutMesh(t *testing.T) {
 	if got := <-states; !strings.HasPrefix(got, "serves its site; mesh test: the mesh is not joined") {
 		t.Errorf("the first state is %q", got)
 	}
-	if hs, err = home.Open(hs.Dir()); err != nil {
+	if hs, err = state.Open(hs.Dir()); err != nil {
 		t.Fatal(err)
 	}
 	seedConfig(t, hs, addr)
-	if hs, err = home.Open(hs.Dir()); err != nil {
+	if hs, err = state.Open(hs.Dir()); err != nil {
 		t.Fatal(err)
 	}
 	seed, _ = startNode(t, hs)
@@ -104,7 +104,7 @@ func TestReadyWithoutMesh(t *testing.T) {
 }
 
 // seedConfig makes the node of a home listen at a fixed address.
-func seedConfig(t *testing.T, h *home.Home, addr string) {
+func seedConfig(t *testing.T, h *state.State, addr string) {
 	t.Helper()
 	c := h.Config()
 	c.Listen = []string{addr}
@@ -121,7 +121,7 @@ func TestOwnSeed(t *testing.T) {
 	if err := os.WriteFile(h.Dir()+"/config.yaml", c.Format(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h, err := home.Open(h.Dir())
+	h, err := state.Open(h.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // cellRecord is where the store keeps which chain a cell of a service was given to: epoch u16 | identity (8). A service tells nobody
@@ -25,8 +25,8 @@ func (n *Node) Reserve(ctx context.Context, r api.ReserveRequest) (*api.ReserveR
 	if err != nil {
 		return nil, err
 	}
-	key, err := n.home.ServiceKey(c.Service)
-	if errors.Is(err, home.ErrNotFound) {
+	key, err := n.state.ServiceKey(c.Service)
+	if errors.Is(err, state.ErrNotFound) {
 		return nil, &api.Error{Kind: api.Denied, Message: fmt.Sprintf("this home does not own %s: only its owner can reserve", n.nameOf(c.Service))}
 	}
 	if err != nil {
@@ -76,7 +76,7 @@ func cellValue(epoch uint16, id capability.Identity) []byte {
 
 // reserve asks the service for one cell, under the owner's capability. The record is written first: a cell that nobody remembers could be taken
 // from its capability by mistake.
-func (n *Node) reserve(ctx context.Context, key *home.ServiceKey, want capability.Reservation, timeoutMS int) error {
+func (n *Node) reserve(ctx context.Context, key *state.ServiceKey, want capability.Reservation, timeoutMS int) error {
 	if err := n.store.Put(ctx, cellRecord(key.ID, want.Count.Cell), cellValue(key.Epoch, want.ID)); err != nil {
 		return err
 	}
@@ -103,8 +103,8 @@ func (n *Node) named(given string) (*capability.Capability, error) {
 	if err == nil {
 		return c, nil
 	}
-	c, err = n.home.Capability(given)
-	if errors.Is(err, home.ErrNotFound) {
+	c, err = n.state.Capability(given)
+	if errors.Is(err, state.ErrNotFound) {
 		return nil, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
 	}
 	if err != nil {

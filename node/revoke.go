@@ -13,7 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // revokeWait is how long a revocation waits for the service before it says that it is pending. A device whose few sessions are all taken has room
@@ -23,10 +23,10 @@ const revokeWait = 4 * time.Second
 // revoking is one revocation: what it is of, and what it will do.
 type revoking struct {
 	chosen
-	key     *home.ServiceKey
-	changes []home.Change // that the service is told
-	denies  bool          // the capability itself goes on the deny list
-	ended   string        // why it was over before
+	key     *state.ServiceKey
+	changes []state.Change // that the service is told
+	denies  bool           // the capability itself goes on the deny list
+	ended   string         // why it was over before
 }
 
 // Revoke ends a capability and what was narrowed from it: here at once, by the deny list, and at the service, by a new generation of its
@@ -67,7 +67,7 @@ func (n *Node) given(text string) (chosen, error) {
 		if err != nil {
 			return chosen{}, api.Errorf(api.Usage, "the capability cannot be read: %v", err)
 		}
-		entries, _ := n.home.Capabilities()
+		entries, _ := n.state.Capabilities()
 		for _, e := range entries {
 			if e.Capability.Text() == text {
 				return chosen{Capability: c, name: e.Name}, nil
@@ -75,8 +75,8 @@ func (n *Node) given(text string) (chosen, error) {
 		}
 		return chosen{Capability: c}, nil
 	}
-	c, err := n.home.Capability(text)
-	if errors.Is(err, home.ErrNotFound) {
+	c, err := n.state.Capability(text)
+	if errors.Is(err, state.ErrNotFound) {
 		return chosen{}, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
 	}
 	if err != nil {
@@ -87,18 +87,18 @@ func (n *Node) given(text string) (chosen, error) {
 
 // planRevocation decides what a revocation does. The caller holds keys.
 func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) {
-	key, err := n.home.ServiceKey(c.Service)
-	if errors.Is(err, home.ErrNotFound) {
+	key, err := n.state.ServiceKey(c.Service)
+	if errors.Is(err, state.ErrNotFound) {
 		return nil, &api.Error{Kind: api.NotFound, Message: "this home does not own " + n.nameOf(c.Service), Action: "revoke it at the service's owner; edgeistry cap rm forgets it here"}
 	}
 	if err != nil {
 		return nil, err
 	}
-	known, err := n.home.Revocations(c.Service)
+	known, err := n.state.Revocations(c.Service)
 	if err != nil {
 		return nil, err
 	}
-	v := &revoking{chosen: c, key: key, denies: true, ended: n.home.Ended(c.Capability)}
+	v := &revoking{chosen: c, key: key, denies: true, ended: n.state.Ended(c.Capability)}
 	_, ending := known.Epoch()
 	switch {
 	case ending:
@@ -106,12 +106,12 @@ func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) 
 	case r.Epoch && key.Epoch == math.MaxUint16:
 		return nil, &api.Error{Kind: api.Failed, Message: fmt.Sprintf("epoch %d is the last", key.Epoch), Action: "reset the device to its factory state and claim it anew"}
 	case r.Epoch:
-		change := home.Change{Epoch: key.Epoch + 1}
+		change := state.Change{Epoch: key.Epoch + 1}
 		if _, err := rand.Read(change.Secret[:]); err != nil {
 			return nil, err
 		}
-		v.changes = []home.Change{change}
-	case home.IsOwner(c.Capability) && !r.Generation:
+		v.changes = []state.Change{change}
+	case state.IsOwner(c.Capability) && !r.Generation:
 		return nil, &api.Error{Kind: api.Usage, Message: "this is the owner's own capability", Action: "--generation ends everything narrowed from it, --epoch everything ever shared; both leave the owner with a new one"}
 	default:
 		if err := v.planGenerations(r.Generation); err != nil {
@@ -119,7 +119,7 @@ func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) 
 		}
 	}
 	if r.Epoch {
-		v.denies = !home.IsOwner(c.Capability) // all of its epoch ends
+		v.denies = !state.IsOwner(c.Capability) // all of its epoch ends
 	}
 	return v, nil
 }
@@ -141,7 +141,7 @@ func (v *revoking) planGenerations(ofOwner bool) error {
 				Action: "edgeistry cap revoke --epoch, which ends everything ever shared of this service",
 			}
 		default:
-			v.changes = append(v.changes, home.Change{Branch: branch, Generation: generation + 1})
+			v.changes = append(v.changes, state.Change{Branch: branch, Generation: generation + 1})
 		}
 	}
 	return nil
@@ -159,7 +159,7 @@ func (v *revoking) halves() []*capability.Capability {
 // foresee says what else of this keychain a revocation ends.
 func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 	out := &api.RevokeResult{
-		Service: v.Service.String(), Name: n.home.NameOf(v.Service), Capability: v.name, Ended: v.ended,
+		Service: v.Service.String(), Name: n.state.NameOf(v.Service), Capability: v.name, Ended: v.ended,
 		Changes: []api.Revocation{}, AlsoEnds: []api.AlsoEnds{},
 	}
 	if v.denies {
@@ -170,9 +170,9 @@ func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 	for _, c := range v.changes {
 		out.Changes = append(out.Changes, n.changeOf(v.Service, c, nil))
 	}
-	entries, _ := n.home.Capabilities() // a damaged one shows in edgeistry cap ls
+	entries, _ := n.state.Capabilities() // a damaged one shows in edgeistry cap ls
 	for _, e := range entries {
-		if e.Name == v.name || e.Capability.Service != v.Service || e.Capability.Text() == v.Text() || n.home.Ended(e.Capability) != "" {
+		if e.Name == v.name || e.Capability.Service != v.Service || e.Capability.Text() == v.Text() || n.state.Ended(e.Capability) != "" {
 			continue
 		}
 		if why := v.ends(e.Capability); why != "" {
@@ -184,7 +184,7 @@ func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 
 // ends says why a revocation ends another capability of the service; empty: it does not, or it is the owner's and made anew.
 func (v *revoking) ends(c *capability.Capability) string {
-	if home.IsOwner(c) {
+	if state.IsOwner(c) {
 		return ""
 	}
 	for _, change := range v.changes {
@@ -210,14 +210,14 @@ func (v *revoking) ends(c *capability.Capability) string {
 
 // keepRevocation writes a revocation to the home. The caller holds keys.
 func (n *Node) keepRevocation(v *revoking) error {
-	known, err := n.home.Revocations(v.Service)
+	known, err := n.state.Revocations(v.Service)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
 	if v.denies {
 		for _, c := range v.halves() {
-			d := home.Denial{
+			d := state.Denial{
 				Fingerprint: denylist.Of(c), Epoch: c.Header.Epoch, Branch: c.Header.Branch, Generation: c.Header.Generation,
 				Name: v.name, Since: now, Expires: expiry(c),
 			}
@@ -230,7 +230,7 @@ func (n *Node) keepRevocation(v *revoking) error {
 		v.changes[i].Since = now
 		known.Add(v.changes[i])
 	}
-	return n.home.SaveRevocations(known)
+	return n.state.SaveRevocations(known)
 }
 
 // takeEffect makes what was kept count at this node, and begins to tell the service. It may be repeated.
@@ -248,7 +248,7 @@ func (n *Node) takeEffect(v *revoking) error {
 
 // denyHere gives the proxy the deny list of a service as the home has it.
 func (n *Node) denyHere(id edgeistry.ServiceID) error {
-	known, err := n.home.Revocations(id)
+	known, err := n.state.Revocations(id)
 	if err != nil {
 		return err
 	}
@@ -258,8 +258,8 @@ func (n *Node) denyHere(id edgeistry.ServiceID) error {
 
 // anticipate lets this home act as if a service had confirmed a change, as far as that can be taken back by nothing: what is minted from
 // now on is of the new generation, and the mirror serves nothing of what ends. The node's own service is asked at once, and does so itself.
-func (n *Node) anticipate(id edgeistry.ServiceID, c home.Change) error {
-	if id == n.home.OwnService().ID {
+func (n *Node) anticipate(id edgeistry.ServiceID, c state.Change) error {
+	if id == n.state.OwnService().ID {
 		return nil
 	}
 	if c.Epoch == 0 {
@@ -274,7 +274,7 @@ func (n *Node) anticipate(id edgeistry.ServiceID, c home.Change) error {
 	}
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.home.ServiceKey(id)
+	key, err := n.state.ServiceKey(id)
 	if err != nil || key.Epoch >= c.Epoch {
 		return err
 	}
@@ -283,7 +283,7 @@ func (n *Node) anticipate(id edgeistry.ServiceID, c home.Change) error {
 
 // changesNow gives the changes of a revocation, and where it changed nothing those that its service has pending.
 func (n *Node) changesNow(v *revoking) ([]api.Revocation, error) {
-	known, err := n.home.Revocations(v.Service)
+	known, err := n.state.Revocations(v.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +303,7 @@ func (n *Node) changesNow(v *revoking) ([]api.Revocation, error) {
 
 // Revocations lists what this home has revoked of a service, or of all: the deny lists, what waits for its service, and what is done.
 func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation, error) {
-	ids, err := n.home.Revoked()
+	ids, err := n.state.Revoked()
 	if nameOrID != "" {
 		var id edgeistry.ServiceID
 		id, err = n.service(nameOrID)
@@ -314,7 +314,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 	}
 	out := []api.Revocation{}
 	for _, id := range ids {
-		known, err := n.home.Revocations(id)
+		known, err := n.state.Revocations(id)
 		if err != nil {
 			return nil, err
 		}
@@ -325,7 +325,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 		known.Prune(time.Now())
 		for _, d := range known.Denied {
 			out = append(out, api.Revocation{
-				Service: id.String(), Name: n.home.NameOf(id), Kind: "denied", Capability: d.Name, Fingerprint: d.Fingerprint.String(), Branch: &d.Branch,
+				Service: id.String(), Name: n.state.NameOf(id), Kind: "denied", Capability: d.Name, Fingerprint: d.Fingerprint.String(), Branch: &d.Branch,
 				Since: d.Since, Expires: d.Expires, State: api.RevokedHere,
 			})
 		}
@@ -335,7 +335,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 
 // waiting gives what a service has not confirmed.
 func (n *Node) waiting(id edgeistry.ServiceID) []api.Revocation {
-	known, err := n.home.Revocations(id)
+	known, err := n.state.Revocations(id)
 	if err != nil {
 		return []api.Revocation{{Service: id.String(), State: api.RevokedWaiting, Problem: problemOf(err)}}
 	}
@@ -347,9 +347,9 @@ func (n *Node) waiting(id edgeistry.ServiceID) []api.Revocation {
 }
 
 // changeOf gives the API's form of a change; r, if not nil, knows how delivery went.
-func (n *Node) changeOf(id edgeistry.ServiceID, c home.Change, r *revoker) api.Revocation {
+func (n *Node) changeOf(id edgeistry.ServiceID, c state.Change, r *revoker) api.Revocation {
 	out := api.Revocation{
-		Service: id.String(), Name: n.home.NameOf(id), Kind: "epoch", Epoch: c.Epoch, Since: c.Since, State: api.RevokedWaiting, Done: c.Done,
+		Service: id.String(), Name: n.state.NameOf(id), Kind: "epoch", Epoch: c.Epoch, Since: c.Since, State: api.RevokedWaiting, Done: c.Done,
 	}
 	if c.Epoch == 0 {
 		out.Kind, out.Branch, out.Generation = "generation", &c.Branch, &c.Generation
@@ -374,14 +374,14 @@ func (n *Node) Allow(_ context.Context, r api.AllowRequest) (*struct{}, error) {
 	}
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	known, err := n.home.Revocations(id)
+	known, err := n.state.Revocations(id)
 	if err != nil {
 		return nil, err
 	}
 	if !known.Allow(f) {
 		return nil, &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("%s is not on the deny list of %s", f, n.nameOf(id)), Action: "edgeistry cap revocations"}
 	}
-	if err := n.home.SaveRevocations(known); err != nil {
+	if err := n.state.SaveRevocations(known); err != nil {
 		return nil, err
 	}
 	n.proxy.Deny(id, known.Fingerprints())

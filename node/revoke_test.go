@@ -18,13 +18,13 @@ import (
 	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // farm is a node that owns a device called greenhouse.
 type farm struct {
 	t      *testing.T
-	home   *home.Home
+	state  *state.State
 	node   *Node
 	client *api.Client
 	device *linktest.Device
@@ -38,7 +38,7 @@ type farm struct {
 
 func newFarm(t *testing.T) *farm {
 	t.Helper()
-	f := &farm{t: t, home: testHome(t, nil)}
+	f := &farm{t: t, state: testHome(t, nil)}
 	var setup string
 	f.device, setup, f.link = greenhouse(t, func(req *coap.Message) bool {
 		f.mu.Lock()
@@ -46,7 +46,7 @@ func newFarm(t *testing.T) *farm {
 		f.served = append(f.served, req.Path())
 		return f.before != nil && f.before(req)
 	})
-	f.node, f.client = startNode(t, f.home)
+	f.node, f.client = startNode(t, f.state)
 	claimed, err := f.client.Claim(t.Context(), api.ClaimRequest{SetupCode: setup, Link: f.link, Name: "greenhouse"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -63,11 +63,11 @@ func (f *farm) restart() {
 	if err := f.node.Close(); err != nil {
 		f.t.Fatal(err)
 	}
-	h, err := home.Open(f.home.Dir())
+	h, err := state.Open(f.state.Dir())
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.home = h
+	f.state = h
 	f.node, f.client = startNode(f.t, h)
 }
 
@@ -84,9 +84,9 @@ func (f *farm) seen() []string {
 	return slices.Clone(f.served)
 }
 
-func (f *farm) key() *home.ServiceKey {
+func (f *farm) key() *state.ServiceKey {
 	f.t.Helper()
-	k, err := f.home.ServiceKey(f.id)
+	k, err := f.state.ServiceKey(f.id)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func (f *farm) mint(branch uint8, name string) *capability.Capability {
 	}
 	c, err := capability.Mint(k.ID, k.EpochKey.Branch(k.Epoch, branch, h.Generation), h, nil)
 	if err == nil {
-		err = f.home.SaveCapability("greenhouse/"+name, c)
+		err = f.state.SaveCapability("greenhouse/"+name, c)
 	}
 	if err != nil {
 		f.t.Fatal(err)
@@ -207,7 +207,7 @@ func TestRevoke(t *testing.T) {
 		t.Errorf("revoked: %+v, want generation 1 of branch 3 to wait", res.Changes)
 	}
 	f.want("anna", capability.ReasonDenyListed)
-	if why := f.home.Ended(anna); why == "" || f.home.Ended(bob) == "" {
+	if why := f.state.Ended(anna); why == "" || f.state.Ended(bob) == "" {
 		t.Error("the keychain does not know that anna and bob are over")
 	}
 
@@ -249,7 +249,7 @@ func TestRevokeOwners(t *testing.T) {
 	for _, name := range []string{"anna", "bob"} {
 		c, err := owner.Attenuate(rand.Reader, capability.FrameSpec{Grants: []capability.Grant{{Operations: capability.Read, Name: "temperature"}}})
 		if err == nil {
-			err = f.home.SaveCapability("greenhouse/"+name, c)
+			err = f.state.SaveCapability("greenhouse/"+name, c)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -276,7 +276,7 @@ func TestRevokeOwners(t *testing.T) {
 
 	f.revoke(api.RevokeRequest{Capability: "greenhouse/owner", Generation: true})
 	f.settled()
-	if kept, err := f.home.Capability("greenhouse/owner"); err != nil || kept.Header.Generation != 1 {
+	if kept, err := f.state.Capability("greenhouse/owner"); err != nil || kept.Header.Generation != 1 {
 		t.Errorf("the keychain's owner capability is %v, %v, want generation 1", kept, err)
 	}
 	f.want("owner", capability.ReasonNone)
@@ -347,13 +347,13 @@ func TestEpoch(t *testing.T) {
 		"the node is stopped between key and list": func(f *farm) {
 			f.device.Asleep.Store(true)
 			f.revoke(api.RevokeRequest{Capability: "greenhouse/owner", Epoch: true})
-			pending, err := f.home.Revocations(f.id)
+			pending, err := f.state.Revocations(f.id)
 			if err != nil {
 				f.t.Fatal(err)
 			}
 			f.device.Asleep.Store(false)
 			f.settled()
-			if err := f.home.SaveRevocations(pending); err != nil { // as if that had been its last write
+			if err := f.state.SaveRevocations(pending); err != nil { // as if that had been its last write
 				f.t.Fatal(err)
 			}
 			f.restart()
@@ -371,7 +371,7 @@ func TestEpoch(t *testing.T) {
 			if epoch, _ := f.device.Era(0); epoch != 2 || f.key().Epoch != 2 || f.key().EpochKey == before.EpochKey || f.key().Generations != [16]uint8{} {
 				t.Errorf("device in epoch %d, home in %d, generations %v; want 2 and a new key", epoch, f.key().Epoch, f.key().Generations)
 			}
-			known, err := f.home.Revocations(f.id)
+			known, err := f.state.Revocations(f.id)
 			if err != nil || len(known.Pending()) > 0 || known.Changes[0].Secret != [32]byte{} {
 				t.Errorf("the secret is kept, or something pending: %v, %v", known, err)
 			}
@@ -448,23 +448,23 @@ func TestRevokeHere(t *testing.T) {
 		t.Errorf("after: reason %d, want 28", got)
 	}
 	old := h.OwnService().Owner().Text()
-	if res, err = c.Revoke(t.Context(), api.RevokeRequest{Capability: home.OwnCapability, Epoch: true}); err != nil || len(res.Changes) != 1 || res.Changes[0].State != api.RevokedDone {
+	if res, err = c.Revoke(t.Context(), api.RevokeRequest{Capability: state.OwnCapability, Epoch: true}); err != nil || len(res.Changes) != 1 || res.Changes[0].State != api.RevokedDone {
 		t.Fatalf("epoch: %+v, %v", res, err)
 	}
 	if got := read(old); got != capability.ReasonEpoch {
 		t.Errorf("the owner's of epoch 1: reason %d, want 14", got)
 	}
-	if got := read(home.OwnCapability); got != capability.ReasonNone {
+	if got := read(state.OwnCapability); got != capability.ReasonNone {
 		t.Errorf("the owner's in the keychain: reason %d", got)
 	}
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if h, err = home.Open(h.Dir()); err != nil {
+	if h, err = state.Open(h.Dir()); err != nil {
 		t.Fatal(err)
 	}
 	_, c = startNode(t, h)
-	if got := read(home.OwnCapability); got != capability.ReasonNone || h.OwnService().Epoch != 2 {
+	if got := read(state.OwnCapability); got != capability.ReasonNone || h.OwnService().Epoch != 2 {
 		t.Errorf("after a restart: reason %d, epoch %d", got, h.OwnService().Epoch)
 	}
 }
@@ -482,7 +482,7 @@ func TestRevokeRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := home.NewServiceKey()
+	stranger, err := state.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}

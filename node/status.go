@@ -21,9 +21,9 @@ import (
 // Status gives the node's state. What it says is measured, not remembered: a peer is listed while it is connected, a relay while
 // its reservation holds, a service is reachable if it answered last time.
 func (n *Node) Status(ctx context.Context) (*api.Status, error) {
-	own := n.home.OwnService().ID
+	own := n.state.OwnService().ID
 	s := &api.Status{
-		Node: n.host.ID().String(), Mesh: n.cfg.Mesh, Version: n.version, Home: n.home.Dir(), PID: os.Getpid(),
+		Node: n.host.ID().String(), Mesh: n.cfg.Mesh, Version: n.version, Home: n.state.Dir(), PID: os.Getpid(),
 		API: "http://" + n.http.address(), Service: own.String(),
 		Ready: n.NotReady() == "" && n.readyMS.Load() > 0, InMesh: n.NotInMesh() == "", Standing: n.standing(), Addrs: n.fullAddrs(), Relay: n.relayStatus(),
 		Peers: n.peers(), Seeds: n.seedStates(), Functions: len(n.functions.List()), Started: n.started, ReadyMS: float64(n.readyMS.Load()) / 1000,
@@ -181,7 +181,7 @@ func (n *Node) connect(ctx context.Context, info peer.AddrInfo) error {
 
 // connectHome connects to the first home of a service that can be reached.
 func (n *Node) connectHome(ctx context.Context, id edgeistry.ServiceID) (peer.ID, error) {
-	if n.device(id) != nil || id == n.home.OwnService().ID {
+	if n.device(id) != nil || id == n.state.OwnService().ID {
 		return n.host.ID(), nil
 	}
 	a, err := n.lookup(ctx, id)

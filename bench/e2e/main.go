@@ -15,7 +15,7 @@ import (
 	"github.com/edgeistry/edgeistry/bench/figures"
 	"github.com/edgeistry/edgeistry/e2e/harness"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 const (
@@ -93,7 +93,7 @@ func arrivals(ctx context.Context, m *harness.Mesh, service string, news func() 
 	if err := m.Cloud.CLI(ctx, "fn", "deploy", filepath.Join("function", "testdata", "smooth.wasm"), "--name", to, "--on", service+"/temperature", "--to", to, "--window", "4", "--cap", name).Err(); err != nil {
 		return nil, err
 	}
-	h, err := home.Open(m.Cloud.Home)
+	h, err := state.Open(m.Cloud.Home)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/edgeistry/edgeistry/e2e/harness"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 const (
@@ -114,7 +114,7 @@ func mesh(ctx context.Context, dir string) (out []figures.Figure, err error) {
 			return nil, err
 		}
 	}
-	h, err := home.Open(m.Caller.Home)
+	h, err := state.Open(m.Caller.Home)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // answers is a node's HTTP API that gives canned answers by path, so that every answer a node can give is shown and
@@ -42,7 +42,7 @@ func (a answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func runAgainst(t *testing.T, a answers, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	dir := t.TempDir() + "/home"
-	h, err := home.Init(dir, home.DefaultConfig())
+	h, err := state.Init(dir, state.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func runAgainst(t *testing.T, a answers, stdin string, args ...string) (code int
 	}
 	server := httptest.NewServer(a)
 	defer server.Close()
-	if err := h.SaveEndpoint(home.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
+	if err := h.SaveEndpoint(state.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
 		t.Fatal(err)
 	}
 	c, out, errs := testCLI(nil)
@@ -284,14 +284,14 @@ func TestErrorsAreJSONWhereTheResultIs(t *testing.T) {
 
 func TestAKilledNodeIsToldFromAMissingThing(t *testing.T) {
 	dir := t.TempDir() + "/home"
-	h, err := home.Init(dir, home.DefaultConfig())
+	h, err := state.Init(dir, state.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(http.NotFoundHandler())
 	address := strings.TrimPrefix(server.URL, "http://")
 	server.Close() // the port is free again, the file api still names it
-	if err := h.SaveEndpoint(home.Endpoint{Address: address, Token: "t"}); err != nil {
+	if err := h.SaveEndpoint(state.Endpoint{Address: address, Token: "t"}); err != nil {
 		t.Fatal(err)
 	}
 	c, _, errs := testCLI(nil)
@@ -302,7 +302,7 @@ func TestAKilledNodeIsToldFromAMissingThing(t *testing.T) {
 
 func TestATimeoutSaysWhatWasWaitedFor(t *testing.T) {
 	dir := t.TempDir() + "/home"
-	h, err := home.Init(dir, home.DefaultConfig())
+	h, err := state.Init(dir, state.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func TestATimeoutSaysWhatWasWaitedFor(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(release)
-	if err := h.SaveEndpoint(home.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
+	if err := h.SaveEndpoint(state.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
 		t.Fatal(err)
 	}
 	c, _, errs := testCLI(nil)

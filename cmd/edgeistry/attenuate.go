@@ -8,7 +8,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/phrase"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) capAttenuateCommand() *cobra.Command {
@@ -125,7 +125,7 @@ type minted struct {
 
 // deliver saves or prints a new capability.
 func (c *cli) deliver(p *capability.Capability, w *wishFlags) error {
-	var h *home.Home
+	var h *state.State
 	if w.save != "" {
 		var err error
 		if h, err = c.openHome(); err != nil {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // callFlags are the values of call.
@@ -92,7 +92,7 @@ func (c *cli) call(cmd *cobra.Command, args []string, f callFlags) error {
 	if err != nil {
 		return err
 	}
-	return c.ask(cmd.Context(), "waiting for "+at.String(), func(ctx context.Context, _ *home.Home, client *api.Client) error {
+	return c.ask(cmd.Context(), "waiting for "+at.String(), func(ctx context.Context, _ *state.State, client *api.Client) error {
 		if len(args) == 2 && f.as == "" {
 			if payload, err = encodeByManifest(ctx, client, at, args[1]); err != nil {
 				return err

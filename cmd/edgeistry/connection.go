@@ -10,11 +10,11 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // connect gives the client of the node that runs on this home.
-func (c *cli) connect() (*home.Home, *api.Client, error) {
+func (c *cli) connect() (*state.State, *api.Client, error) {
 	h, err := c.openHome()
 	if err != nil {
 		return nil, nil, err
@@ -29,12 +29,12 @@ func (c *cli) connect() (*home.Home, *api.Client, error) {
 	return h, client, nil
 }
 
-func (c *cli) noNode(h *home.Home) error {
+func (c *cli) noNode(h *state.State) error {
 	return notFoundf("no node is running for home %s (start it with: edgeistry run%s)", h.Dir(), c.homeFlag())
 }
 
 // ask connects, runs one exchange within --timeout, and says where the time went if it was too short.
-func (c *cli) ask(ctx context.Context, doing string, exchange func(context.Context, *home.Home, *api.Client) error) error {
+func (c *cli) ask(ctx context.Context, doing string, exchange func(context.Context, *state.State, *api.Client) error) error {
 	h, client, err := c.connect()
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (c *cli) ask(ctx context.Context, doing string, exchange func(context.Conte
 }
 
 // explain replaces what a client can only say in general by what this command line knows.
-func (c *cli) explain(ctx context.Context, h *home.Home, client *api.Client, err error) error {
+func (c *cli) explain(ctx context.Context, h *state.State, client *api.Client, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -75,7 +75,7 @@ type timer struct{ boot, tick uint32 }
 // deviceTimer asks a service for its timer: the answer to a hello carries it, and a hello needs no permission.
 func (c *cli) deviceTimer(ctx context.Context, id edgeistry.ServiceID) (timer, error) {
 	var out timer
-	err := c.ask(ctx, "asking "+id.String()+" for its timer", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+	err := c.ask(ctx, "asking "+id.String()+" for its timer", func(ctx context.Context, _ *state.State, client *api.Client) error {
 		var err error
 		out, err = askTimer(ctx, client, id, c.timeoutMS())
 		return err

@@ -13,7 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) deviceCommand() *cobra.Command {
@@ -90,7 +90,7 @@ func fromHere(text string) (string, error) {
 
 // claim shows the steps on one line as they are done, then what came out.
 func (c *cli) claim(ctx context.Context, req api.ClaimRequest) error {
-	return c.ask(ctx, "claiming the device at "+req.Link, func(ctx context.Context, _ *home.Home, client *api.Client) error {
+	return c.ask(ctx, "claiming the device at "+req.Link, func(ctx context.Context, _ *state.State, client *api.Client) error {
 		steps := 0
 		result, err := client.Claim(ctx, req, func(step api.ClaimStep) {
 			if c.json {
@@ -126,7 +126,7 @@ func (c *cli) deviceListCommand() *cobra.Command {
 		Example: "  edgeistry device ls\n  edgeistry device ls --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.ask(cmd.Context(), "asking the node for its devices", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "asking the node for its devices", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				devices, err := client.Devices(ctx)
 				if err != nil {
 					return err

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/capability"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // directory gives the path of the home: --home, else EDGEISTRY_HOME, else ~/.edgeistry.
@@ -15,7 +15,7 @@ func (c *cli) directory() (string, error) {
 	if c.home != "" {
 		return c.home, nil
 	}
-	dir, err := home.DefaultDir()
+	dir, err := state.DefaultDir()
 	if err != nil {
 		return "", usagef("%w", err).Try("--home DIRECTORY")
 	}
@@ -23,16 +23,16 @@ func (c *cli) directory() (string, error) {
 }
 
 // openHome reads the home. What is wrong with it is said with what to do.
-func (c *cli) openHome() (*home.Home, error) {
+func (c *cli) openHome() (*state.State, error) {
 	dir, err := c.directory()
 	if err != nil {
 		return nil, err
 	}
-	h, err := home.Open(dir)
+	h, err := state.Open(dir)
 	switch {
 	case err == nil:
 		return h, nil
-	case errors.Is(err, home.ErrNoHome):
+	case errors.Is(err, state.ErrNoState):
 		return nil, notFoundf("%s is not the home of a node", dir).Try("edgeistry init%s", c.homeFlag())
 	case errors.Is(err, os.ErrPermission):
 		return nil, failedf("%w", err).Try("run as the user who owns %s", dir)
@@ -45,7 +45,7 @@ func (c *cli) homeFlag() string {
 	if c.home == "" {
 		return ""
 	}
-	if env, ok := c.lookupEnv(home.EnvDir); ok && env == c.home {
+	if env, ok := c.lookupEnv(state.EnvDir); ok && env == c.home {
 		return ""
 	}
 	return " --home " + c.home
@@ -70,12 +70,12 @@ func (c *cli) token(text string) (*capability.Capability, error) {
 	return keychainEntry(h, text)
 }
 
-func keychainEntry(h *home.Home, name string) (*capability.Capability, error) {
-	if err := home.CheckCapabilityName(name); err != nil {
+func keychainEntry(h *state.State, name string) (*capability.Capability, error) {
+	if err := state.CheckCapabilityName(name); err != nil {
 		return nil, usagef("%w", err).Try("edgeistry cap ls  (or give the token's text, or - for standard input)")
 	}
 	found, err := h.Capability(name)
-	if errors.Is(err, home.ErrNotFound) {
+	if errors.Is(err, state.ErrNotFound) {
 		return nil, notFoundf("%w", err).Try("edgeistry cap ls")
 	}
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // The states of a finding.
@@ -124,13 +124,13 @@ func (x *examination) examine(ctx context.Context) {
 	x.services(status)
 }
 
-func (x *examination) openHome() *home.Home {
-	h, err := home.Open(x.dir)
+func (x *examination) openHome() *state.State {
+	h, err := state.Open(x.dir)
 	switch {
 	case err == nil:
 		x.add("home", fine, "", "%s, node %s", h.Dir(), h.PeerID())
 		return h
-	case errors.Is(err, home.ErrNoHome):
+	case errors.Is(err, state.ErrNoState):
 		x.add("home", broken, "edgeistry init"+x.c.homeFlag(), "%s is not the home of a node", x.dir)
 	default:
 		said := complain(err)
@@ -139,7 +139,7 @@ func (x *examination) openHome() *home.Home {
 	return nil
 }
 
-func (x *examination) config() *home.Config {
+func (x *examination) config() *state.Config {
 	path := filepath.Join(x.dir, "config.yaml")
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -149,7 +149,7 @@ func (x *examination) config() *home.Config {
 		x.add("config", broken, "make the file readable", "%v", err)
 		return nil
 	}
-	config, err := home.ParseConfig(raw)
+	config, err := state.ParseConfig(raw)
 	if err != nil {
 		x.add("config", broken, "correct the file", "%s: %v", path, err)
 		return nil
@@ -217,7 +217,7 @@ func secret(name string) bool {
 }
 
 // keys reads every key, capability and device.
-func (x *examination) keys(h *home.Home) {
+func (x *examination) keys(h *state.State) {
 	keys, keyErr := h.ServiceKeys()
 	entries, chainErr := h.Capabilities()
 	devices, deviceErr := h.Devices()
@@ -282,7 +282,7 @@ func (x *examination) clock(newest time.Time) {
 }
 
 // node looks for the running node. A node that runs and gives no status holds its ports itself.
-func (x *examination) node(ctx context.Context, h *home.Home) (status *api.Status, running bool) {
+func (x *examination) node(ctx context.Context, h *state.State) (status *api.Status, running bool) {
 	client, err := api.Dial(h)
 	if err == nil {
 		defer client.Close()
@@ -313,7 +313,7 @@ func (x *examination) node(ctx context.Context, h *home.Home) (status *api.Statu
 }
 
 // ports tries to take what the node will take.
-func (x *examination) ports(ctx context.Context, config *home.Config) {
+func (x *examination) ports(ctx context.Context, config *state.Config) {
 	taken, own := unusable(ctx, config, x.c.ownPorts(ctx))
 	switch {
 	case len(taken) > 0:
@@ -326,7 +326,7 @@ func (x *examination) ports(ctx context.Context, config *home.Config) {
 }
 
 // mesh says how the node stands among others.
-func (x *examination) mesh(s *api.Status, config *home.Config) {
+func (x *examination) mesh(s *api.Status, config *state.Config) {
 	switch {
 	case len(s.Peers) > 0:
 		relayed := 0

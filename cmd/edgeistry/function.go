@@ -13,7 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // maxModule bounds a WebAssembly module that is sent to the node, in bytes; base64 must fit the API's bound.
@@ -55,7 +55,7 @@ node that checks it.`,
 			if req.Capability, err = c.capText(token); err != nil {
 				return err
 			}
-			return c.ask(cmd.Context(), "deploying "+req.Name, func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "deploying "+req.Name, func(ctx context.Context, _ *state.State, client *api.Client) error {
 				deployed, err := client.Deploy(ctx, req)
 				if err != nil {
 					return err
@@ -128,7 +128,7 @@ func (c *cli) fnListCommand() *cobra.Command {
 		Example: "  edgeistry fn ls\n  edgeistry fn ls --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.ask(cmd.Context(), "asking the node for its functions", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "asking the node for its functions", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				functions, err := client.Functions(ctx)
 				if err != nil {
 					return err

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 const guide = "../../docs/guide/sharing.md"
@@ -29,11 +29,11 @@ func TestGuide(t *testing.T) {
 	}
 	lines := strings.Split(string(raw), "\n")
 	dir := t.TempDir() + "/home"
-	h, err := home.Init(dir, home.DefaultConfig())
+	h, err := state.Init(dir, state.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := home.NewServiceKey()
+	key, err := state.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestGuide(t *testing.T) {
 	if err := h.SaveName("greenhouse", key.ID); err != nil {
 		t.Fatal(err)
 	}
-	greenhouse := home.Device{Service: key.ID, Name: "greenhouse", Link: "udp:127.0.0.1:5690", Reader: key.Owner(), Manifest: edgeistry.Manifest{
+	greenhouse := state.Device{Service: key.ID, Name: "greenhouse", Link: "udp:127.0.0.1:5690", Reader: key.Owner(), Manifest: edgeistry.Manifest{
 		Logs: []edgeistry.LogInfo{{Name: "temperature"}, {Name: "events"}}, Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
 	}}
 	if err := h.SaveDevice(greenhouse); err != nil {

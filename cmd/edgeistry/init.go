@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // initFlags are the values of init; empty means the default of the configuration.
@@ -72,8 +72,8 @@ func (c *cli) init(cmd *cobra.Command, f initFlags) error {
 	if err != nil {
 		return err
 	}
-	h, err := home.Init(dir, config)
-	if errors.Is(err, home.ErrExists) {
+	h, err := state.Init(dir, config)
+	if errors.Is(err, state.ErrExists) {
 		return failedf("%s is already a home; nothing was changed", dir).Try("edgeistry run%s, or another --home", c.homeFlag())
 	}
 	if err != nil {
@@ -93,8 +93,8 @@ func (c *cli) init(cmd *cobra.Command, f initFlags) error {
 }
 
 // config makes the configuration that the flags ask for.
-func (f initFlags) config(cmd *cobra.Command) (home.Config, error) {
-	config := home.DefaultConfig()
+func (f initFlags) config(cmd *cobra.Command) (state.Config, error) {
+	config := state.DefaultConfig()
 	if len(f.settings) > 0 {
 		var text strings.Builder
 		for _, s := range f.settings {
@@ -108,7 +108,7 @@ func (f initFlags) config(cmd *cobra.Command) (home.Config, error) {
 			fmt.Fprintf(&text, "mesh: %s\n", f.mesh)
 		}
 		var err error
-		if config, err = home.ParseConfig([]byte(text.String())); err != nil {
+		if config, err = state.ParseConfig([]byte(text.String())); err != nil {
 			return config, usagef("--set: %w", err)
 		}
 	}
@@ -192,7 +192,7 @@ func loopbackPort(text string) string {
 
 // seedHint is the seed that others use, with a placeholder where only the reader knows the address; "" if the node
 // does not listen, or at a port that is not known before it runs.
-func seedHint(config home.Config, node string) string {
+func seedHint(config state.Config, node string) string {
 	for _, addr := range config.Listen {
 		if strings.Contains(addr, "/tcp/") && !strings.Contains(addr, "/tcp/0") {
 			addr = strings.Replace(addr, "/ip4/0.0.0.0/", "/ip4/ADDRESS/", 1)

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) logCommand() *cobra.Command {
@@ -69,7 +69,7 @@ log's newest entry has that sequence.
 			if req.Capability, req.Proof, err = c.proof(&proof); err != nil {
 				return err
 			}
-			return c.ask(cmd.Context(), "appending to "+at.String(), func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "appending to "+at.String(), func(ctx context.Context, _ *state.State, client *api.Client) error {
 				receipt, err := client.Append(ctx, req)
 				if err != nil {
 					return err
@@ -201,7 +201,7 @@ with --check the device proves what the copy gave, by the hash that its own next
 				return err
 			}
 			req.Check = f.check
-			return c.ask(cmd.Context(), "reading "+at.String(), func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "reading "+at.String(), func(ctx context.Context, _ *state.State, client *api.Client) error {
 				result, err := client.Read(ctx, req)
 				if err != nil {
 					return err

@@ -9,7 +9,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/phrase"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) capMintCommand() *cobra.Command {
@@ -112,13 +112,13 @@ func mintBranch(cmd *cobra.Command, branch int, mirror bool, w phrase.Wish) (uin
 }
 
 // ownedKey gives the key of a service that this home owns.
-func ownedKey(h *home.Home, nameOrID string) (*home.ServiceKey, error) {
+func ownedKey(h *state.State, nameOrID string) (*state.ServiceKey, error) {
 	id, err := service(h, nameOrID)
 	if err != nil {
 		return nil, err
 	}
 	key, err := h.ServiceKey(id)
-	if errors.Is(err, home.ErrNotFound) {
+	if errors.Is(err, state.ErrNotFound) {
 		return nil, notFoundf("this home does not own the service %s: only its owner can mint", nameOrID).
 			Try("edgeistry cap attenuate, with a capability of that service")
 	}
@@ -129,15 +129,15 @@ func ownedKey(h *home.Home, nameOrID string) (*home.ServiceKey, error) {
 }
 
 // service reads a service ID or a local name.
-func service(h *home.Home, nameOrID string) (edgeistry.ServiceID, error) {
+func service(h *state.State, nameOrID string) (edgeistry.ServiceID, error) {
 	id, err := h.Service(nameOrID)
 	switch {
 	case err == nil:
 		return id, nil
-	case errors.Is(err, home.ErrNotFound):
+	case errors.Is(err, state.ErrNotFound):
 		return id, notFoundf("%w", err).Try("edgeistry service ls, or the service's ID (k51...)")
 	}
-	var damaged *home.FileError
+	var damaged *state.FileError
 	if errors.As(err, &damaged) {
 		return id, failedf("%w", err)
 	}

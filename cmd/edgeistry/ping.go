@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) pingCommand() *cobra.Command {
@@ -24,7 +24,7 @@ func (c *cli) pingCommand() *cobra.Command {
 			if count < 1 || count > 20 {
 				return usagef("--count %d is not within 1..20", count)
 			}
-			return c.ask(cmd.Context(), "waiting for "+args[0], func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "waiting for "+args[0], func(ctx context.Context, _ *state.State, client *api.Client) error {
 				result, err := client.Ping(ctx, api.PingRequest{Target: args[0], Count: count})
 				if err != nil {
 					return err

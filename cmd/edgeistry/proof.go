@@ -8,7 +8,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 const dischargePrefix = "edis1_"
@@ -84,7 +84,7 @@ func (c *cli) capText(text string) (string, error) {
 		return "", nil
 	}
 	if text != "-" && !looksLikeToken(text) {
-		if err := home.CheckCapabilityName(text); err != nil {
+		if err := state.CheckCapabilityName(text); err != nil {
 			return "", usagef("--cap: %w", err)
 		}
 		return text, nil

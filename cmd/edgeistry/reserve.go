@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) capReserveCommand() *cobra.Command {
@@ -29,7 +29,7 @@ A cell counts for one capability and everything narrowed from it. One that count
 			if err != nil {
 				return err
 			}
-			return c.ask(cmd.Context(), "reserving cells", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "reserving cells", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				done, err := client.Reserve(ctx, api.ReserveRequest{Capability: p.Text(), Force: force, TimeoutMS: c.timeoutMS()})
 				if err != nil {
 					return err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) capRevokeCommand() *cobra.Command {
@@ -41,7 +41,7 @@ of that branch as well. What was narrowed from the owner's capability shares the
 				}
 				r.Capability = found.Text()
 			}
-			return c.ask(cmd.Context(), "revoking", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "revoking", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				preview := r
 				preview.Preview = true
 				will, err := client.Revoke(ctx, preview)
@@ -176,7 +176,7 @@ device with the reason. --remove takes one capability out of the deny list again
 			if remove != "" && service == "" {
 				return usagef("--remove needs the service, too")
 			}
-			return c.ask(cmd.Context(), "asking the node for its revocations", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "asking the node for its revocations", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				if remove != "" {
 					if err := client.Allow(ctx, api.AllowRequest{Service: service, Fingerprint: remove}); err != nil {
 						return err

@@ -13,7 +13,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/node"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) runCommand() *cobra.Command {
@@ -64,7 +64,7 @@ func (c *cli) serve(ctx context.Context, level string) error {
 		},
 		State: func(text string) { tell("STATUS=" + text) },
 	})
-	var locked *home.LockedError
+	var locked *state.LockedError
 	if errors.As(err, &locked) {
 		return failedf("%w", locked)
 	}

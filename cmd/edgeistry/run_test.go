@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // TestSystemdIsToldWhenTheNodeIsReady runs the daemon with a notification socket of our own.
@@ -27,10 +27,10 @@ func TestSystemdIsToldWhenTheNodeIsReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	config := home.DefaultConfig()
+	config := state.DefaultConfig()
 	config.Listen = []string{"/ip4/127.0.0.1/tcp/0"}
 	config.APIListen, config.CoAPListen, config.EnableMDNS = "127.0.0.1:0", "", false
-	if _, err := home.Init(filepath.Join(dir, "home"), config); err != nil {
+	if _, err := state.Init(filepath.Join(dir, "home"), config); err != nil {
 		t.Fatal(err)
 	}
 	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(dir, "n"), Net: "unixgram"})

@@ -9,7 +9,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) serviceCommand() *cobra.Command {
@@ -28,7 +28,7 @@ func (c *cli) serviceListCommand() *cobra.Command {
 		Example: "  edgeistry service ls\n  edgeistry service ls --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.ask(cmd.Context(), "asking the node for its services", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "asking the node for its services", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				services, err := client.Services(ctx)
 				if err != nil {
 					return err
@@ -68,7 +68,7 @@ how long the record is valid.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.ask(cmd.Context(), "looking "+args[0]+" up in the mesh", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "looking "+args[0]+" up in the mesh", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				found, err := client.Resolve(ctx, args[0])
 				if err != nil {
 					return err
@@ -133,7 +133,7 @@ and its timer, which "cap attenuate --lease" counts by.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeServices,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.ask(cmd.Context(), "asking "+args[0]+" for its state", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "asking "+args[0]+" for its state", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				detail, err := client.Show(ctx, args[0])
 				if err != nil {
 					return err

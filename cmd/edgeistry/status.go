@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) statusCommand() *cobra.Command {
@@ -20,7 +20,7 @@ trip; a service is reachable if it answered the last time.`,
 		Example: "  edgeistry status\n  edgeistry status --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.ask(cmd.Context(), "asking the node for its state", func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "asking the node for its state", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				status, err := client.Status(ctx)
 				if err != nil {
 					return err

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 const tokenPrefix = "ecap1_"
@@ -68,7 +68,7 @@ type cost struct {
 	PrivateMS           float64 `json:"private_avr_ms"`
 }
 
-func inspect(name string, p *capability.Capability, h *home.Home, now time.Time) inspection {
+func inspect(name string, p *capability.Capability, h *state.State, now time.Time) inspection {
 	in := inspection{
 		Name: name, Service: p.Service.String(), Epoch: p.Header.Epoch, Branch: p.Header.Branch,
 		Mirror: p.Header.Branch == capability.BranchMirror, Generation: p.Header.Generation,
@@ -175,8 +175,8 @@ func (c *cli) showInspection(in inspection) {
 
 // keep saves a capability in the keychain. The first half of its name becomes the service's local name if it has none
 // yet; a half that already means another service is refused, because it would mislead.
-func keep(h *home.Home, name string, p *capability.Capability) error {
-	if err := home.CheckCapabilityName(name); err != nil {
+func keep(h *state.State, name string, p *capability.Capability) error {
+	if err := state.CheckCapabilityName(name); err != nil {
 		return usagef("%w", err)
 	}
 	local, _, _ := strings.Cut(name, "/")
@@ -184,7 +184,7 @@ func keep(h *home.Home, name string, p *capability.Capability) error {
 	switch {
 	case err == nil && known != p.Service:
 		return usagef("keep %s: %q is the name of another service (%s)", name, local, known).Try("another name before the slash")
-	case errors.Is(err, home.ErrNotFound):
+	case errors.Is(err, state.ErrNotFound):
 		if err := h.SaveName(local, p.Service); err != nil {
 			return failedf("keep %s: %w", name, err)
 		}

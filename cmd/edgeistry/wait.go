@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // waitEvery is the pause between two looks at a node that is not ready yet.
@@ -47,7 +47,7 @@ returns when the node takes part in its mesh, too. The node need not be started 
 }
 
 // waitReady looks until the node is ready; its error is what the last look found.
-func waitReady(ctx context.Context, h *home.Home, peers int, mesh bool) (*api.Status, error) {
+func waitReady(ctx context.Context, h *state.State, peers int, mesh bool) (*api.Status, error) {
 	tick := time.NewTicker(waitEvery)
 	defer tick.Stop()
 	var last error
@@ -67,7 +67,7 @@ func waitReady(ctx context.Context, h *home.Home, peers int, mesh bool) (*api.St
 	}
 }
 
-func lookReady(ctx context.Context, h *home.Home, peers int, mesh bool) (*api.Status, error) {
+func lookReady(ctx context.Context, h *state.State, peers int, mesh bool) (*api.Status, error) {
 	client, err := api.Dial(h)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func lookReady(ctx context.Context, h *home.Home, peers int, mesh bool) (*api.St
 }
 
 // lateNode says that the time was too short and what the last look found.
-func (c *cli) lateNode(ctx context.Context, h *home.Home, last error) error {
+func (c *cli) lateNode(ctx context.Context, h *state.State, last error) error {
 	if ctx.Err() == nil || c.timeout <= 0 {
 		return last
 	}

@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // MaxBody bounds a request, an answer, and a line of an NDJSON answer, in bytes. The largest request is a module.
@@ -43,11 +43,11 @@ func New(address, token string) *Client {
 }
 
 // Dial makes a client for the node that runs on h. It does not connect; a node that has gone shows at the first request.
-func Dial(h *home.Home) (*Client, error) {
+func Dial(h *state.State) (*Client, error) {
 	e, err := h.Endpoint()
 	if err != nil {
 		kind := Failed
-		if errors.Is(err, home.ErrNotFound) {
+		if errors.Is(err, state.ErrNotFound) {
 			kind = NotFound
 		}
 		return nil, &Error{Kind: kind, Message: err.Error()}

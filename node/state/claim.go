@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"encoding/base64"
@@ -24,12 +24,12 @@ type pendingFile struct {
 	Answer     string `yaml:"answer,omitempty"`
 }
 
-func (h *Home) claimPath(id [4]byte) string {
+func (h *State) claimPath(id [4]byte) string {
 	return h.path("claims", hex.EncodeToString(id[:])+".yaml")
 }
 
 // SaveClaim keeps a claim of the device with this factory ID.
-func (h *Home) SaveClaim(id [4]byte, c PendingClaim) error {
+func (h *State) SaveClaim(id [4]byte, c PendingClaim) error {
 	key, err := c.Key.encode()
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (h *Home) SaveClaim(id [4]byte, c PendingClaim) error {
 }
 
 // Claim gives the claim of a device that has begun; ErrNotFound if none has.
-func (h *Home) Claim(id [4]byte) (*PendingClaim, error) {
+func (h *State) Claim(id [4]byte) (*PendingClaim, error) {
 	path := h.claimPath(id)
 	raw, err := readSecret(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -77,4 +77,4 @@ func (h *Home) Claim(id [4]byte) (*PendingClaim, error) {
 }
 
 // RemoveClaim forgets a claim that is finished.
-func (h *Home) RemoveClaim(id [4]byte) error { return remove(h.claimPath(id)) }
+func (h *State) RemoveClaim(id [4]byte) error { return remove(h.claimPath(id)) }

@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 const OwnName = "node"
 
 // SaveName gives a service a local name. A name that stands for another service is refused.
-func (h *Home) SaveName(name string, id edgeistry.ServiceID) error {
+func (h *State) SaveName(name string, id edgeistry.ServiceID) error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (h *Home) SaveName(name string, id edgeistry.ServiceID) error {
 }
 
 // RemoveName forgets a local name; one that is not there is no error.
-func (h *Home) RemoveName(name string) error {
+func (h *State) RemoveName(name string) error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (h *Home) RemoveName(name string) error {
 }
 
 // Name gives the service that a local name stands for.
-func (h *Home) Name(name string) (edgeistry.ServiceID, error) {
+func (h *State) Name(name string) (edgeistry.ServiceID, error) {
 	if err := edgeistry.CheckName(name); err != nil {
 		return edgeistry.ServiceID{}, err
 	}
@@ -68,7 +68,7 @@ func (h *Home) Name(name string) (edgeistry.ServiceID, error) {
 }
 
 // Service reads a service ID or a local name.
-func (h *Home) Service(nameOrID string) (edgeistry.ServiceID, error) {
+func (h *State) Service(nameOrID string) (edgeistry.ServiceID, error) {
 	if id, err := edgeistry.ParseServiceID(nameOrID); err == nil {
 		return id, nil
 	}
@@ -79,7 +79,7 @@ func (h *Home) Service(nameOrID string) (edgeistry.ServiceID, error) {
 }
 
 // Names gives all local names. The node's own is among them.
-func (h *Home) Names() (map[string]edgeistry.ServiceID, error) {
+func (h *State) Names() (map[string]edgeistry.ServiceID, error) {
 	files, err := listFiles(h.path("names"))
 	if err != nil {
 		return nil, fmt.Errorf("list names: %w", err)
@@ -104,7 +104,7 @@ func (h *Home) Names() (map[string]edgeistry.ServiceID, error) {
 }
 
 // NameOf gives the first local name of a service in order of the alphabet, or "".
-func (h *Home) NameOf(id edgeistry.ServiceID) string {
+func (h *State) NameOf(id edgeistry.ServiceID) string {
 	if id == h.OwnService().ID {
 		return OwnName
 	}

@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"encoding/json"
@@ -22,7 +22,7 @@ func (e Endpoint) String() string { return "api at " + e.Address }
 func (e Endpoint) Format(s fmt.State, _ rune) { fmt.Fprint(s, e.String()) }
 
 // SaveEndpoint replaces the file api.
-func (h *Home) SaveEndpoint(e Endpoint) error {
+func (h *State) SaveEndpoint(e Endpoint) error {
 	data, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("save endpoint: %w", err)
@@ -31,10 +31,10 @@ func (h *Home) SaveEndpoint(e Endpoint) error {
 }
 
 // RemoveEndpoint removes the file api, when the node stops.
-func (h *Home) RemoveEndpoint() error { return remove(h.path("api")) }
+func (h *State) RemoveEndpoint() error { return remove(h.path("api")) }
 
 // Endpoint reads the file api. ErrNotFound: no node runs here, or it has not started its API.
-func (h *Home) Endpoint() (Endpoint, error) {
+func (h *State) Endpoint() (Endpoint, error) {
 	path := h.path("api")
 	raw, err := readSecret(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 // ErrExists is returned by Init for a directory that already is a home.
 var ErrExists = errors.New("is already a home")
 
-// ErrNoHome is returned by Open for a directory that is no home.
-var ErrNoHome = errors.New("no home here")
+// ErrNoState is returned by Open for a directory that is no home.
+var ErrNoState = errors.New("no home here")
 
 // ErrNotFound is returned for a name, key, capability or device that the home does not hold.
 var ErrNotFound = errors.New("not found")

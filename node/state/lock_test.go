@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"bufio"
@@ -33,7 +33,7 @@ func hold(dir string) int {
 }
 
 func TestLock(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	l, err := h.Lock()
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestLock(t *testing.T) {
 
 // TestLockOtherProcess kills the holder with SIGKILL: the lock is free at once, with the stale process ID in the file.
 func TestLockOtherProcess(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"errors"
@@ -48,7 +48,7 @@ type deviceFunc struct {
 }
 
 // SaveDevice keeps a device.
-func (h *Home) SaveDevice(d Device) error {
+func (h *State) SaveDevice(d Device) error {
 	f := deviceFile{
 		Service: d.Service.String(), Name: d.Name, Link: d.Link,
 		Board: d.Manifest.Board, Firmware: d.Manifest.Firmware, Claimed: d.Claimed.UTC(), Reader: d.Reader.Text(),
@@ -71,12 +71,12 @@ func (h *Home) SaveDevice(d Device) error {
 }
 
 // RemoveDevice forgets a device; its key stays in the keystore.
-func (h *Home) RemoveDevice(id edgeistry.ServiceID) error {
+func (h *State) RemoveDevice(id edgeistry.ServiceID) error {
 	return remove(h.path("devices", id.String()+".yaml"))
 }
 
 // Devices gives all devices of this node.
-func (h *Home) Devices() ([]Device, error) {
+func (h *State) Devices() ([]Device, error) {
 	names, err := listFiles(h.path("devices"))
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
@@ -103,7 +103,7 @@ func (h *Home) Devices() ([]Device, error) {
 	return out, nil
 }
 
-func (h *Home) readDevice(id edgeistry.ServiceID) (Device, error) {
+func (h *State) readDevice(id edgeistry.ServiceID) (Device, error) {
 	path := h.path("devices", id.String()+".yaml")
 	raw, err := readSecret(path)
 	if err != nil {

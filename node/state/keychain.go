@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"errors"
@@ -38,13 +38,13 @@ func CheckCapabilityName(name string) error {
 	return nil
 }
 
-func (h *Home) keychainPath(name string) string {
+func (h *State) keychainPath(name string) string {
 	return h.path("keychain", filepath.FromSlash(name))
 }
 
 // SaveCapability keeps a capability under a name. The same capability may be saved again; another one under a name that is
 // taken is refused, so that no permission is lost by a slip.
-func (h *Home) SaveCapability(name string, c *capability.Capability) error {
+func (h *State) SaveCapability(name string, c *capability.Capability) error {
 	if err := CheckCapabilityName(name); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (h *Home) SaveCapability(name string, c *capability.Capability) error {
 }
 
 // RenewOwner puts the owner's capability that a key gives now in the place of those of other generations and epochs.
-func (h *Home) RenewOwner(k *ServiceKey) error {
+func (h *State) RenewOwner(k *ServiceKey) error {
 	entries, _ := h.Capabilities() // a damaged one is no capability to renew
 	owner := k.Owner()
 	for _, e := range entries {
@@ -81,7 +81,7 @@ func (h *Home) RenewOwner(k *ServiceKey) error {
 
 // Ended says why a capability of a service that this home owns is over: by its epoch, its generation, or the deny list. Empty: it is not,
 // as far as this home knows.
-func (h *Home) Ended(c *capability.Capability) string {
+func (h *State) Ended(c *capability.Capability) string {
 	k, err := h.ServiceKey(c.Service)
 	if err != nil {
 		return ""
@@ -104,7 +104,7 @@ func (h *Home) Ended(c *capability.Capability) string {
 }
 
 // Capability reads one capability of the keychain.
-func (h *Home) Capability(name string) (*capability.Capability, error) {
+func (h *State) Capability(name string) (*capability.Capability, error) {
 	if err := CheckCapabilityName(name); err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (h *Home) Capability(name string) (*capability.Capability, error) {
 }
 
 // RemoveCapability deletes a capability from the keychain. Removing one that is not there is ErrNotFound.
-func (h *Home) RemoveCapability(name string) error {
+func (h *State) RemoveCapability(name string) error {
 	if err := CheckCapabilityName(name); err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (h *Home) RemoveCapability(name string) error {
 
 // Capabilities lists the keychain in order of name. Damaged files are left out of the list and joined in the error, so that one
 // of them does not hide the rest.
-func (h *Home) Capabilities() ([]KeychainEntry, error) {
+func (h *State) Capabilities() ([]KeychainEntry, error) {
 	dirs, err := os.ReadDir(h.path("keychain"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list keychain: %w", err)

@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"errors"
@@ -18,7 +18,7 @@ type Lock struct {
 }
 
 // Lock takes the home for this process, or says who has it (*LockedError). It does not wait.
-func (h *Home) Lock() (*Lock, error) {
+func (h *State) Lock() (*Lock, error) {
 	path := h.path("lock")
 	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(secretMode))
 	ok, err := l.TryLock()

@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 
 // TestRevocations keeps a list and reads it again; what is done forgets its secret.
 func TestRevocations(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	id := h.OwnService().ID
 	now := time.Unix(1_800_000_000, 0).UTC()
 	r, err := h.Revocations(id)
@@ -78,7 +78,7 @@ func TestSecretOfAnEpochDoesNotPrint(t *testing.T) {
 
 // TestDenyListBound fills a list: what has expired long ago makes room, then what the service itself refuses, and nothing else.
 func TestDenyListBound(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	k := h.OwnService()
 	now := time.Unix(1_800_000_000, 0).UTC()
 	deny := func(r *Revocations, n int, d Denial) error {

@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 
 // SaveServiceKey keeps the key of a service that this home owns, the node's own included. The key of another epoch of the same service is
 // replaced.
-func (h *Home) SaveServiceKey(k *ServiceKey) error {
+func (h *State) SaveServiceKey(k *ServiceKey) error {
 	if k.ID == h.OwnService().ID {
 		return h.saveOwn(*k)
 	}
@@ -27,7 +27,7 @@ func (h *Home) SaveServiceKey(k *ServiceKey) error {
 }
 
 // ServiceKey gives the key of an owned service, the node's own included.
-func (h *Home) ServiceKey(id edgeistry.ServiceID) (*ServiceKey, error) {
+func (h *State) ServiceKey(id edgeistry.ServiceID) (*ServiceKey, error) {
 	if id == h.OwnService().ID {
 		return h.OwnService(), nil
 	}
@@ -47,7 +47,7 @@ func (h *Home) ServiceKey(id edgeistry.ServiceID) (*ServiceKey, error) {
 
 // ServiceKeys gives the keys of all owned services but the node's own. One damaged file fails the whole list: the node
 // must not start as if it never owned the service.
-func (h *Home) ServiceKeys() ([]*ServiceKey, error) {
+func (h *State) ServiceKeys() ([]*ServiceKey, error) {
 	names, err := listFiles(h.path("keystore"))
 	if err != nil {
 		return nil, fmt.Errorf("list keystore: %w", err)

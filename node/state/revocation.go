@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"encoding/base64"
@@ -194,12 +194,12 @@ type changeFile struct {
 	Done       time.Time `yaml:"done,omitempty"`
 }
 
-func (h *Home) revocationPath(id edgeistry.ServiceID) string {
+func (h *State) revocationPath(id edgeistry.ServiceID) string {
 	return h.path("revocations", id.String()+".yaml")
 }
 
 // SaveRevocations keeps what was revoked of a service.
-func (h *Home) SaveRevocations(r *Revocations) error {
+func (h *State) SaveRevocations(r *Revocations) error {
 	f := revocationFile{Service: r.Service.String()}
 	for _, d := range r.Denied {
 		f.Denied = append(f.Denied, denialFile{d.Fingerprint.String(), d.Epoch, d.Branch, d.Generation, d.Name, d.Since.UTC(), d.Expires.UTC()})
@@ -226,7 +226,7 @@ func (h *Home) SaveRevocations(r *Revocations) error {
 }
 
 // Revocations gives what was revoked of a service; nothing, if nothing was.
-func (h *Home) Revocations(id edgeistry.ServiceID) (*Revocations, error) {
+func (h *State) Revocations(id edgeistry.ServiceID) (*Revocations, error) {
 	path := h.revocationPath(id)
 	r := &Revocations{Service: id}
 	raw, err := readSecret(path)
@@ -264,7 +264,7 @@ func (h *Home) Revocations(id edgeistry.ServiceID) (*Revocations, error) {
 }
 
 // Revoked gives the services of which something was revoked.
-func (h *Home) Revoked() ([]edgeistry.ServiceID, error) {
+func (h *State) Revoked() ([]edgeistry.ServiceID, error) {
 	names, err := listFiles(h.path("revocations"))
 	if err != nil {
 		return nil, fmt.Errorf("list revocations: %w", err)

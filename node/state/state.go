@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"errors"
@@ -31,8 +31,8 @@ func DefaultDir() (string, error) {
 	return filepath.Join(user, ".edgeistry"), nil
 }
 
-// Home is an opened home directory. Its methods may be used by many goroutines.
-type Home struct {
+// State is an opened home directory. Its methods may be used by many goroutines.
+type State struct {
 	dir      string
 	config   Config
 	identity crypto.PrivKey
@@ -44,7 +44,7 @@ type Home struct {
 
 // Init makes dir a home with this configuration, with fresh keys. It overwrites nothing: a directory that is a home
 // already gives ErrExists, and an Init that was interrupted is taken up where it stopped, with the keys it had made.
-func Init(dir string, c Config) (*Home, error) {
+func Init(dir string, c Config) (*State, error) {
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("init %s: %w", dir, err)
 	}
@@ -89,7 +89,7 @@ func Init(dir string, c Config) (*Home, error) {
 	if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
-	h := &Home{dir: dir, own: own}
+	h := &State{dir: dir, own: own}
 	if err := h.SaveCapability(OwnCapability, own.Owner()); err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
@@ -124,7 +124,7 @@ func initDir(dir string) error {
 }
 
 // Open reads a home and checks its files. It changes nothing and needs no lock.
-func Open(dir string) (*Home, error) {
+func Open(dir string) (*State, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open home: %w", err)
@@ -132,7 +132,7 @@ func Open(dir string) (*Home, error) {
 	if err := checkVersion(dir); err != nil {
 		return nil, err
 	}
-	h := &Home{dir: dir}
+	h := &State{dir: dir}
 	if h.identity, h.peerID, err = readIdentity(h.path("identity.key")); err != nil {
 		return nil, fileMissing(h.path("identity.key"), err)
 	}
@@ -156,7 +156,7 @@ func checkVersion(dir string) error {
 		if _, err := os.Lstat(filepath.Join(dir, "identity.key")); err == nil {
 			return &FileError{Path: path, Problem: "it is missing: an init was interrupted, or the file was lost", Action: "run edgeistry init again on this home (it keeps the keys)"}
 		}
-		return fmt.Errorf("%s: %w; to do: edgeistry init --home %s", dir, ErrNoHome, dir)
+		return fmt.Errorf("%s: %w; to do: edgeistry init --home %s", dir, ErrNoState, dir)
 	}
 	if err != nil {
 		return fmt.Errorf("open home: %w", err)
@@ -182,28 +182,30 @@ func fileMissing(path string, err error) error {
 	return fmt.Errorf("open home: %w", err)
 }
 
-func (h *Home) path(elem ...string) string { return filepath.Join(append([]string{h.dir}, elem...)...) }
+func (h *State) path(elem ...string) string {
+	return filepath.Join(append([]string{h.dir}, elem...)...)
+}
 
 // Dir gives the absolute path of the home.
-func (h *Home) Dir() string { return h.dir }
+func (h *State) Dir() string { return h.dir }
 
 // WitnessFile is the file, apart from the datastore, by which lost acknowledgements are noticed.
-func (h *Home) WitnessFile() string { return h.path("witness") }
+func (h *State) WitnessFile() string { return h.path("witness") }
 
 // DataDir gives the folder of the datastore.
-func (h *Home) DataDir() string { return h.path("data") }
+func (h *State) DataDir() string { return h.path("data") }
 
 // Config gives the configuration as read by Open.
-func (h *Home) Config() Config { return h.config }
+func (h *State) Config() Config { return h.config }
 
 // Identity gives the node's private key.
-func (h *Home) Identity() crypto.PrivKey { return h.identity }
+func (h *State) Identity() crypto.PrivKey { return h.identity }
 
 // PeerID gives the node's ID, 12D3KooW...
-func (h *Home) PeerID() peer.ID { return h.peerID }
+func (h *State) PeerID() peer.ID { return h.peerID }
 
 // saveOwn replaces the key of the node's own service.
-func (h *Home) saveOwn(k ServiceKey) error {
+func (h *State) saveOwn(k ServiceKey) error {
 	data, err := k.encode()
 	if err != nil {
 		return err
@@ -222,7 +224,7 @@ func (h *Home) saveOwn(k ServiceKey) error {
 }
 
 // OwnService gives the key of the service that the node itself is: the one its own logs belong to. It is the caller's copy.
-func (h *Home) OwnService() *ServiceKey {
+func (h *State) OwnService() *ServiceKey {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := *h.own

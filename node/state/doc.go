@@ -1,4 +1,4 @@
-// Package home is the directory that a node lives in: its identity, configuration, keys and capabilities.
+// Package state is the directory that a node lives in: its identity, configuration, keys and capabilities.
 //
 //	HOME/                  0700
 //	  version              "1"; written last by Init, so that an interrupted Init is seen
@@ -20,7 +20,7 @@
 // file and says what to do, and that no error holds a secret. It does not run anything, and it does not need a running
 // node: the command line reads capabilities here with no network at all.
 //
-//	h, err := home.Open(dir)
+//	h, err := state.Open(dir)
 //	if err != nil {
 //		return err
 //	}
@@ -30,4 +30,4 @@
 //	}
 //	defer lock.Close()
 //	c, err := h.Capability("greenhouse/owner")
-package home
+package state

@@ -1,4 +1,4 @@
-package home
+package state
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 )
 
-func newHome(t *testing.T) *Home {
+func newState(t *testing.T) *State {
 	t.Helper()
 	h, err := Init(filepath.Join(t.TempDir(), "home"), DefaultConfig())
 	if err != nil {
@@ -24,7 +24,7 @@ func newHome(t *testing.T) *Home {
 }
 
 func TestInitOpen(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	again, err := Open(h.Dir())
 	if err != nil {
 		t.Fatal(err)
@@ -38,13 +38,13 @@ func TestInitOpen(t *testing.T) {
 	if _, err := Init(h.Dir(), DefaultConfig()); !errors.Is(err, ErrExists) {
 		t.Errorf("second Init = %v, want ErrExists", err)
 	}
-	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNoHome) {
-		t.Errorf("Open of an empty directory = %v, want ErrNoHome", err)
+	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNoState) {
+		t.Errorf("Open of an empty directory = %v, want ErrNoState", err)
 	}
 }
 
 func TestPermissions(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	if err := h.SaveEndpoint(Endpoint{Address: "127.0.0.1:1", Token: "secret", PID: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -74,14 +74,14 @@ func TestPermissions(t *testing.T) {
 
 // TestDamage harms each file in several ways: Open, or the read that needs the file, names it and leaves it alone.
 func TestDamage(t *testing.T) {
-	read := map[string]func(*Home) error{
-		"identity.key":        func(h *Home) error { _, err := Open(h.Dir()); return err },
-		"service.key":         func(h *Home) error { _, err := Open(h.Dir()); return err },
-		"version":             func(h *Home) error { _, err := Open(h.Dir()); return err },
-		"config.yaml":         func(h *Home) error { _, err := Open(h.Dir()); return err },
-		"keychain/node/owner": func(h *Home) error { _, err := h.Capability("node/owner"); return err },
-		"names/greenhouse":    func(h *Home) error { _, err := h.Name("greenhouse"); return err },
-		"api":                 func(h *Home) error { _, err := h.Endpoint(); return err },
+	read := map[string]func(*State) error{
+		"identity.key":        func(h *State) error { _, err := Open(h.Dir()); return err },
+		"service.key":         func(h *State) error { _, err := Open(h.Dir()); return err },
+		"version":             func(h *State) error { _, err := Open(h.Dir()); return err },
+		"config.yaml":         func(h *State) error { _, err := Open(h.Dir()); return err },
+		"keychain/node/owner": func(h *State) error { _, err := h.Capability("node/owner"); return err },
+		"names/greenhouse":    func(h *State) error { _, err := h.Name("greenhouse"); return err },
+		"api":                 func(h *State) error { _, err := h.Endpoint(); return err },
 	}
 	harm := map[string]func([]byte) []byte{
 		"truncated": func(b []byte) []byte { return b[:len(b)/3] },
@@ -95,7 +95,7 @@ func TestDamage(t *testing.T) {
 				continue // an empty configuration is the default one
 			}
 			t.Run(name+"/"+how, func(t *testing.T) {
-				h := newHome(t)
+				h := newState(t)
 				key, err := NewServiceKey()
 				if err != nil {
 					t.Fatal(err)
@@ -129,7 +129,7 @@ func TestDamage(t *testing.T) {
 
 // TestKeyFileFlips inverts one bit of each byte of a key file: never another key, never a panic.
 func TestKeyFileFlips(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	path := filepath.Join(h.Dir(), "service.key")
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -152,7 +152,7 @@ func TestKeyFileFlips(t *testing.T) {
 }
 
 func TestErrorsHoldNoSecret(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	path := filepath.Join(h.Dir(), "identity.key")
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -180,7 +180,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 }
 
 func TestInitTakesUp(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	id := h.PeerID()
 	for _, name := range []string{"version", "service.key"} {
 		if err := os.Remove(filepath.Join(h.Dir(), name)); err != nil {
@@ -210,7 +210,7 @@ func TestInitTakesUp(t *testing.T) {
 }
 
 func TestKeychain(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	k, err := NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +242,7 @@ func TestKeychain(t *testing.T) {
 }
 
 func TestKeystoreAndDevices(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	k, err := NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +288,7 @@ func TestKeystoreAndDevices(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	a, _ := NewServiceKey()
 	b, _ := NewServiceKey()
 	if err := h.SaveName("pump", a.ID); err != nil {
@@ -341,7 +341,7 @@ func TestWriteFileKeepsOld(t *testing.T) {
 }
 
 func TestPendingClaim(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	id := [4]byte{1, 2, 3, 4}
 	if _, err := h.Claim(id); !errors.Is(err, ErrNotFound) {
 		t.Errorf("claim that never began: %v, want ErrNotFound", err)
@@ -373,7 +373,7 @@ func TestPendingClaim(t *testing.T) {
 }
 
 func TestSaveOwn(t *testing.T) {
-	h := newHome(t)
+	h := newState(t)
 	before, raised := h.OwnService(), h.OwnService()
 	raised.Generations[3] = 9
 	if err := h.SaveServiceKey(raised); err != nil {
