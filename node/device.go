@@ -45,7 +45,7 @@ type device struct {
 	cancel context.CancelFunc // ends keep; set by follow
 	done   chan struct{}      // closed when keep has ended
 
-	mu       sync.Mutex             // guards Reader and Manifest, too
+	mu       sync.Mutex             // guards Name and Reader, too
 	logs     []*follower            // one for each log of Manifest; replaced, never changed
 	offered  uint32                 // the boot in which Manifest was read; 0: before this start of the node
 	timer    *capability.Capability // sets the clock; nil: to be minted
@@ -192,6 +192,13 @@ func (d *device) renewReader(key *state.ServiceKey) error {
 	return d.node.state.SaveDevice(kept)
 }
 
+// label returns the device's local name, which a rename changes.
+func (d *device) label() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.Name
+}
+
 func (d *device) reader() *capability.Capability {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -233,7 +240,7 @@ func (n *Node) deviceList() []*device {
 	}
 	n.mu.Unlock()
 	slices.SortFunc(list, func(a, b *device) int {
-		return strings.Compare(a.Name+"\x00"+a.Service.String(), b.Name+"\x00"+b.Service.String())
+		return strings.Compare(a.label()+"\x00"+a.Service.String(), b.label()+"\x00"+b.Service.String())
 	})
 	return list
 }
@@ -597,7 +604,7 @@ func (d *device) period(log string) uint32 {
 // report logs the first failure of a row as a warning and the rest for those who look closely.
 func (d *device) report(what string, err error, failures int) {
 	if failures == 1 {
-		d.node.log.Warn("device does not serve its home node", "service", d.Service, "name", d.Name, "for", what, "error", err)
+		d.node.log.Warn("device does not serve its home node", "service", d.Service, "name", d.label(), "for", what, "error", err)
 		return
 	}
 	d.node.log.Debug("device still does not serve its home node", "service", d.Service, "for", what, "failures", failures, "error", err)

@@ -135,6 +135,9 @@ func (s *httpServer) handler() http.Handler {
 	mux.HandleFunc("POST /v1/logs/read", body(maxSmallBody, n.Read))
 	mux.HandleFunc("POST /v1/logs/tail", stream(n.tailLines))
 	mux.HandleFunc("POST /v1/devices/claim", stream(n.claimLines))
+	mux.HandleFunc("POST /v1/devices/remove", body(maxSmallBody, n.RemoveDevice))
+	mux.HandleFunc("POST /v1/devices/rename", body(maxSmallBody, n.RenameDevice))
+	mux.HandleFunc("POST /v1/services/forget", body(maxSmallBody, n.ForgetService))
 	mux.HandleFunc("POST /v1/functions/deploy", body(api.MaxBody, n.Deploy))
 	mux.HandleFunc("POST /v1/stop", body(maxSmallBody, func(context.Context, struct{}) (*struct{}, error) {
 		n.RequestStop()

@@ -47,7 +47,7 @@ func (d *device) readOffer(ctx context.Context) error {
 	if !changed {
 		return nil
 	}
-	d.node.log.Info("device offers something else than before", "service", d.Service, "name", d.Name, "firmware", offered.Firmware, "logs", len(offered.Logs))
+	d.node.log.Info("device offers something else than before", "service", d.Service, "name", d.label(), "firmware", offered.Firmware, "logs", len(offered.Logs))
 	if err := d.save(); err != nil {
 		return err
 	}

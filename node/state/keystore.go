@@ -45,6 +45,14 @@ func (h *State) ServiceKey(id edgeistry.ServiceID) (*ServiceKey, error) {
 	return k, nil
 }
 
+// RemoveServiceKey deletes the key of a service that is not the node's own; one that is not there is no error.
+func (h *Home) RemoveServiceKey(id edgeistry.ServiceID) error {
+	if id == h.OwnService().ID {
+		return errors.New("the key of the node's own service cannot be removed")
+	}
+	return remove(h.path("keystore", id.String()+".key"))
+}
+
 // ServiceKeys gives the keys of all owned services but the node's own. One damaged file fails the whole list: the node
 // must not start as if it never owned the service.
 func (h *State) ServiceKeys() ([]*ServiceKey, error) {
