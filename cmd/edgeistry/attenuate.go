@@ -36,7 +36,7 @@ both halves are narrowed; the mirror half is left out where nothing that it read
   edgeistry cap show greenhouse/anna | edgeistry cap attenuate - --until 2h
   edgeistry cap attenuate greenhouse/owner --lease 5s --boot 7 --tick 41230`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: c.completeNames,
+		ValidArgsFunction: c.completeWish(c.completeNames, beforeSlash),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			parent, err := c.token(args[0])
 			if err != nil {

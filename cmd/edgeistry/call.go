@@ -41,7 +41,7 @@ A device that is known to be away gets two seconds to answer, and the error says
   edgeistry call k51.../valve --hex 14 --cap ecap1_AQ...
   edgeistry call lock/door --cap lock/visitor --discharge @word.txt --private`,
 		Args:              cobra.RangeArgs(1, 2),
-		ValidArgsFunction: c.completeServices,
+		ValidArgsFunction: first(c.completeFunctions),
 		RunE:              func(cmd *cobra.Command, args []string) error { return c.call(cmd, args, f) },
 	}
 	f.payloadFlags.register(cmd)

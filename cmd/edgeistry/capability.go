@@ -28,7 +28,7 @@ ATmega328P: the first request opens a session, later ones find it kept. It never
   edgeistry cap inspect ecap1_AQ...
   edgeistry cap inspect - < token.txt`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeNames,
+		ValidArgsFunction: first(c.completeNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, err := c.token(args[0])
 			if err != nil {
@@ -59,7 +59,7 @@ scan the QR code. With --qr-file the secret is in that file alone.`,
   edgeistry cap show greenhouse/anna --qr-file anna.svg
   edgeistry cap show greenhouse/anna | ssh lab edgeistry cap import greenhouse/anna -`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeNames,
+		ValidArgsFunction: first(c.completeNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			h, err := c.openHome()
 			if err != nil {

@@ -17,11 +17,11 @@ import (
 )
 
 func (c *cli) deviceCommand() *cobra.Command {
-	return noun("device", "Claim devices, and list those of this node",
+	return noun("device", "Claim devices, list, rename and remove those of this node",
 		"A device is a microcontroller that runs Edgeistry firmware, on a serial line or on UDP. Claiming it makes you its owner and this node its home.",
 		`  edgeistry device claim EDGDEV1-4F2K-... --link serial:/dev/ttyUSB0 --name greenhouse
   edgeistry device ls`,
-		c.deviceClaimCommand(), c.deviceListCommand())
+		c.deviceClaimCommand(), c.deviceListCommand(), c.deviceRenameCommand(), c.deviceRemoveCommand())
 }
 
 func (c *cli) deviceClaimCommand() *cobra.Command {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"os"
 
-	"github.com/spf13/cobra"
-
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/node/state"
 )
@@ -82,28 +80,4 @@ func keychainEntry(h *state.State, name string) (*capability.Capability, error) 
 		return nil, failedf("%w", err)
 	}
 	return found, nil
-}
-
-// completeNames offers the keychain to the shell.
-func (c *cli) completeNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	if h, err := c.openHome(); err == nil {
-		entries, _ := h.Capabilities()
-		for _, e := range entries {
-			names = append(names, e.Name)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
-}
-
-// completeServices offers the local names of services to the shell.
-func (c *cli) completeServices(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var names []string
-	if h, err := c.openHome(); err == nil {
-		known, _ := h.Names()
-		for name := range known {
-			names = append(names, name)
-		}
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -72,7 +72,7 @@ What only the device can tell is said as a condition: how often a count was used
   edgeistry cap explain greenhouse/anna call tune 300 --as u16 --clock=false
   edgeistry cap explain lock/visitor call door --discharge @word.txt --boot 7 --tick 41230`,
 		Args:              cobra.MinimumNArgs(2),
-		ValidArgsFunction: c.completeNames,
+		ValidArgsFunction: c.completeWish(c.completeNames, beforeSlash),
 		RunE:              func(cmd *cobra.Command, args []string) error { return c.explainRequest(cmd, args, &f) },
 	}
 	flags := cmd.Flags()

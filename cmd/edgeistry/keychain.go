@@ -114,7 +114,7 @@ func (c *cli) capRemoveCommand() *cobra.Command {
 		Long:              `Rm deletes the text from this keychain. Copies that others hold keep working: what was given away is ended by "cap revoke".`,
 		Example:           "  edgeistry cap rm greenhouse/anna",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeNames,
+		ValidArgsFunction: first(c.completeNames),
 		RunE: func(_ *cobra.Command, args []string) error {
 			h, err := c.openHome()
 			if err != nil {

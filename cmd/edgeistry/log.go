@@ -41,8 +41,9 @@ log's newest entry has that sequence.
 		Example: `  edgeistry log append readings 215 --as u16
   edgeistry log append events "door open"
   edgeistry log append events --hex 01ff --producer gate --producer-seq 17`,
-		Args:        cobra.RangeArgs(1, 2),
-		Annotations: map[string]string{emptyArguments: "TEXT"},
+		Args:              cobra.RangeArgs(1, 2),
+		Annotations:       map[string]string{emptyArguments: "TEXT"},
+		ValidArgsFunction: first(c.completeLogs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := parseTarget(args[0], false)
 			if err != nil {
@@ -175,7 +176,7 @@ with --check the device proves what the copy gave, by the hash that its own next
   edgeistry log read k51.../temperature --from 100 --count 20 --cap ecap1_AQ...
   edgeistry log read readings --json`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeServices,
+		ValidArgsFunction: first(c.completeLogs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := parseTarget(args[0], false)
 			if err != nil {
@@ -311,7 +312,7 @@ node of the device its own copy is followed.
   edgeistry log tail smoothed --from 1 --json
   edgeistry log tail greenhouse/events --count 1 --timeout 1m`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeServices,
+		ValidArgsFunction: first(c.completeLogs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at, err := parseTarget(args[0], false)
 			if err != nil {

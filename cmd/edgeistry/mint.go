@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/rand"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +38,7 @@ token with it. --mirror makes one for the home nodes alone. It can only read.
   edgeistry cap mint greenhouse --read temperature --tail --until 2026-12-31 --branch 3 --save greenhouse/lab
   edgeistry cap mint greenhouse --mirror --read '*' --save greenhouse/archive`,
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: c.completeServices,
+		ValidArgsFunction: c.completeWish(c.completeServices, strings.Clone),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := c.openHome()
 			if err != nil {

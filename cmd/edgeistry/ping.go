@@ -19,7 +19,7 @@ func (c *cli) pingCommand() *cobra.Command {
 		Example: `  edgeistry ping 12D3KooW...
   edgeistry ping greenhouse --count 5`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeServices,
+		ValidArgsFunction: first(c.completeNodes),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if count < 1 || count > 20 {
 				return usagef("--count %d is not within 1..20", count)

@@ -23,7 +23,7 @@ A cell counts for one capability and everything narrowed from it. One that count
 		Example: `  edgeistry cap attenuate greenhouse/owner call valve 5 times --save greenhouse/plumber
   edgeistry cap reserve greenhouse/plumber`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeNames,
+		ValidArgsFunction: first(c.completeNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := c.token(args[0])
 			if err != nil {

@@ -28,7 +28,7 @@ of that branch as well. What was narrowed from the owner's capability shares the
   edgeistry cap revoke greenhouse/owner --generation
   edgeistry cap revoke greenhouse/owner --epoch --yes`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeNames,
+		ValidArgsFunction: first(c.completeNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if generation && epoch {
 				return usagef("--generation and --epoch exclude each other: an epoch ends all generations")
@@ -167,7 +167,7 @@ device with the reason. --remove takes one capability out of the deny list again
 		Example: `  edgeistry cap revocations greenhouse
   edgeistry cap revocations greenhouse --remove 30a585ed3ace42775856b5a664fba8d4`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: c.completeServices,
+		ValidArgsFunction: first(c.completeServices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			service := ""
 			if len(args) == 1 {

@@ -188,6 +188,7 @@ func (c *cli) dress(root *cobra.Command) {
 			cmd.Example = borrowedExamples[cmd.CommandPath()]
 		}
 		showEnvironment(cmd)
+		c.completeFlags(cmd)
 		if check := cmd.Args; check != nil && cmd != root {
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
 				if check(cmd, args) == nil {

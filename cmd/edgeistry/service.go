@@ -13,12 +13,12 @@ import (
 )
 
 func (c *cli) serviceCommand() *cobra.Command {
-	return noun("service", "List, resolve and look at nanoservices",
+	return noun("service", "List, resolve, look at and forget nanoservices",
 		`A nanoservice is something with an ID that has logs and functions, hosted by a device or by a node. Its ID (k51...) finds it from
 any node of the mesh; a local name stands for an ID on this node only.`,
 		`  edgeistry service resolve k51...
   edgeistry service show greenhouse`,
-		c.serviceListCommand(), c.serviceResolveCommand(), c.serviceShowCommand())
+		c.serviceListCommand(), c.serviceResolveCommand(), c.serviceShowCommand(), c.serviceForgetCommand())
 }
 
 func (c *cli) serviceListCommand() *cobra.Command {
@@ -66,7 +66,7 @@ func (c *cli) serviceResolveCommand() *cobra.Command {
 how long the record is valid.`,
 		Example:           "  edgeistry service resolve k51...\n  edgeistry service resolve greenhouse --json",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeServices,
+		ValidArgsFunction: first(c.completeServices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.ask(cmd.Context(), "looking "+args[0]+" up in the mesh", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				found, err := client.Resolve(ctx, args[0])
@@ -131,7 +131,7 @@ func (c *cli) serviceShowCommand() *cobra.Command {
 and its timer, which "cap attenuate --lease" counts by.`,
 		Example:           "  edgeistry service show greenhouse\n  edgeistry service show k51... --json",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: c.completeServices,
+		ValidArgsFunction: first(c.completeServices),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.ask(cmd.Context(), "asking "+args[0]+" for its state", func(ctx context.Context, _ *state.State, client *api.Client) error {
 				detail, err := client.Show(ctx, args[0])
