@@ -10,13 +10,13 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // claimedDevice puts a claimed device that never answers into a home, with its owner's capability and one more.
-func claimedDevice(t *testing.T, h *home.Home, name string) *home.ServiceKey {
+func claimedDevice(t *testing.T, h *state.State, name string) *state.ServiceKey {
 	t.Helper()
-	key, err := home.NewServiceKey()
+	key, err := state.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func claimedDevice(t *testing.T, h *home.Home, name string) *home.ServiceKey {
 	}
 	if err := errors.Join(
 		h.SaveServiceKey(key), h.SaveName(name, key.ID), h.SaveCapability(name+"/owner", key.Owner()), h.SaveCapability(name+"/anna", anna),
-		h.SaveDevice(home.Device{
+		h.SaveDevice(state.Device{
 			Service: key.ID, Name: name, Link: "udp:127.0.0.1:9", Claimed: time.Now(), Reader: reader,
 			Manifest: edgeistry.Manifest{Logs: []edgeistry.LogInfo{{Name: "temperature"}}},
 		}),
@@ -40,7 +40,7 @@ func claimedDevice(t *testing.T, h *home.Home, name string) *home.ServiceKey {
 	return key
 }
 
-func chain(t *testing.T, h *home.Home) (names []string) {
+func chain(t *testing.T, h *state.State) (names []string) {
 	t.Helper()
 	entries, err := h.Capabilities()
 	if err != nil {
@@ -74,13 +74,13 @@ func TestADeviceIsRemoved(t *testing.T) {
 	if err != nil || len(devices) != 0 {
 		t.Errorf("devices are %v, %v, want none", devices, err)
 	}
-	if got := chain(t, h); !slices.Equal(got, []string{home.OwnCapability}) {
+	if got := chain(t, h); !slices.Equal(got, []string{state.OwnCapability}) {
 		t.Errorf("the keychain holds %q, want the node's own capability alone", got)
 	}
-	if _, err := h.Name("greenhose"); !errors.Is(err, home.ErrNotFound) {
+	if _, err := h.Name("greenhose"); !errors.Is(err, state.ErrNotFound) {
 		t.Errorf("the name is still there: %v", err)
 	}
-	if _, err := h.ServiceKey(key.ID); !errors.Is(err, home.ErrNotFound) {
+	if _, err := h.ServiceKey(key.ID); !errors.Is(err, state.ErrNotFound) {
 		t.Errorf("the key is still there: %v", err)
 	}
 	if kept, err := h.Devices(); err != nil || len(kept) != 0 {
@@ -109,14 +109,14 @@ func TestARenamedDeviceKeepsItsCapabilities(t *testing.T) {
 	if id, err := h.Name("greenhouse"); err != nil || id != key.ID {
 		t.Errorf("greenhouse is %v, %v, want %s", id, err, key.ID)
 	}
-	if _, err := h.Name("greenhose"); !errors.Is(err, home.ErrNotFound) {
+	if _, err := h.Name("greenhose"); !errors.Is(err, state.ErrNotFound) {
 		t.Errorf("the old name is still there: %v", err)
 	}
 	devices, err := c.Devices(t.Context())
 	if err != nil || len(devices) != 2 || devices[0].Name != "greenhouse" {
 		t.Errorf("devices are %+v, %v", devices, err)
 	}
-	if kept, err := h.Devices(); err != nil || !slices.ContainsFunc(kept, func(d home.Device) bool { return d.Name == "greenhouse" && d.Service == key.ID }) {
+	if kept, err := h.Devices(); err != nil || !slices.ContainsFunc(kept, func(d state.Device) bool { return d.Name == "greenhouse" && d.Service == key.ID }) {
 		t.Errorf("the next start finds %v, %v", kept, err)
 	}
 	if again, err := c.RenameDevice(t.Context(), api.RenameDeviceRequest{Device: "greenhouse", Name: "greenhouse"}); err != nil || again.Name != "greenhouse" {
@@ -127,7 +127,7 @@ func TestARenamedDeviceKeepsItsCapabilities(t *testing.T) {
 func TestAServiceIsForgotten(t *testing.T) {
 	h := testHome(t, nil)
 	device := claimedDevice(t, h, "greenhouse")
-	ghost, err := home.NewServiceKey()
+	ghost, err := state.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // completeTime bounds what the shell waits for the node when Tab is pressed. What the state directory has needs no node.
@@ -135,7 +135,7 @@ func (c *cli) completeTarget(word string, own bool, names func(edgeistry.Manifes
 			words = append(words, name+"/")
 		}
 		if own {
-			words = append(words, names(c.manifest(home.OwnName))...)
+			words = append(words, names(c.manifest(state.OwnName))...)
 		}
 		words, directive := offer(words)
 		return words, directive | cobra.ShellCompDirectiveNoSpace
@@ -203,7 +203,7 @@ func (c *cli) completeFlags(cmd *cobra.Command) {
 		"cap": c.completeNames, "guard": c.completeNames,
 		"on": c.completeLogs,
 		"to": func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return offer(logNames(c.manifest(home.OwnName)))
+			return offer(logNames(c.manifest(state.OwnName)))
 		},
 		"audience":  func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return offer(c.peers()) },
 		"peer":      func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) { return offer(c.peers()) },

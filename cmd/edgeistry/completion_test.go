@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // TestTabCompletes presses Tab where people do, with a device in the state directory and no node.
 func TestTabCompletes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
-	h, err := home.Init(dir, home.DefaultConfig())
+	h, err := state.Init(dir, state.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,13 +66,13 @@ func TestTabCompletes(t *testing.T) {
 }
 
 // saveGreenhouse puts a claimed device with two logs and a function into a home.
-func saveGreenhouse(t *testing.T, h *home.Home) *home.ServiceKey {
+func saveGreenhouse(t *testing.T, h *state.State) *state.ServiceKey {
 	t.Helper()
-	key, err := home.NewServiceKey()
+	key, err := state.NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	greenhouse := home.Device{Service: key.ID, Name: "greenhouse", Link: "udp:127.0.0.1:5690", Reader: key.Owner(), Manifest: edgeistry.Manifest{
+	greenhouse := state.Device{Service: key.ID, Name: "greenhouse", Link: "udp:127.0.0.1:5690", Reader: key.Owner(), Manifest: edgeistry.Manifest{
 		Logs:      []edgeistry.LogInfo{{Name: "temperature", Period: 10, Size: 2}, {Name: "events"}},
 		Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
 	}}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/home"
+	"github.com/edgeistry/edgeistry/node/state"
 )
 
 func (c *cli) deviceRemoveCommand() *cobra.Command {
@@ -27,7 +27,7 @@ a backup. What others were given for it ends as well only when the device is res
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeDevices,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.ask(cmd.Context(), "removing "+args[0], func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "removing "+args[0], func(ctx context.Context, _ *state.State, client *api.Client) error {
 				return c.lose(args[0], yes, func(preview bool) (*api.Forgotten, error) {
 					return client.RemoveDevice(ctx, api.RemoveDeviceRequest{Device: args[0], Preview: preview})
 				})
@@ -49,7 +49,7 @@ greenhouse/anna. Nothing changes for the device, for other nodes, or for those w
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: c.completeDevices,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.ask(cmd.Context(), "renaming "+args[0], func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "renaming "+args[0], func(ctx context.Context, _ *state.State, client *api.Client) error {
 				renamed, err := client.RenameDevice(ctx, api.RenameDeviceRequest{Device: args[0], Name: args[1]})
 				if err != nil {
 					return err
@@ -77,7 +77,7 @@ says --yes. The service itself and what others hold of it are not touched.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: first(c.completeServices),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.ask(cmd.Context(), "forgetting "+args[0], func(ctx context.Context, _ *home.Home, client *api.Client) error {
+			return c.ask(cmd.Context(), "forgetting "+args[0], func(ctx context.Context, _ *state.State, client *api.Client) error {
 				return c.lose(args[0], yes, func(preview bool) (*api.Forgotten, error) {
 					return client.ForgetService(ctx, api.ForgetServiceRequest{Service: args[0], Preview: preview})
 				})

@@ -46,7 +46,7 @@ func (h *State) ServiceKey(id edgeistry.ServiceID) (*ServiceKey, error) {
 }
 
 // RemoveServiceKey deletes the key of a service that is not the node's own; one that is not there is no error.
-func (h *Home) RemoveServiceKey(id edgeistry.ServiceID) error {
+func (h *State) RemoveServiceKey(id edgeistry.ServiceID) error {
 	if id == h.OwnService().ID {
 		return errors.New("the key of the node's own service cannot be removed")
 	}
