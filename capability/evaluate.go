@@ -14,7 +14,12 @@ type Now struct {
 
 // elapsed gives the ticks from then to now: none where now is before then. Of two requests the one that looked at the clock first may
 // reach the guard second, and for it no time has passed since the other, not almost 2^32 ticks.
-func elapsed(then, now uint32) uint32 { return max(now, then) - then }
+func elapsed(then, now uint32) uint32 {
+	if ticks := now - then; ticks <= math.MaxInt32 {
+		return ticks
+	}
+	return 0
+}
 
 // Situation is everything that frames are judged by.
 type Situation struct {

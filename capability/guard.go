@@ -129,6 +129,9 @@ func (g *Guard) Hello(payload []byte, now Now) ([]byte, Reason) {
 
 // AnswerHello answers the whole request POST /h.
 func (g *Guard) AnswerHello(req *coap.Message, now Now) *coap.Message {
+	if r := checkHello(req); r != ReasonNone {
+		return Refusal(r)
+	}
 	cookie, r := g.Hello(req.Payload, now)
 	if r != ReasonNone {
 		return Refusal(r)
@@ -172,12 +175,12 @@ type asked struct {
 
 // check gives the answer to send, or nil: then a is the admission.
 func (g *Guard) check(a *Admission, ask asked, req *coap.Message) *coap.Message {
+	if _, protected := req.Get(coap.OptionRequest); !protected {
+		return Refusal(g.Unprotected(req))
+	}
 	value, r := scan(req)
 	if r != ReasonNone {
 		return Refusal(r)
-	}
-	if value == nil {
-		return Refusal(ReasonNeedCapability)
 	}
 	var p proof
 	if r := p.parse(value, g.cfg.Mirror); r != ReasonNone {
@@ -291,7 +294,7 @@ func (g *Guard) open(a *Admission, ask *asked) *coap.Message {
 	}
 	boot, tick := binary.BigEndian.Uint32(p.cookie[:]), binary.BigEndian.Uint32(p.cookie[4:])
 	mac := cookieMAC(g.cfg.CookieKey, boot, tick, p.nonce, parts[0].header.encode())
-	if boot != g.cfg.Boot || tick > now.Tick || now.Tick-tick > maxCookieAge || !hmac.Equal(mac[:], p.cookie[8:]) {
+	if boot != g.cfg.Boot || now.Tick-tick > maxCookieAge || !hmac.Equal(mac[:], p.cookie[8:]) {
 		return Refusal(ReasonCookie)
 	}
 	mark := [ringMark]byte(mac[:])

@@ -39,7 +39,8 @@ func optionNibble(n int) (nibble byte, extra []byte) {
 	return 14, []byte{byte((n - 269) >> 8), byte(n - 269)}
 }
 
-// parseInner is the opposite of appendInner. The message shares b's memory. False: it is none.
+// parseInner is the opposite of appendInner. The message shares b's memory. False: b holds no message. Of more than 32 options
+// the message has the first 33: that there are too many is for who reads them to say.
 func parseInner(b []byte) (*coap.Message, bool) {
 	if len(b) == 0 {
 		return nil, false
@@ -61,10 +62,12 @@ func parseInner(b []byte) (*coap.Message, bool) {
 			return nil, false
 		}
 		number += delta
-		if number > 0xffff || length > len(b) || len(m.Options) == coap.MaxOptions {
+		if number > 0xffff || length > len(b) {
 			return nil, false
 		}
-		m.Options = append(m.Options, coap.Option{Number: uint16(number), Value: b[:length:length]})
+		if len(m.Options) <= coap.MaxOptions {
+			m.Options = append(m.Options, coap.Option{Number: uint16(number), Value: b[:length:length]})
+		}
 		b = b[length:]
 	}
 	return m, true

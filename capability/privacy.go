@@ -74,6 +74,9 @@ func (a *Admission) decrypt(outer *coap.Message) (*coap.Message, Reason) {
 		return nil, ReasonMalformed
 	}
 	a.keeps = inner.Code == coap.CodePOST
+	if len(inner.Options) > coap.MaxOptions {
+		return inner, ReasonMalformed
+	}
 	good := slices.IndexFunc(inner.Options, func(o coap.Option) bool { return !hides(o.Number) })
 	if good < 0 {
 		good = len(inner.Options)
@@ -129,7 +132,7 @@ func (s *Session) reveal(p *Pending, resp *coap.Message) bool {
 		return false
 	}
 	inner, ok := s.tagger.decrypt(directionAnswer, p.sequence, resp.Payload)
-	if !ok || inner.Code>>5 < 2 {
+	if !ok || len(inner.Options) > coap.MaxOptions || inner.Code>>5 < 2 {
 		return false
 	}
 	*resp = *inner

@@ -59,7 +59,7 @@ func (b *bucket) fill(r Rate, now uint32) {
 	period := uint32(r.Period) * tickSeconds
 	gained := elapsed(b.since, now) / period
 	if gained >= uint32(r.Burst-min(b.tokens, r.Burst)) {
-		b.tokens, b.since = r.Burst, max(b.since, now)
+		b.tokens, b.since = r.Burst, b.since+elapsed(b.since, now)
 		return
 	}
 	b.tokens += uint8(gained)

@@ -239,6 +239,18 @@ func (k *caller) hide(sequence uint32, m *coap.Message) *coap.Message {
 	return &coap.Message{Code: coap.CodePOST, Payload: k.t.encrypt(directionRequest, sequence, m)}
 }
 
+// inner makes a private request that holds these bytes.
+func (k *caller) inner(sequence, tick uint32, hold uint8, plain, frames []byte) *coap.Message {
+	sealed := k.t.cipher(directionRequest).Seal(nil, privateNonce(sequence), plain, nil)
+	return k.outer(sequence, tick, hold, &coap.Message{Code: coap.CodePOST, Payload: sealed}, frames)
+}
+
+// outer makes a request of the caller's form of m as it stands.
+func (k *caller) outer(sequence, tick uint32, hold uint8, m *coap.Message, frames []byte) *coap.Message {
+	m.Set(coap.OptionRequest, appendSession(nil, k.mirror|k.private, k.slot, sequence, uint16(tick), hold, frames))
+	return k.sign(k.slot, sequence, tick, hold, m)
+}
+
 func (k *caller) sign(slot uint8, sequence, tick uint32, hold uint8, m *coap.Message) *coap.Message {
 	sum, err := k.t.request(newMAC(), slot, sequence, tick, hold, m)
 	if err != nil {

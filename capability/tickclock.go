@@ -1,6 +1,9 @@
 package capability
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // TickDuration is the unit of ticks and holds.
 const TickDuration = 100 * time.Millisecond
@@ -20,7 +23,7 @@ func newTickClock(tick uint32, now time.Time) tickClock {
 
 // learn takes a tick that was told with a valid tag.
 func (c *tickClock) learn(tick uint32, now time.Time) {
-	if tick >= c.tick {
+	if tick-c.tick <= math.MaxInt32 { // modulo 2^32, as the verifier counts
 		c.tick, c.at = tick, now
 	}
 }

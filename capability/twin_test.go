@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -26,6 +27,9 @@ func TestTwin(t *testing.T) {
 	twin := &twin{t: t, in: in, out: out}
 	for round := range max(1, *twinRuns/2000) {
 		playTwin(t, twin, *twinSeed+uint64(round))
+		for _, closed := range []Reason{ReasonUnclaimed, ReasonBootLost} {
+			playTwinClosed(t, twin, *twinSeed+uint64(round), closed)
+		}
 		if t.Failed() {
 			return
 		}
@@ -69,6 +73,46 @@ type twinPlay struct {
 	noPrograms bool        // the C core runs them, and nobody here does
 }
 
+// playTwinClosed gives the same to verifiers that refuse everything protected.
+func playTwinClosed(t *testing.T, w *twin, seed uint64, closed Reason) {
+	t.Helper()
+	ke, hint := testKey(), testService().Hint()
+	var cfg GuardConfig
+	var cells, program, private int
+	init := w.say("init ke=%x hint=%x epoch=1 boot=7 generations=%x closed=%d", ke[:], hint, cfg.Generations[:], closed)
+	if _, err := fmt.Sscanf(init, "ok slots=%d carried=%d cells=%d buckets=%d program=%d private=%d",
+		&cfg.Slots, &cfg.MaxCarried, &cells, &cfg.Buckets, &program, &private); err != nil {
+		t.Fatal(init, err)
+	}
+	cfg.Hint, cfg.Epoch, cfg.Boot, cfg.Closed, cfg.EnablePrivacy = hint, 1, 7, closed, private == 1
+	cfg.CookieKey, cfg.BranchKey = ke.CookieKey(7), ke.BranchKeys(1)
+	g, err := NewGuard(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &twinPlay{twin: w, r: newRandom(seed), g: g, ke: ke, now: Now{Tick: 1000}, counts: map[string]int{}, guard: guardCapability(t)}
+	for range 100 {
+		k := &caller{c: p.capability()}
+		k.nonce = [nonceSize]byte(p.r.bytes(nonceSize))
+		k.useCookie([cookieSize]byte(p.r.bytes(cookieSize)), p.now.Tick)
+		switch p.current = "closed"; p.r.IntN(4) {
+		case 0:
+			p.send(p.hello())
+		case 1:
+			p.send(p.unprotected())
+		case 2:
+			p.send(k.open(p.r.Uint32N(3), 100, p.wish()))
+		default:
+			p.tuned = []*caller{k}
+			m := p.request(k)
+			if p.r.IntN(3) == 0 {
+				m = p.flip(m)
+			}
+			p.send(m)
+		}
+	}
+}
+
 func playTwin(t *testing.T, w *twin, seed uint64) {
 	t.Helper()
 	var cfg GuardConfig
@@ -93,6 +137,9 @@ func playTwin(t *testing.T, w *twin, seed uint64) {
 		twin: w, r: newRandom(seed), g: g, ke: ke, now: Now{Tick: 1000, Unix: 100}, counts: map[string]int{}, noPrograms: program == 1,
 		guard: guardCapability(t),
 	}
+	if seed%3 == 0 {
+		p.now.Tick = math.MaxUint32 - 3000 // it begins anew on the way
+	}
 	for range 2000 {
 		p.step()
 		if t.Failed() {
@@ -101,7 +148,7 @@ func playTwin(t *testing.T, w *twin, seed uint64) {
 		}
 	}
 	t.Logf("seed %d: %v", seed, p.counts)
-	for _, what := range []string{"open", "request", "again", "flip", "ran", "refused", "parts", "discharges", "cell"} {
+	for _, what := range []string{"open", "request", "again", "flip", "ran", "refused", "parts", "discharges", "cell", "unprotected", "inner", "inner again", "many options"} {
 		if p.counts[what] < 20 {
 			t.Errorf("seed %d: only %d of %q: too few to show anything", seed, p.counts[what], what)
 		}
@@ -128,6 +175,14 @@ func (p *twinPlay) step() {
 	if r.IntN(700) == 0 {
 		p.ratchet()
 	}
+	if r.IntN(12) == 0 {
+		p.current = "unprotected"
+		if r.IntN(3) == 0 {
+			p.send(p.hello())
+		} else {
+			p.send(p.unprotected())
+		}
+	}
 	switch n := r.IntN(20); {
 	case len(p.tuned) == 0 || n == 0:
 		p.open()
@@ -137,7 +192,11 @@ func (p *twinPlay) step() {
 		p.send(p.request(k))
 	case n < 15 && len(p.record) > 0:
 		p.current = "again"
-		p.send(p.recent().Clone())
+		m := p.recent().Clone()
+		p.send(m)
+		if isPrivate(m) {
+			p.counts["inner again"]++
+		}
 	case len(p.record) > 0:
 		p.current = "flip"
 		p.send(p.flip(p.recent().Clone()))
@@ -326,11 +385,127 @@ func (p *twinPlay) request(k *caller) *coap.Message {
 	if r.IntN(20) == 0 {
 		frames = p.tuned[r.IntN(len(p.tuned))].carried
 	}
-	return k.request(sequence, tick, uint8(r.IntN(256)), p.wish(), frames)
+	hold := uint8(r.IntN(256))
+	if k.private != 0 && r.IntN(2) == 0 {
+		p.counts["inner"]++
+		return k.inner(sequence, tick, hold, p.inner(), frames)
+	}
+	m := k.request(sequence, tick, hold, p.wish(), frames)
+	if k.private != 0 && r.IntN(20) == 0 {
+		m = k.outer(sequence, tick, hold, p.wish(), frames) // in clear, and said to be private
+	}
+	return m
 }
 
-// wish makes a message to protect.
+func isPrivate(m *coap.Message) bool {
+	proof, _ := m.Get(coap.OptionRequest)
+	return len(proof) > 0 && proof[0]&privateBit != 0
+}
+
+// inner makes what a private request holds: often a request, with as many things wrong with it as come together.
+func (p *twinPlay) inner() []byte {
+	r := p.r
+	m := p.wish()
+	m.Remove(coap.OptionRequest)
+	b := appendInner(nil, m)
+	for r.IntN(3) == 0 {
+		switch at := r.IntN(len(b) + 1); r.IntN(6) {
+		case 0:
+			b = b[:at]
+		case 1:
+			b = append(b, r.bytes(1+r.IntN(3))...)
+		case 2:
+			if at < len(b) {
+				b[at] ^= 1 << r.IntN(8)
+			}
+		case 3:
+			if len(b) > 0 {
+				b[0] = byte(r.IntN(9)) // the code
+			}
+		case 4:
+			b = append(b, payloadMarker)
+		default: // an option that has nothing to do here, at the front
+			if len(b) > 0 && len(m.Options) > 0 {
+				m.Add([]uint16{coap.OptionObserve, coap.OptionSize1, coap.OptionURIHost, coap.OptionRequestTag, coap.OptionRequest, 9}[r.IntN(6)], r.bytes(r.IntN(20)))
+				b = appendInner(nil, m)
+			}
+		}
+	}
+	return b
+}
+
+// unprotected makes a request without proof that is for no resource which needs none.
+func (p *twinPlay) unprotected() *coap.Message {
+	for {
+		m := p.wish()
+		m.Remove(coap.OptionRequest)
+		m.Code = uint8(1 + p.r.IntN(4))
+		if path := m.Path(); (path != "/h" && path != "/k" || m.Code != coap.CodePOST) && path != "/.well-known/core" {
+			return m
+		}
+	}
+}
+
+// hello makes one that is often wrong.
+func (p *twinPlay) hello() *coap.Message {
+	r := p.r
+	header := Header{Hint: testService().Hint(), Epoch: 1, Branch: uint8(r.IntN(16))}.encode()
+	m := postMessage("h")
+	m.Payload = append(r.bytes(nonceSize), header[:]...)
+	for r.IntN(2) == 0 {
+		switch r.IntN(4) {
+		case 0:
+			m.Payload = r.bytes(r.IntN(24))
+		case 1:
+			if len(m.Payload) > 8 {
+				m.Payload[8] ^= 1 << r.IntN(8)
+			}
+		case 2:
+			p.spoil(m)
+		default:
+			p.crowd(m)
+		}
+	}
+	return m
+}
+
+// spoil adds an option that may be wrong, or not.
+func (p *twinPlay) spoil(m *coap.Message) {
+	r := p.r
+	numbers := [...]uint16{
+		coap.OptionIfMatch, coap.OptionURIHost, coap.OptionETag, coap.OptionIfNoneMatch, coap.OptionObserve, coap.OptionURIPort, coap.OptionURIPath,
+		coap.OptionContentFormat, coap.OptionMaxAge, coap.OptionURIQuery, coap.OptionHopLimit, coap.OptionAccept, coap.OptionBlock2, coap.OptionBlock1,
+		coap.OptionSize1, coap.OptionSize2, coap.OptionRequestTag, coap.OptionTrace, coap.OptionResponse, 2049, 2048,
+	}
+	n := r.IntN(5)
+	if r.IntN(6) == 0 {
+		n = r.IntN(34)
+	}
+	m.Add(numbers[r.IntN(len(numbers))], r.bytes(n))
+}
+
+// crowd fills a message up with options, to about as many as there may be.
+func (p *twinPlay) crowd(m *coap.Message) {
+	number := []uint16{coap.OptionIfMatch, coap.OptionIfNoneMatch, coap.OptionRequestTag, coap.OptionSize1}[p.r.IntN(4)]
+	for n := 29 + p.r.IntN(6); len(m.Options) < n; {
+		m.Add(number, nil)
+	}
+	p.counts["many options"]++
+}
+
+// wish makes a message to protect, now and then with several things wrong at once.
 func (p *twinPlay) wish() *coap.Message {
+	m := p.plainWish()
+	for p.r.IntN(6) == 0 {
+		p.spoil(m)
+	}
+	if p.r.IntN(15) == 0 {
+		p.crowd(m)
+	}
+	return m
+}
+
+func (p *twinPlay) plainWish() *coap.Message {
 	r := p.r
 	switch r.IntN(12) {
 	case 0:

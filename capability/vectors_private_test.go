@@ -53,9 +53,11 @@ func playPrivateRefused(t *testing.T, v *vectors) {
 	k := s.helloWith("a", &caller{c: wide(t, 1), private: privateBit})
 	k.noteSlot(s.step("open", k.open(1, 100, callMessage("valve", 1)), 0))
 	n := uint32(1)
+	var last *coap.Message
 	raw := func(id string, outer *coap.Message, want Reason) {
 		t.Helper()
 		n++
+		last = outer
 		outer.Set(coap.OptionRequest, appendSession(nil, privateBit, k.slot, n, uint16(s.now.Tick), 100, nil))
 		s.step(id, k.sign(k.slot, n, s.now.Tick, 100, outer), want)
 	}
@@ -91,6 +93,32 @@ func playPrivateRefused(t *testing.T, v *vectors) {
 		return m
 	}()), ReasonBadOption)
 	inner("good-again", good, 0)
+	again := func(id string, want Reason) {
+		t.Helper()
+		s.step(id+"-again", last.Clone(), want)
+	}
+	inner("33-options", form(crowded(callMessage("valve", 1), 33)), ReasonMalformed)
+	again("33-options", ReasonMalformed) // the stored answer: it was a POST
+	inner("32-options", form(crowded(callMessage("valve", 1), 32)), 0)
+	again("32-options", 0)
+	count := crowded(callMessage("valve", 1), 32)
+	count.Add(coap.OptionSize1, nil)
+	inner("33-options-one-that-may-not-stand-there", form(count), ReasonMalformed)
+	inner("33-options-of-a-get", form(crowded(readMessage("temperature"), 33)), ReasonMalformed)
+	again("33-options-of-a-get", ReasonResultGone)
+	inner("33-options-and-no-message", append(form(crowded(callMessage("valve"), 33)), 0xff), ReasonMalformed)
+	again("33-options-and-no-message", ReasonResultGone)
+	inner("post-that-is-no-message", append(form(callMessage("valve")), 0xff), ReasonMalformed)
+	again("post-that-is-no-message", ReasonResultGone)
+	inner("post-with-an-option-of-wrong-length", with(coap.OptionIfMatch, 9), ReasonMalformed)
+	again("post-with-an-option-of-wrong-length", ReasonMalformed)
+	inner("observe-of-wrong-length", with(coap.OptionObserve, 4), ReasonBadOption)
+	inner("size1-before-a-wrong-length", form(func() *coap.Message {
+		m := callMessage("valve", 1)
+		m.Add(coap.OptionSize1, nil)
+		m.Add(coap.OptionRequestTag, make([]byte, 9))
+		return m
+	}()), ReasonBadOption)
 	junk := &coap.Message{Code: coap.CodePOST, Payload: []byte{1, 2, 3, 4, 5, 6, 7, 8}}
 	raw("does-not-decrypt", junk, ReasonMalformed)
 	s.step("does-not-decrypt-again", junk.Clone(), ReasonResultGone)

@@ -2,6 +2,7 @@ package capability
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"testing"
 
@@ -64,6 +65,16 @@ func playMalformed(t *testing.T, v *vectors) {
 	step("observe-twice", ReasonMalformed, func(m *coap.Message) { m.Add(coap.OptionObserve, nil); m.Add(coap.OptionObserve, nil) })
 	step("32-options", 0, many(29))
 	step("33-options", ReasonMalformed, many(30))
+	step("33-options-the-first-of-them-wrong", ReasonMalformed, func(m *coap.Message) { m.Add(coap.OptionURIHost, []byte("x")); many(29)(m) })
+	step("wrong-option-before-wrong-length", ReasonBadOption, func(m *coap.Message) {
+		m.Add(coap.OptionURIHost, []byte("x"))
+		m.Add(coap.OptionAccept, make([]byte, 3))
+	})
+	step("wrong-length-before-wrong-option", ReasonMalformed, func(m *coap.Message) {
+		m.Add(coap.OptionIfMatch, make([]byte, 9))
+		m.Add(coap.OptionURIHost, []byte("x"))
+	})
+	step("observe-twice-the-second-2", ReasonMalformed, func(m *coap.Message) { m.Add(coap.OptionObserve, nil); m.Add(coap.OptionObserve, []byte{2}) })
 	twice := k.request(n+1, s.now.Tick, 100, callMessage("valve", 1), nil)
 	value, _ := twice.Get(coap.OptionRequest)
 	twice.Add(coap.OptionRequest, value)
@@ -73,6 +84,14 @@ func playMalformed(t *testing.T, v *vectors) {
 		m.Add(coap.OptionRequest, appendSession(nil, 0, k.slot, 9, 0, 100, nil)[:length])
 		s.step(name("65001-of-%d", length), m, ReasonMalformed)
 	}
+}
+
+// crowded fills m up to n options.
+func crowded(m *coap.Message, n int) *coap.Message {
+	for len(m.Options) < n {
+		m.Add(coap.OptionIfMatch, nil)
+	}
+	return m
 }
 
 func changed(b []byte, at int, value byte) []byte {
@@ -169,6 +188,7 @@ func queryCases() []queryCase {
 		"s=0", "s=", "s", "", "s=01", "s=-1", "s=+1", "s= 1", "s=1 ", "s=1x", "s=4294967296", "s=10000000000", "s=00000000001",
 		"n=1", "i=1", "s=1&n=1", "s=1 n=0", "s=1 n=256", "s=1 n=01", "s=1 s=2", "s=1 n=1 n=1", "s=1 i=1 i=1",
 		"a=7", "a=.", "a=7.", "a=.1", "a=7.01", "a=07.1", "a=7.1.1", "a=7.4294967296", "a=7.1 a=7.1", "a=7.1 i=1", "s=1 a=7.1",
+		"n=4294967297", "i=4294967296", "a=4294967296.1", "a=99999999999.1", "i=00", "a=00.1",
 		"x=1", "S=1", "ss=1", "s:1", "w=1", "a=7.1 w=1",
 	} {
 		queries := strings.Split(bad, " ")
@@ -205,6 +225,76 @@ func playMirror(t *testing.T, v *vectors) {
 	s.step("hello-of-the-device", plain.Message(), ReasonMalformed)
 	other := s.helloMirror("branch-3", wide(t, 1), true)
 	s.step("open-of-branch-3", other.open(1, 100, readMessage("temperature")), ReasonEpoch)
+}
+
+// playTickWrap: ticks are counted modulo 2^32, so a device that has run for 13.6 years goes on.
+func playTickWrap(t *testing.T, v *vectors) {
+	s := newScript(t, v, "tick-wrap", nil)
+	defer s.end()
+	s.now.Tick = math.MaxUint32 - 10
+	early := s.hello("early", wide(t, 1))
+	late := s.hello("late", wide(t, 2))
+	s.now.Tick += 20 // 9
+	early.noteSlot(s.step("open-with-a-cookie-from-before", early.open(1, 100, callMessage("valve", 1)), 0))
+	s.step("tick-from-before", early.request(2, math.MaxUint32, 100, callMessage("valve", 2), nil), 0)
+	s.step("tick-from-before-and-stale", early.request(3, math.MaxUint32, 9, callMessage("valve", 2), nil), ReasonStale)
+	s.step("tick-from-before-at-the-hold", early.request(4, math.MaxUint32, 10, callMessage("valve", 2), nil), 0)
+	s.now.Tick = 90 // 101 ticks after the hello
+	s.step("open-with-a-cookie-too-old", late.open(1, 100, callMessage("valve", 1)), ReasonCookie)
+}
+
+// playObserve: a GET of a log with Observe is an OBSERVE, whichever value it has.
+func playObserve(t *testing.T, v *vectors) {
+	s := newScript(t, v, "observe", nil)
+	defer s.end()
+	grant := func(op Operations) FrameSpec {
+		return FrameSpec{Grants: []Grant{{Operations: op, Name: "temperature"}}}
+	}
+	open := func(name string, nonce byte, op Operations) *caller {
+		k := s.hello(name, wide(t, nonce, grant(op)))
+		s.deny("open-"+name, k.open(1, 100, callMessage("valve", 1)), denied(2, TypeGrant))
+		k.slot = nonce
+		return k
+	}
+	reader, observer := open("reader", 1, Read), open("observer", 2, Observe)
+	s.step("reader-reads", reader.request(2, s.now.Tick, 100, readMessage("temperature"), nil), 0)
+	for value := range uint32(2) {
+		m := withObserve(readMessage("temperature"), value)
+		s.deny(name("reader-with-observe-%d", value), reader.request(3+value, s.now.Tick, 100, m, nil), denied(2, TypeGrant))
+		m = withObserve(readMessage("temperature"), value)
+		s.step(name("observer-with-observe-%d", value), observer.request(3+value, s.now.Tick, 100, m, nil), 0)
+	}
+	s.deny("observer-reads", observer.request(6, s.now.Tick, 100, readMessage("temperature"), nil), denied(2, TypeGrant))
+}
+
+// playUnprotected: what is asked without a capability, and a hello that is more than a hello.
+func playUnprotected(t *testing.T, v *vectors) {
+	s := newScript(t, v, "unprotected", nil)
+	defer s.end()
+	with := func(m *coap.Message, number uint16, value ...byte) *coap.Message { m.Add(number, value); return m }
+	s.step("read", readMessage("temperature"), ReasonNeedCapability)
+	s.step("call", callMessage("valve", 1), ReasonNeedCapability)
+	s.step("time", plainMessage(coap.CodePOST, "t"), ReasonNeedCapability)
+	s.step("call-by-get", plainMessage(coap.CodeGET, "f", "valve"), ReasonMethod)
+	s.step("hello-by-get", plainMessage(coap.CodeGET, "h"), ReasonMethod)
+	s.step("claim-by-get", plainMessage(coap.CodeGET, "k"), ReasonMethod)
+	s.step("links-by-post", plainMessage(coap.CodePOST, ".well-known", "core"), ReasonMethod)
+	s.step("no-such-resource", plainMessage(coap.CodeGET, "x"), ReasonNotFound)
+	s.step("wrong-query-first", readMessage("temperature", "s=0"), ReasonBadOption)
+	s.step("wait", readMessage("temperature", "a=1.1", "w=1"), ReasonBadOption)
+	s.step("critical-option-first", with(plainMessage(coap.CodeGET, "x"), 2049, 1), ReasonBadOption)
+	s.step("elective-option-is-ignored", with(readMessage("temperature"), 2048, 1), ReasonNeedCapability)
+	s.step("33-options-first", crowded(plainMessage(coap.CodeGET, "x"), 33), ReasonMalformed)
+	header := wide(t, 1).Header.encode()
+	hello := func() *coap.Message {
+		m := plainMessage(coap.CodePOST, "h")
+		m.Payload = append(bytesFor("nonce", nonceSize), header[:]...)
+		return m
+	}
+	s.step("hello", hello(), 0)
+	s.step("hello-with-accept", with(hello(), coap.OptionAccept, 42), ReasonBadOption)
+	s.step("hello-with-a-query", with(hello(), coap.OptionURIQuery, []byte("n=1")...), ReasonBadOption)
+	s.step("hello-with-an-elective-option", with(hello(), 2048, 1), 0)
 }
 
 func playTooLarge(t *testing.T, v *vectors) {

@@ -11,7 +11,7 @@ func transcriptVectors(t *testing.T, v *vectors) {
 	for _, play := range []func(*testing.T, *vectors){
 		playBasic, playOpenDuplicates, playOpenErrors, playWindow, playFreshness, playKeptAnswers, playFrames,
 		playDigest, playTime, playResources, playGenerations, playBranches, playClosed,
-		playSlots, playOwnerSlots, playRing, playMalformed, playOptions, playQueries, playMirror, playTooLarge,
+		playSlots, playOwnerSlots, playRing, playMalformed, playOptions, playQueries, playMirror, playTooLarge, playUnprotected, playTickWrap, playObserve,
 		playParts, playPartsRefused, playDischarges, playCounts, playRates, playBuckets, playHolds, playEpoch, playManaging,
 		playPrivate, playPrivateRefused, playPrivateOff,
 	} {

@@ -198,7 +198,7 @@ func (s *hosted) setGenerationLocked(branch, generation uint8) {
 func (s *hosted) serveOpen(guard *capability.Guard, req *coap.Message) *coap.Message {
 	path := req.Path()
 	switch {
-	case path == "/h" && guard != nil:
+	case path == "/h" && req.Code == coap.CodePOST && guard != nil:
 		return guard.AnswerHello(req, s.clock.now())
 	case path == "/.well-known/core" && req.Code == coap.CodeGET:
 		links, err := coap.EncodeLinks(s.manifest())
@@ -211,6 +211,9 @@ func (s *hosted) serveOpen(guard *capability.Guard, req *coap.Message) *coap.Mes
 		return m
 	case path == "/k":
 		return capability.Refusal(capability.ReasonClaimClosed)
+	}
+	if guard != nil {
+		return capability.Refusal(guard.Unprotected(req))
 	}
 	if _, reason := capability.TargetOf(req); reason != capability.ReasonNone {
 		return capability.Refusal(reason)
