@@ -53,7 +53,7 @@ type mesh struct {
 type outgoing struct {
 	dialing chan struct{}
 	mu      sync.Mutex
-	client  *coap.Client
+	client  *outgoingStream
 }
 
 func newMesh(h host.Host, handler coap.Handler, log *slog.Logger) *mesh {
@@ -174,7 +174,9 @@ func (m *mesh) ask(ctx context.Context, home peer.AddrInfo, req *coap.Message) (
 		if err != nil {
 			return nil, err
 		}
+		stop := client.guard(ctx)
 		resp, err := client.Do(ctx, req)
+		stop()
 		if err == nil || attempt > 0 || ctx.Err() != nil || !errors.Is(err, coap.ErrClosed) {
 			return resp, err
 		}
@@ -182,7 +184,7 @@ func (m *mesh) ask(ctx context.Context, home peer.AddrInfo, req *coap.Message) (
 }
 
 // stream gives the open stream to a node, or opens one.
-func (m *mesh) stream(ctx context.Context, home peer.AddrInfo) (*coap.Client, error) {
+func (m *mesh) stream(ctx context.Context, home peer.AddrInfo) (*outgoingStream, error) {
 	m.mu.Lock()
 	if m.closed {
 		m.mu.Unlock()
@@ -209,7 +211,7 @@ func (m *mesh) stream(ctx context.Context, home peer.AddrInfo) (*coap.Client, er
 	return m.dial(ctx, home, o)
 }
 
-func (m *mesh) dial(ctx context.Context, home peer.AddrInfo, o *outgoing) (*coap.Client, error) {
+func (m *mesh) dial(ctx context.Context, home peer.AddrInfo, o *outgoing) (*outgoingStream, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	// Without this a stream over a relayed connection waits for a direct one until its deadline.
@@ -220,11 +222,20 @@ func (m *mesh) dial(ctx context.Context, home peer.AddrInfo, o *outgoing) (*coap
 	if len(home.Addrs) > 0 {
 		m.host.Peerstore().AddAddrs(home.ID, home.Addrs, peerstore.TempAddrTTL)
 	}
+	connected := m.host.Network().Connectedness(home.ID) != network.NotConnected
 	s, err := m.host.NewStream(ctx, home.ID, coap.ProtocolID)
+	if err != nil && connected && ctx.Err() == nil && dialerror.Explain(err).Cause == dialerror.Other {
+		// The connection ended at this moment, and libp2p had not noticed yet: now it dials.
+		s, err = m.host.NewStream(ctx, home.ID, coap.ProtocolID)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("not reachable: %w", shortDialError(err))
 	}
-	c := coap.NewClient(streamConn{s}, coap.StreamConfig{MaxInFlight: maxInFlight, Timeout: exchangeTime})
+	c := &outgoingStream{
+		Client:  coap.NewClient(streamConn{s}, coap.StreamConfig{MaxInFlight: maxInFlight, Timeout: exchangeTime}),
+		conn:    s.Conn(),
+		probing: make(chan struct{}, 1),
+	}
 	m.mu.Lock()
 	closed := m.closed
 	if !closed {
@@ -238,7 +249,7 @@ func (m *mesh) dial(ctx context.Context, home peer.AddrInfo, o *outgoing) (*coap
 }
 
 // open gives the stream if requests can be sent on it.
-func (o *outgoing) open() *coap.Client {
+func (o *outgoing) open() *outgoingStream {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.client == nil || o.client.Err() != nil {
@@ -248,7 +259,7 @@ func (o *outgoing) open() *coap.Client {
 }
 
 // put puts another stream, or none, in the place of the present one, which ends.
-func (o *outgoing) put(c *coap.Client) {
+func (o *outgoing) put(c *outgoingStream) {
 	o.mu.Lock()
 	old := o.client
 	o.client = c
