@@ -70,7 +70,8 @@ func (r *CallResult) Kind() Kind {
 	switch {
 	case r.OK():
 		return ""
-	case r.Code == "4.04" || r.Code == "5.02" || r.Code == "5.03" && r.Reason == 0: // the last: not reachable now
+	case r.Code == "4.04" || r.Code == "5.02" || r.Code == "5.03" && r.Reason == 0 && strings.Contains(r.Message, "away since"):
+		// The last is docs/spec/wire.md, Away: not reachable now. Any other 5.03 is a node that is busy.
 		return NotFound
 	case r.Code == "4.01" || r.Code == "4.03":
 		return Denied
