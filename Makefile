@@ -1,7 +1,7 @@
 # Edgeistry. `make help` lists the targets; README.md starts with the two that matter.
 
 GO          ?= go
-GO_NEEDED   := 1.26
+GO_OLDEST   := 1.21
 VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS     := -s -w -buildid= -X main.version=$(VERSION)
 GOBUILD     := $(GO) build -ldflags '$(LDFLAGS)'
@@ -19,11 +19,12 @@ PKGS_FUZZ   := $(PKGS_LINT) libclang-rt-14-dev lld
 PKGS_PROOF  := gcc libc6-dev make spin frama-c-base eprover
 
 # One set of flags for build, vet, staticcheck and tests, so that the dependencies are compiled once; the race detector needs cgo.
-export GOTOOLCHAIN := local
+# Go 1.21 and newer fetch the toolchain that go.mod asks for, if they are older than it.
+export GOTOOLCHAIN := auto
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-race test-c test-fuzz e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross cross-check clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
+.PHONY: help demo test check test-go test-race test-c test-fuzz e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross cross-check clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +34,11 @@ demo: deps-demo build firmware ## the main job: a mesh, an 8-bit chip, a capabil
 	$(OUT)/demo $(if $(KEEP),--keep)
 
 test: deps-test build firmware boards test-c proof test-fuzz test-race e2e ## every test: C under sanitizers, proofs, a minute of fuzzing, Go under the race detector, the demo end to end
+
+check: deps-go ## a minute of checks for daily work: format, vet, the build, and the quick Go tests
+	@bad=$$($(TOOL) gofumpt -l $$(git ls-files '*.go')); if [ -n "$$bad" ]; then echo "gofumpt would change:"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) test -short . ./capability/... ./coap/... ./denylist/... ./dht/... ./relay/... ./proxy/... ./internal/... ./node/state/...
 
 test-go: ## the Go tests without the race detector (quick, while working)
 	$(GO) test $$($(GO) list ./... | grep -v /e2e)
@@ -117,12 +123,12 @@ cross-check: deps-go ## type-check the binary for every supported platform, from
 	@$(GO) -C tools build -o ../$(OUT)/crosscheck ./crosscheck
 	@$(OUT)/crosscheck ./cmd/edgeistry $(CROSS)
 
-clean: ## remove what was built
-	rm -rf $(OUT) bench/out
+clean: ## remove what was built; measured figures (bench/out) stay
+	rm -rf $(OUT)
 
 deps-go:
-	@command -v $(GO) >/dev/null || { echo "Go $(GO_NEEDED) or newer is needed and none is on the PATH: https://go.dev/dl/ (Debian's own is too old)"; exit 1; }
-	@v=$$($(GO) env GOVERSION | sed 's/^go//'); printf '%s\n%s\n' $(GO_NEEDED) "$$v" | sort -CV || { echo "Go $(GO_NEEDED) or newer is needed, this is $$v: https://go.dev/dl/ (Debian's own is too old)"; exit 1; }
+	@command -v $(GO) >/dev/null || { echo "Go $(GO_OLDEST) or newer is needed and none is on the PATH: https://go.dev/dl/ (Debian's own is older)"; exit 1; }
+	@v=$$(GOTOOLCHAIN=local $(GO) env GOVERSION | sed 's/^go//'); printf '%s\n%s\n' $(GO_OLDEST) "$$v" | sort -CV || { echo "Go $(GO_OLDEST) or newer is needed, this is $$v: https://go.dev/dl/ (Debian's own is older)"; exit 1; }
 
 # install-packages(list): apt-get for what dpkg-query does not show as installed.
 define install-packages
