@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/edgeistry/edgeistry/function/wasm"
 	"github.com/edgeistry/edgeistry/logstore"
 )
 
@@ -22,7 +23,7 @@ type deployment struct {
 	runtime *Runtime
 	spec    Spec
 	id      string
-	program *program // nil: parked for good, the module is not usable
+	program *wasm.Program // nil: parked for good, the module is not usable
 	on, to  *logstore.Log
 	wake    chan struct{} // from unpark
 	cancel  context.CancelFunc
@@ -41,7 +42,7 @@ func (d *deployment) stop() {
 	<-d.done
 	d.closing.Do(func() {
 		if d.program != nil {
-			d.program.close()
+			d.program.Close()
 		}
 	})
 }
@@ -226,5 +227,5 @@ func (d *deployment) handle(ctx context.Context, e logstore.Entry) ([]byte, erro
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return d.program.run(ctx, input)
+	return d.program.Run(ctx, input)
 }

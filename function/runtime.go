@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/function/wasm"
 	"github.com/edgeistry/edgeistry/logstore"
 )
 
@@ -123,9 +124,9 @@ func (r *Runtime) resume(ctx context.Context, name string) error {
 	}
 	dep.Module = module
 	spec, err := dep.withDefaults()
-	var p *program
+	var p *wasm.Program
 	if err == nil {
-		p, err = compile(ctx, spec)
+		p, err = wasm.Compile(ctx, spec.Module, spec.limits())
 	}
 	if err != nil {
 		st.Parked, st.Error = true, clip(err)
@@ -146,7 +147,7 @@ func (r *Runtime) load(ctx context.Context, record string, into any) error {
 }
 
 // start begins the goroutine of a deployment.
-func (r *Runtime) start(ctx context.Context, dep deployed, p *program, st state) error {
+func (r *Runtime) start(ctx context.Context, dep deployed, p *wasm.Program, st state) error {
 	d := &deployment{runtime: r, spec: dep.Spec, id: dep.ID, program: p, state: st, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	var err error
 	if d.on, err = r.store.Log(ctx, dep.On); err == nil {
@@ -156,7 +157,7 @@ func (r *Runtime) start(ctx context.Context, dep deployed, p *program, st state)
 		var corrupt *logstore.CorruptError
 		if !errors.As(err, &corrupt) {
 			if p != nil {
-				p.close()
+				p.Close()
 			}
 			return err
 		}
@@ -184,7 +185,7 @@ func (r *Runtime) Deploy(ctx context.Context, spec Spec) error {
 	if err != nil {
 		return fmt.Errorf("deploy %q: %w", spec.Name, err)
 	}
-	p, err := compile(ctx, spec)
+	p, err := wasm.Compile(ctx, spec.Module, spec.limits())
 	if err != nil {
 		return fmt.Errorf("deploy %q: %w", spec.Name, err)
 	}
@@ -197,7 +198,7 @@ func (r *Runtime) Deploy(ctx context.Context, spec Spec) error {
 		if !spec.FromStart {
 			on, err := r.store.Log(ctx, spec.On)
 			if err != nil {
-				p.close()
+				p.Close()
 				return fmt.Errorf("deploy %q: %w", spec.Name, err)
 			}
 			st.Cursor = on.Head().Place
@@ -213,13 +214,13 @@ func (r *Runtime) Deploy(ctx context.Context, spec Spec) error {
 	}{{"spec", dep}, {"state", st}} {
 		value, err := json.Marshal(part.value)
 		if err != nil {
-			p.close()
+			p.Close()
 			return fmt.Errorf("deploy %q: %w", spec.Name, err)
 		}
 		records = append(records, logstore.Record{Name: recordName(spec.Name, part.name), Value: value})
 	}
 	if _, err := r.store.Commit(context.WithoutCancel(ctx), logstore.Transaction{Records: records}); err != nil {
-		p.close()
+		p.Close()
 		if old != nil {
 			old.note("stopped", err)
 		}
@@ -387,7 +388,7 @@ func (r *Runtime) Close() error {
 
 // clip bounds an error's text for records and lists.
 func clip(err error) string {
-	text := firstLine(err)
+	text, _, _ := strings.Cut(err.Error(), "\n")
 	if len(text) > 200 {
 		text = strings.ToValidUTF8(text[:200], "") + "..."
 	}

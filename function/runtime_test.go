@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/edgeistry/edgeistry/function/wasm/wasmtest"
+
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/ipfs/go-datastore"
@@ -131,7 +133,7 @@ func (b *bench) until(name string, reached func(Status) bool) {
 func TestHandlesEachAppendOnceOverRestarts(t *testing.T) {
 	b := newBench(t, Config{})
 	b.append("in", []byte("before"))
-	b.deploy(Spec{Name: "echo", Module: readModule(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
+	b.deploy(Spec{Name: "echo", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
 	var want []string
 	for round := range 5 {
 		for i := range 10 {
@@ -159,16 +161,16 @@ func TestHandlesEachAppendOnceOverRestarts(t *testing.T) {
 func TestFromStartAndWindow(t *testing.T) {
 	b := newBench(t, Config{})
 	defer b.close()
-	b.append("in", tenths(100), tenths(200), tenths(300), tenths(401))
-	b.deploy(Spec{Name: "smooth", Module: readModule(t, "smooth"), On: logID("in"), To: logID("out"), Window: 3, FromStart: true, Timeout: time.Second})
+	b.append("in", wasmtest.Tenths(100), wasmtest.Tenths(200), wasmtest.Tenths(300), wasmtest.Tenths(401))
+	b.deploy(Spec{Name: "smooth", Module: wasmtest.Sample(t, "smooth"), On: logID("in"), To: logID("out"), Window: 3, FromStart: true, Timeout: time.Second})
 	got := b.outputs("out", 4)
 	for i, want := range []int16{100, 150, 200, 300} {
-		if got[i] != string(tenths(want)) {
-			t.Errorf("output %d = %x, want %x", i, got[i], tenths(want))
+		if got[i] != string(wasmtest.Tenths(want)) {
+			t.Errorf("output %d = %x, want %x", i, got[i], wasmtest.Tenths(want))
 		}
 	}
 	// An entry without a reading has no output, and still counts.
-	b.append("in", []byte("odd"), []byte("odd"), []byte("odd"), tenths(7))
+	b.append("in", []byte("odd"), []byte("odd"), []byte("odd"), wasmtest.Tenths(7))
 	b.outputs("out", 7)
 	b.until("smooth", func(s Status) bool { return s.Count == 8 && s.Outputs == 7 && s.Window == 3 && s.State == "running" })
 }
@@ -176,9 +178,9 @@ func TestFromStartAndWindow(t *testing.T) {
 func TestFailingHandlerIsRetriedParkedResumed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{Attempts: 3, Backoff: time.Second})
-		b.deploy(Spec{Name: "alarm", Module: readModule(t, "alarm"), On: logID("in"), To: logID("out"), Timeout: time.Second})
-		b.deploy(Spec{Name: "echo", Module: readModule(t, "echo"), On: logID("in"), To: logID("copy"), Timeout: time.Second})
-		b.append("in", tenths(350), []byte("bad"), tenths(360))
+		b.deploy(Spec{Name: "alarm", Module: wasmtest.Sample(t, "alarm"), On: logID("in"), To: logID("out"), Timeout: time.Second})
+		b.deploy(Spec{Name: "echo", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("copy"), Timeout: time.Second})
+		b.append("in", wasmtest.Tenths(350), []byte("bad"), wasmtest.Tenths(360))
 		synctest.Wait()
 		const failure = "entry 1.2: handler gave error -1"
 		for _, want := range []string{"retrying (1 of 3): " + failure, "retrying (2 of 3): " + failure, "parked: " + failure} {
@@ -230,10 +232,10 @@ func TestHostileFunctionDoesNotStopOthers(t *testing.T) {
 	for _, h := range []struct {
 		name, handle string
 		timeout      time.Duration
-	}{{"spin", loopBr + zero, 20 * time.Millisecond}, {"deep", get0 + call(2), 10 * time.Second}, {"grow", loopGrow + zero, 20 * time.Millisecond}} {
-		b.deploy(Spec{Name: h.name, Module: wasm{handle: h.handle}.build(), On: logID("in"), To: logID("out-" + h.name), Timeout: h.timeout})
+	}{{"spin", wasmtest.Spin + wasmtest.Zero, 20 * time.Millisecond}, {"deep", wasmtest.Get0 + wasmtest.Call(2), 10 * time.Second}, {"grow", wasmtest.Grow + wasmtest.Zero, 20 * time.Millisecond}} {
+		b.deploy(Spec{Name: h.name, Module: wasmtest.Module{Handle: h.handle}.Build(), On: logID("in"), To: logID("out-" + h.name), Timeout: h.timeout})
 	}
-	b.deploy(Spec{Name: "echo", Module: readModule(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
+	b.deploy(Spec{Name: "echo", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
 	var payloads [][]byte
 	for i := range 50 {
 		payloads = append(payloads, fmt.Append(nil, i))
@@ -254,7 +256,7 @@ func TestHostileFunctionDoesNotStopOthers(t *testing.T) {
 func TestDeployRefuses(t *testing.T) {
 	b := newBench(t, Config{MaxDeployments: 3, MaxModules: 1000})
 	defer b.close()
-	echo := readModule(t, "echo")
+	echo := wasmtest.Sample(t, "echo")
 	b.deploy(Spec{Name: "a-b", Module: echo, On: logID("a"), To: logID("b")})
 	b.deploy(Spec{Name: "b-c", Module: echo, On: logID("b"), To: logID("c")})
 	for name, c := range map[string]struct {
@@ -288,10 +290,10 @@ func TestDeployRefuses(t *testing.T) {
 
 func TestRedeployGoesOnAndRemoveForgets(t *testing.T) {
 	b := newBench(t, Config{})
-	b.deploy(Spec{Name: "f", Module: readModule(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
+	b.deploy(Spec{Name: "f", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
 	b.append("in", []byte("1"))
 	b.outputs("out", 1)
-	one := wasm{handle: "\x41\x80\x08\x41\x21\x3a\x00\x00\x41\x01"}.build() // "!"
+	one := wasmtest.Module{Handle: "\x41\x80\x08\x41\x21\x3a\x00\x00\x41\x01"}.Build() // "!"
 	b.deploy(Spec{Name: "f", Module: one, On: logID("in"), To: logID("out"), Timeout: time.Second, FromStart: true})
 	b.append("in", []byte("2"))
 	if got := strings.Join(b.outputs("out", 2), " "); got != "1 !" {
@@ -308,7 +310,7 @@ func TestRedeployGoesOnAndRemoveForgets(t *testing.T) {
 		t.Errorf("List() after Remove = %+v", got)
 	}
 	// The same name from the start is a new deployment: its outputs are new ones.
-	b.deploy(Spec{Name: "f", Module: readModule(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second, FromStart: true})
+	b.deploy(Spec{Name: "f", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second, FromStart: true})
 	if got := strings.Join(b.outputs("out", 5), " "); got != "1 ! 1 2 3" {
 		t.Errorf("outputs = %s, want 1 ! 1 2 3", got)
 	}
@@ -320,7 +322,7 @@ func TestOutputRefusedByItsLogParks(t *testing.T) {
 	if _, err := b.log("copy").Mirror(t.Context(), edgeistry.Hash{}, edgeistry.Place{Incarnation: 4, Sequence: 1}, [][]byte{[]byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	b.deploy(Spec{Name: "f", Module: readModule(t, "echo"), On: logID("in"), To: logID("copy"), Timeout: time.Second})
+	b.deploy(Spec{Name: "f", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("copy"), Timeout: time.Second})
 	b.append("in", []byte("1"))
 	b.until("f", func(s Status) bool { return strings.HasPrefix(s.State, "parked: append to ") })
 	if s := b.status("f"); s.Position != (edgeistry.Place{}) || s.Count != 0 || b.log("copy").Head().Sequence != 1 {
@@ -330,7 +332,7 @@ func TestOutputRefusedByItsLogParks(t *testing.T) {
 
 func TestBrokenModuleParksAtStart(t *testing.T) {
 	b := newBench(t, Config{})
-	b.deploy(Spec{Name: "f", Module: readModule(t, "echo"), On: logID("in"), To: logID("out")})
+	b.deploy(Spec{Name: "f", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("out")})
 	if err := b.store.Put(t.Context(), recordName("f", "module"), []byte("rubbish")); err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +344,7 @@ func TestBrokenModuleParksAtStart(t *testing.T) {
 	if err := b.runtime.Resume(t.Context(), "f"); err == nil {
 		t.Error("Resume without a module = nil, want an error")
 	}
-	b.deploy(Spec{Name: "f", Module: readModule(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
+	b.deploy(Spec{Name: "f", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
 	b.append("in", []byte("1"))
 	b.outputs("out", 1)
 	b.close()
@@ -351,12 +353,12 @@ func TestBrokenModuleParksAtStart(t *testing.T) {
 func TestCloseLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
 		b := newBench(t, Config{})
-		b.deploy(Spec{Name: "f", Module: readModule(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
+		b.deploy(Spec{Name: "f", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("out"), Timeout: time.Second})
 		b.append("in", []byte("1"), []byte("2"))
 		b.outputs("out", 2)
 		b.close()
 		b.close()
-		if err := b.runtime.Deploy(t.Context(), Spec{Name: "g", Module: readModule(t, "echo"), On: logID("in"), To: logID("out")}); err == nil {
+		if err := b.runtime.Deploy(t.Context(), Spec{Name: "g", Module: wasmtest.Sample(t, "echo"), On: logID("in"), To: logID("out")}); err == nil {
 			t.Error("Deploy after Close = nil, want an error")
 		}
 	})

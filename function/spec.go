@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/function/wasm"
 	"github.com/edgeistry/edgeistry/logstore"
 )
 
 // Limits and defaults of a deployment.
 const (
-	MaxModule          = 256 << 10 // bytes of a module
-	MaxWindow          = 64        // payloads given to a run
+	MaxWindow          = 64 // payloads given to a run
 	DefaultTimeout     = 100 * time.Millisecond
 	MaxTimeout         = 10 * time.Second
 	DefaultMemoryPages = 16  // of 64 KiB
@@ -54,8 +54,8 @@ func (s Spec) withDefaults() (Spec, error) {
 	switch {
 	case len(s.Module) == 0:
 		return s, errors.New("no module")
-	case len(s.Module) > MaxModule:
-		return s, fmt.Errorf("module of %d bytes, at most %d", len(s.Module), MaxModule)
+	case len(s.Module) > wasm.MaxModule:
+		return s, fmt.Errorf("module of %d bytes, at most %d", len(s.Module), wasm.MaxModule)
 	case s.Timeout < time.Millisecond || s.Timeout > MaxTimeout:
 		return s, fmt.Errorf("timeout %v must be 1ms to %v", s.Timeout, MaxTimeout)
 	case s.MemoryPages > MaxMemoryPages:
@@ -66,6 +66,10 @@ func (s Spec) withDefaults() (Spec, error) {
 		return s, errors.New("output goes to the log that it runs on: it would never end")
 	}
 	return s, nil
+}
+
+func (s Spec) limits() wasm.Limits {
+	return wasm.Limits{Timeout: s.Timeout, MemoryPages: s.MemoryPages, MaxOutput: logstore.MaxPayload}
 }
 
 // Status tells how a deployment stands.

@@ -22,6 +22,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap/udpserver"
 	"github.com/edgeistry/edgeistry/dht"
 	"github.com/edgeistry/edgeistry/function"
+	"github.com/edgeistry/edgeistry/function/wasm"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/state"
@@ -67,8 +68,8 @@ type Node struct {
 	mesh      *mesh
 	own       *hosted
 	functions *function.Runtime
-	policies  *function.Policies // run the programs of capabilities
-	port      *udpserver.Server  // nil: no CoAP port
+	policies  *wasm.Policies    // run the programs of capabilities
+	port      *udpserver.Server // nil: no CoAP port
 	http      *httpServer
 	publisher *publisher
 
@@ -223,7 +224,7 @@ func (n *Node) openProxy(context.Context) error {
 // openServices hosts the node's own service and those of its devices, and only then lets the mesh in.
 func (n *Node) openServices(ctx context.Context) error {
 	var err error
-	if n.policies, err = function.NewPolicies(ctx); err != nil {
+	if n.policies, err = wasm.NewPolicies(ctx); err != nil {
 		return err
 	}
 	key := n.state.OwnService()

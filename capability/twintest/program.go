@@ -10,14 +10,15 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/edgeistry/edgeistry/internal/repository"
 )
 
-// Start builds a program of firmware/test and runs it until the test ends; it must end by itself when its input does. The test's package lies
-// in a folder of the repository's root.
+// Start builds a program of firmware/test and runs it until the test ends; it must end by itself when its input does.
 func Start(t *testing.T, name string) (in io.Writer, out *bufio.Reader) {
 	t.Helper()
-	program := filepath.Join("..", "build", "firmware", name)
-	build := exec.Command("make", "-s", "-C", filepath.Join("..", "firmware"), program)
+	program := repository.Path(t, "build", "firmware", name)
+	build := exec.Command("make", "-s", "-C", repository.Path(t, "firmware"), filepath.Join("..", "build", "firmware", name))
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building the C core (this test wants make and a C compiler): %v\n%s", err, out)
 	}

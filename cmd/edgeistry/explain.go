@@ -13,7 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/function"
+	"github.com/edgeistry/edgeistry/function/wasm"
 	"github.com/edgeistry/edgeistry/node/api"
 )
 
@@ -120,7 +120,7 @@ func (c *cli) explainRequest(cmd *cobra.Command, args []string, f *explainFlags)
 	if err != nil {
 		return err
 	}
-	policies, err := function.NewPolicies(cmd.Context())
+	policies, err := wasm.NewPolicies(cmd.Context())
 	if err != nil {
 		return failedf("%w", err)
 	}

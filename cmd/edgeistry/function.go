@@ -12,12 +12,13 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/function"
+	"github.com/edgeistry/edgeistry/function/wasm"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
-// maxModule bounds a WebAssembly module that is sent to the node, in bytes; base64 must fit the API's bound.
-const maxModule = api.MaxBody/4*3 - 4096
+// maxModule bounds a WebAssembly module, in bytes. The node takes no larger one.
+const maxModule = wasm.MaxModule
 
 func (c *cli) fnCommand() *cobra.Command {
 	return noun("fn", "Run a WebAssembly function on every append to a log",

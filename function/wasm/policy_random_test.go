@@ -1,4 +1,4 @@
-package function
+package wasm
 
 import (
 	"math/rand/v2"

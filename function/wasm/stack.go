@@ -1,4 +1,4 @@
-package function
+package wasm
 
 import (
 	"fmt"
@@ -211,6 +211,9 @@ func (w *walker) enter(op byte) error {
 	}
 	if op == 0x04 {
 		w.pop(1)
+	}
+	if len(w.blocks) > maxNesting { // the first is the function's own
+		return fmt.Errorf("more than %d blocks inside each other", maxNesting)
 	}
 	w.blocks = append(w.blocks, block{w.height, results})
 	return nil

@@ -1,4 +1,4 @@
-package function
+package wasm
 
 import (
 	"context"
@@ -7,30 +7,41 @@ import (
 	"strings"
 	"time"
 
-	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
 )
 
-// program is a checked and compiled handler.
-//
-// It runs in wazero's interpreter, not its compiler: a short handler costs about the same in either, for most
-// of a run is making the instance, while under the compiler endless recursion ignores the deadline and takes some 200 MB
-// before it traps. The interpreter traps at a depth of 2000. docs/spec/function.md has the figures.
-type program struct {
-	runtime  wazero.Runtime
-	compiled wazero.CompiledModule
-	timeout  time.Duration
+// Limits are the bounds of one handler's runs. All of them must be positive.
+type Limits struct {
+	Timeout     time.Duration // of one run
+	MemoryPages uint32        // of 64 KiB
+	MaxOutput   int           // bytes
 }
 
-// compile checks a spec's module, compiles it, and makes one instance to see that it can be made.
-func compile(ctx context.Context, s Spec) (*program, error) {
-	m, err := parseModule(s.Module)
+// Program is a checked and compiled handler. Its methods may be used by many goroutines.
+//
+// It runs in wazero's interpreter, not in wazero's compiler. A short handler costs about the same in either, because most of
+// a run is making the instance. Under the compiler endless recursion ignores the deadline and takes some 200 MB before it
+// traps; the interpreter traps at a depth of 2000. docs/spec/function.md has the figures.
+type Program struct {
+	runtime   wazero.Runtime
+	compiled  wazero.CompiledModule
+	timeout   time.Duration
+	maxOutput int
+}
+
+// Compile checks a module against the handler ABI and the bounds of docs/spec/function.md, compiles it, and makes one
+// instance to see that it can be made. The error says what is wrong with the module. The caller closes the Program.
+func Compile(ctx context.Context, module []byte, limits Limits) (*Program, error) {
+	if len(module) > MaxModule {
+		return nil, fmt.Errorf("module of %d bytes, at most %d", len(module), MaxModule)
+	}
+	m, err := parseModule(module)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.checkABI(s.MemoryPages); err != nil {
+	if err := m.checkABI(limits.MemoryPages); err != nil {
 		return nil, err
 	}
 	stack, err := m.stackBytes()
@@ -42,25 +53,26 @@ func compile(ctx context.Context, s Spec) (*program, error) {
 	}
 	config := wazero.NewRuntimeConfigInterpreter().
 		WithCoreFeatures(api.CoreFeaturesV1).
-		WithMemoryLimitPages(s.MemoryPages).
+		WithMemoryLimitPages(limits.MemoryPages).
 		WithCloseOnContextDone(true)
-	p := &program{runtime: wazero.NewRuntimeWithConfig(ctx, config), timeout: s.Timeout}
+	p := &Program{runtime: wazero.NewRuntimeWithConfig(ctx, config), timeout: limits.Timeout, maxOutput: limits.MaxOutput}
 	if p.compiled, err = p.runtime.CompileModule(ctx, m.guarded()); err != nil {
-		p.close()
+		p.Close()
 		return nil, errors.New(firstLine(err))
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	i, err := p.instantiate(ctx)
 	if err != nil {
-		p.close()
+		p.Close()
 		return nil, err
 	}
 	i.close()
 	return p, nil
 }
 
-func (p *program) close() {
+// Close frees the compiled code.
+func (p *Program) Close() {
 	_ = p.runtime.Close(context.Background()) // it holds memory only
 }
 
@@ -71,7 +83,7 @@ type instance struct {
 	capacity uint32
 }
 
-func (p *program) instantiate(ctx context.Context) (*instance, error) {
+func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 	module, err := p.runtime.InstantiateModule(ctx, p.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
 		return nil, p.explain(err)
@@ -97,8 +109,9 @@ func (p *program) instantiate(ctx context.Context) (*instance, error) {
 
 func (i *instance) close() { _ = i.module.Close(context.Background()) }
 
-// run gives input to a fresh instance and takes its output; nil: none.
-func (p *program) run(ctx context.Context, input []byte) ([]byte, error) {
+// Run hands input to a fresh instance and returns its output; nil: none. It returns an error for a trap, the deadline, an
+// error of the handler's own, and input or output beyond the buffer or MaxOutput.
+func (p *Program) Run(ctx context.Context, input []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	i, err := p.instantiate(ctx)
@@ -122,8 +135,8 @@ func (p *program) run(ctx context.Context, input []byte) ([]byte, error) {
 		return nil, fmt.Errorf("handler gave error %d", length)
 	case length == 0:
 		return nil, nil
-	case uint32(length) > i.capacity || length > logstore.MaxPayload:
-		return nil, fmt.Errorf("handler gave %d bytes of output, its buffer has %d and an entry at most %d", length, i.capacity, logstore.MaxPayload)
+	case uint32(length) > i.capacity || int(length) > p.maxOutput:
+		return nil, fmt.Errorf("handler gave %d bytes of output, its buffer has %d and an entry at most %d", length, i.capacity, p.maxOutput)
 	}
 	view, ok := i.module.Memory().Read(i.buffer, uint32(length))
 	if !ok {
@@ -133,7 +146,7 @@ func (p *program) run(ctx context.Context, input []byte) ([]byte, error) {
 }
 
 // explain says in one line why a run ended.
-func (p *program) explain(err error) error {
+func (p *Program) explain(err error) error {
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {
 		switch exit.ExitCode() {

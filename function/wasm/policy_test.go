@@ -1,4 +1,4 @@
-package function
+package wasm
 
 import (
 	"bytes"
@@ -311,7 +311,7 @@ func TestPolicyCache(t *testing.T) {
 	}
 }
 
-const vectorsFile = "../capability/testdata/programs.txt"
+const vectorsFile = "../../capability/testdata/programs.txt"
 
 // TestPolicyVectors writes the vectors (with -update) or wants them to be what the code gives.
 func TestPolicyVectors(t *testing.T) {

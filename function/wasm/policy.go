@@ -1,4 +1,4 @@
-package function
+package wasm
 
 import (
 	"container/list"

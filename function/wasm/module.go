@@ -1,4 +1,4 @@
-package function
+package wasm
 
 import (
 	"encoding/binary"
@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"slices"
 )
+
+// MaxModule is the largest module, in bytes.
+const MaxModule = 256 << 10
 
 // Bounds on a module that its size alone does not give. All are checked before anything is compiled.
 const (
@@ -16,6 +19,7 @@ const (
 	maxGlobals    = 256
 	maxExports    = 64
 	maxSegments   = 256
+	maxNesting    = 1024    // blocks, loops and ifs inside each other
 	maxLocals     = 512     // of a function, parameters included
 	maxLocalsAll  = 8192    // of all functions
 	maxStackBytes = 4 << 20 // of values and calls under way
@@ -136,13 +140,20 @@ func (m *module) section(id byte, r *reader) error {
 	case sectionTable:
 		for range min(n, 2) {
 			r.byte() // element type
-			if least, _ := r.limits(); least > maxTable {
+			least, err := r.limits("table")
+			if err != nil {
+				return err
+			}
+			if least > maxTable {
 				return fmt.Errorf("table of %d elements, at most %d", least, maxTable)
 			}
 		}
 	case sectionMemory:
 		for range min(n, 2) {
-			least, _ := r.limits()
+			least, err := r.limits("memory")
+			if err != nil {
+				return err
+			}
 			m.memories = append(m.memories, least)
 		}
 	case sectionGlobal:
@@ -378,17 +389,23 @@ func (r *reader) skipLEB(n int) {
 	r.fail()
 }
 
-func (r *reader) limits() (least uint32, bounded bool) {
+// limits reads the limits of a memory or table and returns the least size. Flags of later proposals get errors that name them.
+func (r *reader) limits(of string) (least uint32, err error) {
 	flag := r.byte()
-	least = r.u32()
-	switch flag {
-	case 0:
-	case 1:
-		r.u32()
-	default:
+	switch {
+	case r.err != nil || flag > 7:
 		r.fail()
+		return 0, r.err
+	case flag&4 != 0:
+		return 0, fmt.Errorf("64-bit %s (the memory64 proposal) is not of WebAssembly 1.0: compile for wasm32 with -mcpu=mvp", of)
+	case flag&2 != 0:
+		return 0, fmt.Errorf("shared %s (threads) is not of WebAssembly 1.0: compile without -pthread, with -mcpu=mvp", of)
 	}
-	return least, flag == 1
+	least = r.u32()
+	if flag == 1 {
+		r.u32()
+	}
+	return least, r.err
 }
 
 // constant passes over an initialiser.
