@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
 // The witness is a small file apart from the datastore that says up to which group the store acknowledged. Key-value
@@ -106,7 +108,7 @@ func openWitness(path string, logger *slog.Logger) (*witness, uint64, error) {
 			return nil, 0, fmt.Errorf("make witness: %w", err)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := atomicfile.Open(path, os.O_RDWR)
 	if err != nil {
 		return nil, 0, fmt.Errorf("open witness: %w", err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -66,7 +67,7 @@ func mirrorOf(t *testing.T, k *state.ServiceKey) string {
 func TestNodeService(t *testing.T) {
 	ha := testHome(t, nil)
 	a, ca := startNode(t, ha)
-	_, cb := startNode(t, testHome(t, func(c *state.Config) { c.Seeds = []string{seedOf(a)} }))
+	_, cb := startNode(t, testHome(t, func(c *config.Config) { c.Seeds = []string{seedOf(a)} }))
 	ctx := t.Context()
 	id := ha.OwnService().ID.String()
 	anna := narrow(t, ha, state.OwnCapability, capability.FrameSpec{Grants: []capability.Grant{
@@ -168,7 +169,7 @@ func serveDevice(t *testing.T, d *linktest.Device) string {
 func TestThreeNodes(t *testing.T) {
 	ctx := t.Context()
 	cloud, cc := startNode(t, testHome(t, nil))
-	relayed := func(c *state.Config) { c.Listen, c.Seeds = nil, []string{seedOf(cloud)} }
+	relayed := func(c *config.Config) { c.Listen, c.Seeds = nil, []string{seedOf(cloud)} }
 	he := testHome(t, relayed)
 	edge, ce := startNode(t, he)
 	_, caller := startNode(t, testHome(t, relayed))
@@ -450,7 +451,7 @@ func TestDeviceGenerations(t *testing.T) {
 func TestGenerationElsewhere(t *testing.T) {
 	ha := testHome(t, nil)
 	a, _ := startNode(t, ha)
-	hb := testHome(t, func(c *state.Config) { c.Seeds = []string{seedOf(a)} })
+	hb := testHome(t, func(c *config.Config) { c.Seeds = []string{seedOf(a)} })
 	_, cb := startNode(t, hb)
 	key := ha.OwnService()
 	if err := hb.SaveServiceKey(key); err != nil {

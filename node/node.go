@@ -25,6 +25,7 @@ import (
 	"github.com/edgeistry/edgeistry/function/wasm"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
 	"github.com/edgeistry/edgeistry/relay"
@@ -48,7 +49,7 @@ const (
 // Node is a running node. Its methods, one for each endpoint of the HTTP API, may be used by many goroutines.
 type Node struct {
 	state   *state.State
-	cfg     state.Config
+	cfg     config.Config
 	version string
 	log     *slog.Logger
 	started time.Time

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -22,14 +23,14 @@ import (
 const patience = 20 * time.Second
 
 // testHome makes a home on loopback with ports from the kernel and nobody to find it.
-func testHome(t *testing.T, edit func(*state.Config)) *state.State {
+func testHome(t *testing.T, edit func(*config.Config)) *state.State {
 	t.Helper()
-	c := state.DefaultConfig()
+	c := config.Default()
 	c.Mesh = "test"
 	c.Listen = []string{"/ip4/127.0.0.1/tcp/0"}
 	c.APIListen, c.CoAPListen = "127.0.0.1:0", ""
 	c.EnableMDNS = false
-	c.MirrorInterval = state.MinMirrorInterval
+	c.MirrorInterval = config.MinMirrorInterval
 	if edit != nil {
 		edit(&c)
 	}
@@ -108,7 +109,7 @@ func eventually(t *testing.T, what string, check func() error) {
 
 // TestNoLeak starts and stops whole nodes: after the first, which sets up what a process has once, nothing may remain.
 func TestNoLeak(t *testing.T) {
-	h := testHome(t, func(c *state.Config) {
+	h := testHome(t, func(c *config.Config) {
 		c.CoAPListen = "127.0.0.1:0"
 		c.Listen = append(c.Listen, "/ip4/127.0.0.1/udp/0/quic-v1")
 	})
@@ -193,7 +194,7 @@ func TestPortTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	h := testHome(t, func(c *state.Config) { c.APIListen = l.Addr().String() })
+	h := testHome(t, func(c *config.Config) { c.APIListen = l.Addr().String() })
 	if _, err := New(t.Context(), h, Config{Logger: quiet()}); err == nil || !strings.Contains(err.Error(), "api_listen") {
 		t.Errorf("a taken API port: %v, want what to change", err)
 	}

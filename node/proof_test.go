@@ -17,6 +17,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link/linktest"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -25,7 +26,7 @@ func TestAudience(t *testing.T) {
 	ctx := t.Context()
 	ha := testHome(t, nil)
 	a, ca := startNode(t, ha)
-	join := func(c *state.Config) { c.Seeds = []string{seedOf(a)} }
+	join := func(c *config.Config) { c.Seeds = []string{seedOf(a)} }
 	b, cb := startNode(t, testHome(t, join))
 	_, cc := startNode(t, testHome(t, join))
 	if _, err := ca.Append(ctx, api.AppendRequest{Log: "events", Payload: []byte{7}}); err != nil {
@@ -195,7 +196,7 @@ func TestReadFromCopy(t *testing.T) {
 	ctx := t.Context()
 	h := testHome(t, nil)
 	n, c := startNode(t, h)
-	_, reader := startNode(t, testHome(t, func(c *state.Config) { c.Seeds = []string{seedOf(n)} }))
+	_, reader := startNode(t, testHome(t, func(c *config.Config) { c.Seeds = []string{seedOf(n)} }))
 	device, setup, link := greenhouse(t, nil)
 	claimed, err := c.Claim(ctx, api.ClaimRequest{SetupCode: setup, Link: link, Name: "greenhouse"}, nil)
 	if err != nil {

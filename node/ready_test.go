@@ -11,6 +11,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -24,7 +25,7 @@ func TestReadyWithoutMesh(t *testing.T) {
 	if err := seed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	h := testHome(t, func(c *state.Config) { c.Seeds = []string{at} })
+	h := testHome(t, func(c *config.Config) { c.Seeds = []string{at} })
 	ready := make(chan *api.Status, 1)
 	states := make(chan string, 16)
 	n, err := New(t.Context(), h, Config{Logger: quiet(), Ready: func(s *api.Status) { ready <- s }, State: func(s string) { states <- s }})

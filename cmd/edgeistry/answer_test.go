@@ -12,6 +12,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -42,7 +43,7 @@ func (a answers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func runAgainst(t *testing.T, a answers, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	dir := t.TempDir() + "/home"
-	h, err := state.Init(dir, state.DefaultConfig())
+	h, err := state.Init(dir, config.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +285,7 @@ func TestErrorsAreJSONWhereTheResultIs(t *testing.T) {
 
 func TestAKilledNodeIsToldFromAMissingThing(t *testing.T) {
 	dir := t.TempDir() + "/home"
-	h, err := state.Init(dir, state.DefaultConfig())
+	h, err := state.Init(dir, config.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +303,7 @@ func TestAKilledNodeIsToldFromAMissingThing(t *testing.T) {
 
 func TestATimeoutSaysWhatWasWaitedFor(t *testing.T) {
 	dir := t.TempDir() + "/home"
-	h, err := state.Init(dir, state.DefaultConfig())
+	h, err := state.Init(dir, config.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // TestTabCompletes presses Tab where people do, with a device in the state directory and no node.
 func TestTabCompletes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "home")
-	h, err := state.Init(dir, state.DefaultConfig())
+	h, err := state.Init(dir, config.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/spf13/cobra"
 
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -45,7 +46,7 @@ standard input.`,
 			if err != nil {
 				return err
 			}
-			config, err := state.ParseConfig(raw)
+			config, err := config.Parse(raw)
 			if err != nil {
 				return failedf("%s: %w", path, err).Try("correct the file; the comments in a fresh config.yaml explain each key")
 			}
@@ -83,7 +84,7 @@ type checkedConfig struct {
 
 // ownSeeds returns a note for each list of nodes to join by that names the node of a home itself. Such an entry is left
 // out, because one list may serve all nodes of a mesh; alone it joins nothing.
-func ownSeeds(dir string, config *state.Config) []string {
+func ownSeeds(dir string, config *config.Config) []string {
 	h, err := state.Open(dir)
 	if err != nil {
 		return nil // the file is checked for another machine
@@ -111,7 +112,7 @@ func ownSeeds(dir string, config *state.Config) []string {
 }
 
 // configuredRelays returns the relays that are configured by themselves, not the seeds that stand in for them.
-func configuredRelays(config *state.Config) []peer.AddrInfo {
+func configuredRelays(config *config.Config) []peer.AddrInfo {
 	if len(config.Relays) == 0 {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -139,7 +140,7 @@ func (x *examination) openHome() *state.State {
 	return nil
 }
 
-func (x *examination) config() *state.Config {
+func (x *examination) config() *config.Config {
 	path := filepath.Join(x.dir, "config.yaml")
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -149,7 +150,7 @@ func (x *examination) config() *state.Config {
 		x.add("config", broken, "make the file readable", "%v", err)
 		return nil
 	}
-	config, err := state.ParseConfig(raw)
+	config, err := config.Parse(raw)
 	if err != nil {
 		x.add("config", broken, "correct the file", "%s: %v", path, err)
 		return nil
@@ -313,7 +314,7 @@ func (x *examination) node(ctx context.Context, h *state.State) (status *api.Sta
 }
 
 // ports tries to take what the node will take.
-func (x *examination) ports(ctx context.Context, config *state.Config) {
+func (x *examination) ports(ctx context.Context, config *config.Config) {
 	taken, own := unusable(ctx, config, x.c.ownPorts(ctx))
 	switch {
 	case len(taken) > 0:
@@ -326,7 +327,7 @@ func (x *examination) ports(ctx context.Context, config *state.Config) {
 }
 
 // mesh says how the node stands among others.
-func (x *examination) mesh(s *api.Status, config *state.Config) {
+func (x *examination) mesh(s *api.Status, config *config.Config) {
 	switch {
 	case len(s.Peers) > 0:
 		relayed := 0

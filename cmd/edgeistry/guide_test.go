@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -29,7 +30,7 @@ func TestGuide(t *testing.T) {
 	}
 	lines := strings.Split(string(raw), "\n")
 	dir := t.TempDir() + "/home"
-	h, err := state.Init(dir, state.DefaultConfig())
+	h, err := state.Init(dir, config.Default())
 	if err != nil {
 		t.Fatal(err)
 	}

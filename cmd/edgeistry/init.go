@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -68,11 +69,11 @@ func (c *cli) init(cmd *cobra.Command, f initFlags) error {
 	if err != nil {
 		return err
 	}
-	config, err := f.config(cmd)
+	cfg, err := f.config(cmd)
 	if err != nil {
 		return err
 	}
-	h, err := state.Init(dir, config)
+	h, err := state.Init(dir, cfg)
 	if errors.Is(err, state.ErrExists) {
 		return failedf("%s is already a home; nothing was changed", dir).Try("edgeistry run%s, or another --home", c.homeFlag())
 	}
@@ -80,27 +81,27 @@ func (c *cli) init(cmd *cobra.Command, f initFlags) error {
 		return failedf("%w", err)
 	}
 	out := initialised{
-		Node: h.PeerID().String(), Service: h.OwnService().ID.String(), Mesh: config.Mesh, Home: h.Dir(),
-		Listen: list(config.Listen), Seeds: list(config.Seeds), API: config.APIListen, CoAP: config.CoAPListen,
+		Node: h.PeerID().String(), Service: h.OwnService().ID.String(), Mesh: cfg.Mesh, Home: h.Dir(),
+		Listen: list(cfg.Listen), Seeds: list(cfg.Seeds), API: cfg.APIListen, CoAP: cfg.CoAPListen,
 	}
 	return c.show(out, func() {
 		c.facts([2]string{"node", out.Node}, [2]string{"mesh", out.Mesh}, [2]string{"home", out.Home})
 		c.note("\nnext: edgeistry run%s", c.homeFlag())
-		if seed := seedHint(config, out.Node); seed != "" && len(config.Seeds) == 0 {
-			c.note("other nodes then join with: edgeistry init --mesh %s --seed %s", config.Mesh, seed)
+		if seed := seedHint(cfg, out.Node); seed != "" && len(cfg.Seeds) == 0 {
+			c.note("other nodes then join with: edgeistry init --mesh %s --seed %s", cfg.Mesh, seed)
 		}
 	})
 }
 
 // config makes the configuration that the flags ask for.
-func (f initFlags) config(cmd *cobra.Command) (state.Config, error) {
-	config := state.DefaultConfig()
+func (f initFlags) config(cmd *cobra.Command) (config.Config, error) {
+	cfg := config.Default()
 	if len(f.settings) > 0 {
 		var text strings.Builder
 		for _, s := range f.settings {
 			key, value, ok := strings.Cut(s, "=")
 			if !ok || strings.ContainsAny(s, "\n\r") {
-				return config, usagef("--set %.60q is not key=value", s)
+				return cfg, usagef("--set %.60q is not key=value", s)
 			}
 			fmt.Fprintf(&text, "%s: %s\n", key, value)
 		}
@@ -108,55 +109,55 @@ func (f initFlags) config(cmd *cobra.Command) (state.Config, error) {
 			fmt.Fprintf(&text, "mesh: %s\n", f.mesh)
 		}
 		var err error
-		if config, err = state.ParseConfig([]byte(text.String())); err != nil {
-			return config, usagef("--set: %w", err)
+		if cfg, err = config.Parse([]byte(text.String())); err != nil {
+			return cfg, usagef("--set: %w", err)
 		}
 	}
 	given := cmd.Flags().Changed
 	if f.noListen && len(f.listen) > 0 {
-		return config, usagef("--no-listen and --listen exclude each other")
+		return cfg, usagef("--no-listen and --listen exclude each other")
 	}
 	if given("mesh") || len(f.settings) == 0 {
-		config.Mesh = f.mesh
+		cfg.Mesh = f.mesh
 	}
 	if f.noListen {
-		config.Listen = nil
+		cfg.Listen = nil
 	}
 	if len(f.listen) > 0 {
-		config.Listen = nil
+		cfg.Listen = nil
 		for _, text := range f.listen {
 			addrs, err := listenAddrs(text)
 			if err != nil {
-				return config, err
+				return cfg, err
 			}
-			config.Listen = append(config.Listen, addrs...)
+			cfg.Listen = append(cfg.Listen, addrs...)
 		}
 	}
 	if len(f.seeds) > 0 {
-		config.Seeds = f.seeds
+		cfg.Seeds = f.seeds
 	}
 	if len(f.announce) > 0 {
-		config.Announce = f.announce
+		cfg.Announce = f.announce
 	}
 	if len(f.relays) > 0 {
-		config.Relays = f.relays
+		cfg.Relays = f.relays
 	}
 	if given("api") {
-		config.APIListen = loopbackPort(f.api)
+		cfg.APIListen = loopbackPort(f.api)
 	}
 	if given("coap") {
-		config.CoAPListen = loopbackPort(f.coap)
+		cfg.CoAPListen = loopbackPort(f.coap)
 		if f.coap == "none" {
-			config.CoAPListen = ""
+			cfg.CoAPListen = ""
 		}
 	}
 	if given("mdns") {
-		config.EnableMDNS = f.mdns
+		cfg.EnableMDNS = f.mdns
 	}
-	if err := config.Check(); err != nil {
-		return config, usagef("%w", err)
+	if err := cfg.Check(); err != nil {
+		return cfg, usagef("%w", err)
 	}
-	return config, nil
+	return cfg, nil
 }
 
 // listenAddrs reads a multiaddr as it is, and ADDRESS:PORT as TCP and QUIC of that port.
@@ -192,8 +193,8 @@ func loopbackPort(text string) string {
 
 // seedHint is the seed that others use, with a placeholder where only the reader knows the address; "" if the node
 // does not listen, or at a port that is not known before it runs.
-func seedHint(config state.Config, node string) string {
-	for _, addr := range config.Listen {
+func seedHint(cfg config.Config, node string) string {
+	for _, addr := range cfg.Listen {
 		if strings.Contains(addr, "/tcp/") && !strings.Contains(addr, "/tcp/0") {
 			addr = strings.Replace(addr, "/ip4/0.0.0.0/", "/ip4/ADDRESS/", 1)
 			addr = strings.Replace(addr, "/ip6/::/", "/ip6/ADDRESS/", 1)

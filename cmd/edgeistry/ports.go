@@ -12,7 +12,7 @@ import (
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 
-	"github.com/edgeistry/edgeistry/node/state"
+	"github.com/edgeistry/edgeistry/node/config"
 )
 
 // portSet holds ports as "tcp 7776" and "udp 5683".
@@ -67,7 +67,7 @@ func socketOf(text string) (network, address string, err error) {
 
 // unusable tries to take every port of a configuration, all at once, and returns what the system refuses. A port that the
 // running node has itself is no fault; own reports that there is one.
-func unusable(ctx context.Context, config *state.Config, running portSet) (problems []string, own bool) {
+func unusable(ctx context.Context, config *config.Config, running portSet) (problems []string, own bool) {
 	var taken []io.Closer
 	defer func() {
 		for _, t := range taken {

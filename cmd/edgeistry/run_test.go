@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -27,7 +28,7 @@ func TestSystemdIsToldWhenTheNodeIsReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	config := state.DefaultConfig()
+	config := config.Default()
 	config.Listen = []string{"/ip4/127.0.0.1/tcp/0"}
 	config.APIListen, config.CoAPListen, config.EnableMDNS = "127.0.0.1:0", "", false
 	if _, err := state.Init(filepath.Join(dir, "home"), config); err != nil {

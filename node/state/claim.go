@@ -8,6 +8,9 @@ import (
 	"io/fs"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
+	"github.com/edgeistry/edgeistry/internal/yamlfile"
 )
 
 // PendingClaim is a claim that has begun: what is needed, with the device's setup code, to finish it after its last answer was
@@ -43,7 +46,7 @@ func (h *State) SaveClaim(id [4]byte, c PendingClaim) error {
 		return fmt.Errorf("keep claim: %w", err)
 	}
 	data := append([]byte("# A claim that has begun. Claim the device again to finish it. Secret.\n"), body...)
-	if err := writeFile(h.claimPath(id), data, secretMode); err != nil {
+	if err := atomicfile.Write(h.claimPath(id), data, atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep claim: %w", err)
 	}
 	return nil
@@ -60,7 +63,7 @@ func (h *State) Claim(id [4]byte) (*PendingClaim, error) {
 		return nil, err
 	}
 	var f pendingFile
-	if err := decodeYAML(raw, &f); err != nil {
+	if err := yamlfile.Decode(raw, &f); err != nil {
 		return nil, damaged(path, "it is not a claim that has begun")
 	}
 	key, err1 := base64.StdEncoding.DecodeString(f.Service)
@@ -77,4 +80,4 @@ func (h *State) Claim(id [4]byte) (*PendingClaim, error) {
 }
 
 // RemoveClaim forgets a claim that is finished.
-func (h *State) RemoveClaim(id [4]byte) error { return remove(h.claimPath(id)) }
+func (h *State) RemoveClaim(id [4]byte) error { return atomicfile.Remove(h.claimPath(id)) }

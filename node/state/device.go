@@ -11,6 +11,8 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
+	"github.com/edgeistry/edgeistry/internal/yamlfile"
 )
 
 // Device is a device that this node is home to.
@@ -64,7 +66,7 @@ func (h *State) SaveDevice(d Device) error {
 		return fmt.Errorf("keep device: %w", err)
 	}
 	data := append([]byte("# A device of this node. The capability is a secret.\n"), body...)
-	if err := writeFile(h.path("devices", f.Service+".yaml"), data, secretMode); err != nil {
+	if err := atomicfile.Write(h.path("devices", f.Service+".yaml"), data, atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep device: %w", err)
 	}
 	return nil
@@ -72,7 +74,7 @@ func (h *State) SaveDevice(d Device) error {
 
 // RemoveDevice forgets a device; its key stays in the keystore.
 func (h *State) RemoveDevice(id edgeistry.ServiceID) error {
-	return remove(h.path("devices", id.String()+".yaml"))
+	return atomicfile.Remove(h.path("devices", id.String()+".yaml"))
 }
 
 // Devices gives all devices of this node.
@@ -110,8 +112,8 @@ func (h *State) readDevice(id edgeistry.ServiceID) (Device, error) {
 		return Device{}, err
 	}
 	var f deviceFile
-	if err := decodeYAML(raw, &f); err != nil {
-		return Device{}, damaged(path, yamlError(err, nil).Error())
+	if err := yamlfile.Decode(raw, &f); err != nil {
+		return Device{}, damaged(path, yamlfile.Explain(err, nil).Error())
 	}
 	if f.Service != id.String() {
 		return Device{}, damaged(path, "it describes another service")

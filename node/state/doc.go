@@ -4,7 +4,7 @@
 //	  version              "1"; written last by Init, so that an interrupted Init is seen
 //	  identity.key         Ed25519 key of the node                                    0600
 //	  service.key          key and epoch key of the service that the node itself is   0600
-//	  config.yaml          see Config
+//	  config.yaml          see package config
 //	  lock                 held by the running node; holds its process ID
 //	  api                  address and token of the running node's HTTP API           0600
 //	  keystore/ID.key      key, epoch key, epoch and generations of an owned service  0600

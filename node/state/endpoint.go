@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
 // Endpoint says where the running node's HTTP API is, and the token it asks for. It is the file api.
@@ -27,11 +29,11 @@ func (h *State) SaveEndpoint(e Endpoint) error {
 	if err != nil {
 		return fmt.Errorf("save endpoint: %w", err)
 	}
-	return writeFile(h.path("api"), append(data, '\n'), secretMode)
+	return atomicfile.Write(h.path("api"), append(data, '\n'), atomicfile.Secret)
 }
 
 // RemoveEndpoint removes the file api, when the node stops.
-func (h *State) RemoveEndpoint() error { return remove(h.path("api")) }
+func (h *State) RemoveEndpoint() error { return atomicfile.Remove(h.path("api")) }
 
 // Endpoint reads the file api. ErrNotFound: no node runs here, or it has not started its API.
 func (h *State) Endpoint() (Endpoint, error) {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
+	"github.com/edgeistry/edgeistry/internal/yamlfile"
 )
 
 // keyFile is the form of identity.key, service.key and keystore/*.key on disk. check is the start of a SHA-256 over all
@@ -67,7 +69,7 @@ func readKeyFile(path, kind string) (k keyFile, seed []byte, err error) {
 
 // decodeKeyFile is readKeyFile of bytes at hand; errors name path.
 func decodeKeyFile(path, kind string, raw []byte) (k keyFile, seed []byte, err error) {
-	if err := decodeYAML(raw, &k); err != nil {
+	if err := yamlfile.Decode(raw, &k); err != nil {
 		if errors.Is(err, io.EOF) {
 			return keyFile{}, nil, damaged(path, "the file is empty")
 		}
@@ -112,7 +114,7 @@ func newIdentity(path string) error {
 	if err != nil {
 		return err
 	}
-	return writeNew(path, data, secretMode)
+	return atomicfile.WriteNew(path, data, atomicfile.Secret)
 }
 
 func readIdentity(path string) (crypto.PrivKey, peer.ID, error) {

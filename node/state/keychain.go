@@ -10,6 +10,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
 // OwnCapability is the keychain name of the owner capability of the node's own service.
@@ -58,7 +59,7 @@ func (h *State) SaveCapability(name string, c *capability.Capability) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("keep capability: %w", err)
 	}
-	if err := writeFile(path, []byte(text), secretMode); err != nil {
+	if err := atomicfile.Write(path, []byte(text), atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep capability: %w", err)
 	}
 	return nil
@@ -72,7 +73,7 @@ func (h *State) RenewOwner(k *ServiceKey) error {
 		if e.Capability.Service != k.ID || !IsOwner(e.Capability) || e.Capability.Text() == owner.Text() {
 			continue
 		}
-		if err := writeFile(h.keychainPath(e.Name), []byte(owner.Text()+"\n"), secretMode); err != nil {
+		if err := atomicfile.Write(h.keychainPath(e.Name), []byte(owner.Text()+"\n"), atomicfile.Secret); err != nil {
 			return fmt.Errorf("renew capability %q: %w", e.Name, err)
 		}
 	}
@@ -132,7 +133,7 @@ func (h *State) RemoveCapability(name string) error {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("capability %q: %w in the keychain of %s", name, ErrNotFound, h.dir)
 	}
-	return remove(path)
+	return atomicfile.Remove(path)
 }
 
 // Capabilities lists the keychain in order of name. Damaged files are left out of the list and joined in the error, so that one

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
 // SaveServiceKey keeps the key of a service that this home owns, the node's own included. The key of another epoch of the same service is
@@ -20,7 +21,7 @@ func (h *State) SaveServiceKey(k *ServiceKey) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(h.path("keystore", k.ID.String()+".key"), data, secretMode); err != nil {
+	if err := atomicfile.Write(h.path("keystore", k.ID.String()+".key"), data, atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep service key: %w", err)
 	}
 	return nil
@@ -50,7 +51,7 @@ func (h *State) RemoveServiceKey(id edgeistry.ServiceID) error {
 	if id == h.OwnService().ID {
 		return errors.New("the key of the node's own service cannot be removed")
 	}
-	return remove(h.path("keystore", id.String()+".key"))
+	return atomicfile.Remove(h.path("keystore", id.String()+".key"))
 }
 
 // ServiceKeys gives the keys of all owned services but the node's own. One damaged file fails the whole list: the node

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/gofrs/flock"
+
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
 // Lock is held by the one process that runs a node on a home. The operating system lets go of it when the process
@@ -20,7 +22,10 @@ type Lock struct {
 // Lock takes the home for this process, or says who has it (*LockedError). It does not wait.
 func (h *State) Lock() (*Lock, error) {
 	path := h.path("lock")
-	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(secretMode))
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fileError(path, atomicfile.ErrNotRegular)
+	}
+	l := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(atomicfile.Secret))
 	ok, err := l.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock home: %w", err)
@@ -33,7 +38,7 @@ func (h *State) Lock() (*Lock, error) {
 		return nil, &LockedError{Dir: h.dir, PID: pid}
 	}
 	// In place: a renamed file would not be the locked one.
-	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), secretMode); err != nil {
+	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), atomicfile.Secret); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock home: %w", err), l.Close())
 	}
 	return &Lock{lock: l, path: path}, nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
 // OwnName is the name by which every node calls its own service.
@@ -30,7 +31,7 @@ func (h *State) SaveName(name string, id edgeistry.ServiceID) error {
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	if err := writeFile(h.path("names", name), []byte(id.String()+"\n"), secretMode); err != nil {
+	if err := atomicfile.Write(h.path("names", name), []byte(id.String()+"\n"), atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep name %q: %w", name, err)
 	}
 	return nil
@@ -41,7 +42,7 @@ func (h *State) RemoveName(name string) error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return err
 	}
-	return remove(h.path("names", name))
+	return atomicfile.Remove(h.path("names", name))
 }
 
 // Name gives the service that a local name stands for.

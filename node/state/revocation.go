@@ -15,6 +15,8 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/denylist"
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
+	"github.com/edgeistry/edgeistry/internal/yamlfile"
 )
 
 // Limits of what is kept of one service's revocations.
@@ -219,7 +221,7 @@ func (h *State) SaveRevocations(r *Revocations) error {
 	if len(data) > maxFile {
 		return fmt.Errorf("keep revocations: %w", ErrDenyListFull)
 	}
-	if err := writeFile(h.revocationPath(r.Service), data, secretMode); err != nil {
+	if err := atomicfile.Write(h.revocationPath(r.Service), data, atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep revocations: %w", err)
 	}
 	return nil
@@ -237,7 +239,7 @@ func (h *State) Revocations(id edgeistry.ServiceID) (*Revocations, error) {
 		return nil, err
 	}
 	var f revocationFile
-	if err := decodeYAML(raw, &f); err != nil {
+	if err := yamlfile.Decode(raw, &f); err != nil {
 		return nil, damaged(path, "it does not list revocations")
 	}
 	if f.Service != id.String() || len(f.Denied) > denylist.MaxEntries {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/denylist"
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
 // TestRevocations keeps a list and reads it again; what is done forgets its secret.
@@ -39,7 +40,7 @@ func TestRevocations(t *testing.T) {
 	if err := h.SaveRevocations(r); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(h.revocationPath(id)); err != nil || info.Mode().Perm() != secretMode {
+	if info, err := os.Stat(h.revocationPath(id)); err != nil || info.Mode().Perm() != atomicfile.Secret {
 		t.Errorf("the file has mode %v, %v", info.Mode(), err)
 	}
 	again, err := h.Revocations(id)
@@ -50,7 +51,7 @@ func TestRevocations(t *testing.T) {
 	if len(r.Pending()) != 0 || r.Changes[len(r.Changes)-1].Secret != [32]byte{} {
 		t.Errorf("after the end: %+v", r.Changes)
 	}
-	if err := os.WriteFile(h.revocationPath(id), []byte("service: "+id.String()+"\nchanges:\n- epoch: 2\n"), secretMode); err != nil {
+	if err := os.WriteFile(h.revocationPath(id), []byte("service: "+id.String()+"\nchanges:\n- epoch: 2\n"), atomicfile.Secret); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.Revocations(id); err == nil || !strings.Contains(err.Error(), "restore this file") {

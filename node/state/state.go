@@ -11,6 +11,9 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
+	"github.com/edgeistry/edgeistry/node/config"
 )
 
 // formatVersion is what the file version holds.
@@ -34,7 +37,7 @@ func DefaultDir() (string, error) {
 // State is an opened home directory. Its methods may be used by many goroutines.
 type State struct {
 	dir      string
-	config   Config
+	config   config.Config
 	identity crypto.PrivKey
 	peerID   peer.ID
 
@@ -44,7 +47,7 @@ type State struct {
 
 // Init makes dir a home with this configuration, with fresh keys. It overwrites nothing: a directory that is a home
 // already gives ErrExists, and an Init that was interrupted is taken up where it stopped, with the keys it had made.
-func Init(dir string, c Config) (*State, error) {
+func Init(dir string, c config.Config) (*State, error) {
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("init %s: %w", dir, err)
 	}
@@ -72,17 +75,17 @@ func Init(dir string, c Config) (*State, error) {
 		if err != nil {
 			return err
 		}
-		return writeNew(p, data, secretMode)
+		return atomicfile.WriteNew(p, data, atomicfile.Secret)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
 	for _, d := range []string{"keystore", "keychain", "names", "devices", "data"} {
-		if err := os.MkdirAll(path(d), dirMode); err != nil {
+		if err := os.MkdirAll(path(d), atomicfile.Dir); err != nil {
 			return nil, fmt.Errorf("init: %w", err)
 		}
 	}
-	if err := writeFile(path("config.yaml"), c.Format(), secretMode); err != nil {
+	if err := atomicfile.Write(path("config.yaml"), c.Format(), atomicfile.Secret); err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
 	own, err := readServiceKey(path("service.key"))
@@ -93,7 +96,7 @@ func Init(dir string, c Config) (*State, error) {
 	if err := h.SaveCapability(OwnCapability, own.Owner()); err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
-	if err := writeNew(path("version"), []byte(formatVersion+"\n"), plainMode); err != nil {
+	if err := atomicfile.WriteNew(path("version"), []byte(formatVersion+"\n"), atomicfile.Plain); err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
 	return Open(dir)
@@ -104,7 +107,7 @@ func initDir(dir string) error {
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(dir, dirMode); err != nil {
+		if err := os.MkdirAll(dir, atomicfile.Dir); err != nil {
 			return fmt.Errorf("init: %w", err)
 		}
 		return nil
@@ -120,7 +123,7 @@ func initDir(dir string) error {
 			return fmt.Errorf("init: %s holds a config.yaml and no identity; move it away first", dir)
 		}
 	}
-	return os.Chmod(dir, dirMode)
+	return os.Chmod(dir, atomicfile.Dir)
 }
 
 // Open reads a home and checks its files. It changes nothing and needs no lock.
@@ -143,7 +146,7 @@ func Open(dir string) (*State, error) {
 	if err != nil {
 		return nil, fileMissing(h.path("config.yaml"), err)
 	}
-	if h.config, err = ParseConfig(raw); err != nil {
+	if h.config, err = config.Parse(raw); err != nil {
 		return nil, &FileError{Path: h.path("config.yaml"), Problem: err.Error(), Action: "correct the file"}
 	}
 	return h, nil
@@ -196,7 +199,7 @@ func (h *State) WitnessFile() string { return h.path("witness") }
 func (h *State) DataDir() string { return h.path("data") }
 
 // Config gives the configuration as read by Open.
-func (h *State) Config() Config { return h.config }
+func (h *State) Config() config.Config { return h.config }
 
 // Identity gives the node's private key.
 func (h *State) Identity() crypto.PrivKey { return h.identity }
@@ -213,7 +216,7 @@ func (h *State) saveOwn(k ServiceKey) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	path := h.path("service.key")
-	if err := writeFile(path, data, secretMode); err != nil {
+	if err := atomicfile.Write(path, data, atomicfile.Secret); err != nil {
 		if left, rerr := readServiceKey(path); rerr == nil { // a failed write may have replaced the file
 			h.own = left
 		}

@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/internal/atomicfile"
+	"github.com/edgeistry/edgeistry/node/config"
 )
 
 func newState(t *testing.T) *State {
 	t.Helper()
-	h, err := Init(filepath.Join(t.TempDir(), "home"), DefaultConfig())
+	h, err := Init(filepath.Join(t.TempDir(), "home"), config.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +37,7 @@ func TestInitOpen(t *testing.T) {
 	if c, err := again.Capability(OwnCapability); err != nil || c.Service != h.OwnService().ID {
 		t.Errorf("Capability(%q) = %v, %v, want the owner's", OwnCapability, c, err)
 	}
-	if _, err := Init(h.Dir(), DefaultConfig()); !errors.Is(err, ErrExists) {
+	if _, err := Init(h.Dir(), config.Default()); !errors.Is(err, ErrExists) {
 		t.Errorf("second Init = %v, want ErrExists", err)
 	}
 	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNoState) {
@@ -193,7 +195,7 @@ func TestInitTakesUp(t *testing.T) {
 	if _, err := Open(h.Dir()); err == nil || !strings.Contains(err.Error(), "init again") {
 		t.Errorf("Open of an interrupted Init = %v, want what to do", err)
 	}
-	h, err := Init(h.Dir(), DefaultConfig())
+	h, err := Init(h.Dir(), config.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +206,7 @@ func TestInitTakesUp(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(foreign, "thesis.txt"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Init(foreign, DefaultConfig()); err == nil {
+	if _, err := Init(foreign, config.Default()); err == nil {
 		t.Errorf("Init in a directory with other files succeeded")
 	}
 }
@@ -319,16 +321,16 @@ func TestNames(t *testing.T) {
 func TestWriteFileKeepsOld(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
-	if err := writeFile(path, []byte("old"), 0o600); err != nil {
+	if err := atomicfile.Write(path, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeNew(path, []byte("new"), 0o600); !errors.Is(err, fs.ErrExist) {
+	if err := atomicfile.WriteNew(path, []byte("new"), 0o600); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("writeNew over a file = %v, want ErrExist", err)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "d"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(filepath.Join(dir, "d"), []byte("new"), 0o600); err == nil {
+	if err := atomicfile.Write(filepath.Join(dir, "d"), []byte("new"), 0o600); err == nil {
 		t.Errorf("writing over a directory succeeded")
 	}
 	entries, err := os.ReadDir(dir)

@@ -1,12 +1,14 @@
-package state
+package config
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/edgeistry/edgeistry/internal/yamlfile"
 )
 
-func TestConfigRoundTrip(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	for _, edit := range []func(*Config){
 		func(*Config) {},
 		func(c *Config) {
@@ -16,15 +18,15 @@ func TestConfigRoundTrip(t *testing.T) {
 		},
 		func(c *Config) { c.CoAPListen = ""; c.Relays = []string{seed, seed2}; c.LogLevel = "debug" },
 	} {
-		c := DefaultConfig()
+		c := Default()
 		edit(&c)
-		got, err := ParseConfig(c.Format())
+		got, err := Parse(c.Format())
 		if err != nil {
-			t.Errorf("ParseConfig(Format()) of %+v: %v", c, err)
+			t.Errorf("Parse(Format()) of %+v: %v", c, err)
 			continue
 		}
 		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", c) {
-			t.Errorf("ParseConfig(Format()) = %+v, want %+v", got, c)
+			t.Errorf("Parse(Format()) = %+v, want %+v", got, c)
 		}
 	}
 }
@@ -34,7 +36,7 @@ const (
 	seed2 = "/ip4/192.0.2.1/udp/7776/quic-v1/p2p/12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5"
 )
 
-func TestConfigErrors(t *testing.T) {
+func TestErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"unknown key", "mesh: farm\nlisen: []\n", `line 2: unknown key "lisen"`},
 		{"key twice", "mesh: a\nmesh: b\n", "line 2"},
@@ -51,31 +53,31 @@ func TestConfigErrors(t *testing.T) {
 		{"level", "mesh: farm\nlog_level: loud\n", "log_level:"},
 		{"nowhere", "mesh: farm\nlisten: []\nenable_mdns: false\n", "listen:"},
 		{"emptied", "", "mesh is missing"},
-		{"large", "# " + strings.Repeat("x", maxFile), "larger"},
+		{"large", "# " + strings.Repeat("x", yamlfile.MaxSize), "larger"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ParseConfig([]byte(tt.text))
+			_, err := Parse([]byte(tt.text))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("ParseConfig = %v, want one line with %q", err, tt.want)
+				t.Errorf("Parse = %v, want one line with %q", err, tt.want)
 			}
 		})
 	}
-	if c, err := ParseConfig([]byte("mesh: farm\n")); err != nil || len(c.Listen) != len(DefaultConfig().Listen) {
-		t.Errorf("ParseConfig(a mesh alone) = %+v, %v, want the defaults", c, err)
+	if c, err := Parse([]byte("mesh: farm\n")); err != nil || len(c.Listen) != len(Default().Listen) {
+		t.Errorf("Parse(a mesh alone) = %+v, %v, want the defaults", c, err)
 	}
 }
 
-func FuzzParseConfig(f *testing.F) {
-	c := DefaultConfig()
+func FuzzParse(f *testing.F) {
+	c := Default()
 	f.Add(c.Format())
 	f.Add([]byte("mesh: farm\nlisten: []\nseeds: [" + seed + "]\n"))
 	f.Add([]byte("mesh: &a [*a]"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := ParseConfig(data)
+		c, err := Parse(data)
 		if err != nil {
 			return
 		}
-		if _, err := ParseConfig(c.Format()); err != nil {
+		if _, err := Parse(c.Format()); err != nil {
 			t.Errorf("accepted configuration does not survive Format: %v", err)
 		}
 	})

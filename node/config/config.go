@@ -1,4 +1,11 @@
-package state
+// Package config is the file config.yaml: what a person decides about a node. It promises that a configuration it accepts can be
+// written and read again unchanged, and that an error names the line or the key. It opens nothing.
+//
+//	c, err := config.Parse(data)
+//	if err != nil {
+//		return err // line 3: unknown key "lisen" (known: mesh, listen, ...)
+//	}
+package config
 
 import (
 	"bytes"
@@ -6,18 +13,17 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/multiformats/go-multiaddr"
+
+	"github.com/edgeistry/edgeistry/internal/yamlfile"
 )
 
-// Config is config.yaml. A key that is absent has the value that DefaultConfig gives; an unknown key is an error.
+// Config is config.yaml. A key that is absent has the value that Default gives; an unknown key is an error.
 type Config struct {
 	// Mesh is the name all nodes of a mesh share; it is part of the DHT protocol's name.
 	Mesh string `yaml:"mesh"`
@@ -49,8 +55,8 @@ type Config struct {
 // DefaultPort is the mesh port of a node, TCP and UDP.
 const DefaultPort = 7776
 
-// DefaultConfig gives the configuration that `edgeistry init` writes.
-func DefaultConfig() Config {
+// Default gives the configuration that `edgeistry init` writes.
+func Default() Config {
 	return Config{
 		Mesh:               "edgeistry",
 		Listen:             []string{fmt.Sprintf("/ip4/0.0.0.0/tcp/%d", DefaultPort), fmt.Sprintf("/ip4/0.0.0.0/udp/%d/quic-v1", DefaultPort)},
@@ -165,12 +171,12 @@ func addrInfos(addrs []string) []peer.AddrInfo {
 	return infos
 }
 
-// ParseConfig reads a config.yaml. Errors name the line and the key.
-func ParseConfig(data []byte) (Config, error) {
-	c := DefaultConfig()
+// Parse reads a config.yaml. Errors name the line and the key.
+func Parse(data []byte) (Config, error) {
+	c := Default()
 	c.Mesh = "" // without one the file is damaged: a node must not join another mesh than its own
-	if err := decodeYAML(data, &c); err != nil && !errors.Is(err, io.EOF) {
-		return Config{}, yamlError(err, configKeys())
+	if err := yamlfile.Decode(data, &c); err != nil && !errors.Is(err, io.EOF) {
+		return Config{}, yamlfile.Explain(err, yamlfile.Keys(c))
 	}
 	if c.Mesh == "" {
 		return Config{}, errors.New("the key mesh is missing")
@@ -179,46 +185,6 @@ func ParseConfig(data []byte) (Config, error) {
 		return Config{}, err
 	}
 	return c, nil
-}
-
-// configKeys lists the keys of config.yaml.
-func configKeys() []string {
-	t := reflect.TypeFor[Config]()
-	keys := make([]string, 0, t.NumField())
-	for i := range t.NumField() {
-		keys = append(keys, t.Field(i).Tag.Get("yaml"))
-	}
-	return keys
-}
-
-// yamlError says in one line what and where; the parser's own text would show the source around the error, which
-// may be a secret. known, if any, are the keys to suggest.
-func yamlError(err error, known []string) error {
-	var unknown *yaml.UnknownFieldError
-	if errors.As(err, &unknown) && unknown.Token != nil {
-		t := unknown.Token
-		if len(known) == 0 {
-			return fmt.Errorf("line %d: unknown key %.40q", t.Position.Line, t.Value)
-		}
-		return fmt.Errorf("line %d: unknown key %.40q (known: %s)", t.Position.Line, t.Value, strings.Join(known, ", "))
-	}
-	var duplicate *yaml.DuplicateKeyError
-	if errors.As(err, &duplicate) && duplicate.Token != nil {
-		return fmt.Errorf("line %d: key %.40q stands twice", duplicate.Token.Position.Line, duplicate.Token.Value)
-	}
-	var e yaml.Error
-	if errors.As(err, &e) {
-		if t := e.GetToken(); t != nil && t.Position != nil {
-			return fmt.Errorf("line %d: %s", t.Position.Line, firstLine(e.GetMessage()))
-		}
-		return errors.New(firstLine(e.GetMessage()))
-	}
-	return errors.New(firstLine(err.Error()))
-}
-
-func firstLine(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	return s
 }
 
 // Format gives the config.yaml text of c, with a comment for each key.
