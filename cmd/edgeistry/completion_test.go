@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
@@ -85,4 +86,13 @@ func saveGreenhouse(t *testing.T, h *state.State) *state.ServiceKey {
 		}
 	}
 	return key
+}
+
+func mustCapability(t *testing.T, h *state.State, name string) *capability.Capability {
+	t.Helper()
+	c, err := h.Capability(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 )
 
 // writeJSON prints one document: indented for a person's eyes when the whole answer is one document.
@@ -60,18 +63,26 @@ func clean(text string) string {
 	}, text)
 }
 
-// facts prints lines of "name   value" with the names in one column.
+// facts prints lines of "name   value" with the names in one column. On a terminal a long value goes on in its column.
 func (c *cli) facts(lines ...[2]string) {
 	width := 0
 	for _, l := range lines {
-		width = max(width, len(l[0]))
+		width = max(width, utf8.RuneCountInString(l[0]))
 	}
 	for _, l := range lines {
-		c.printf("%s\n", strings.TrimRight(fmt.Sprintf("%-*s   %s", width, l[0], l[1]), " "))
+		name := l[0]
+		for _, part := range wrap(l[1], c.columns-width-columnGap) {
+			c.printf("%s\n", strings.TrimRight(fmt.Sprintf("%-*s%*s%s", width, name, columnGap, "", part), " "))
+			name = ""
+		}
 	}
 }
 
-// table prints rows in columns; the first row is the heading.
+// columnGap is the space between two columns.
+const columnGap = 3
+
+// table prints rows in columns; the first row is the heading. Where the columns do not fit the terminal each row becomes a
+// block of lines, one a column.
 func (c *cli) table(rows [][]string) {
 	if len(rows) == 0 {
 		return
@@ -79,16 +90,78 @@ func (c *cli) table(rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], len([]rune(cell)))
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
+	}
+	whole := -columnGap
+	for _, w := range widths {
+		whole += w + columnGap
+	}
+	if c.columns > 0 && whole > c.columns {
+		c.blocks(rows)
+		return
 	}
 	for _, row := range rows {
 		var b strings.Builder
 		for i, cell := range row {
-			fmt.Fprintf(&b, "%-*s", widths[i]+3, cell)
+			fmt.Fprintf(&b, "%-*s", widths[i]+columnGap, cell)
 		}
 		c.printf("%s\n", strings.TrimRight(b.String(), " "))
 	}
+}
+
+// blocks prints each row of a table as lines of "heading   value", with an empty line between two rows.
+func (c *cli) blocks(rows [][]string) {
+	for i, row := range rows[1:] {
+		if i > 0 {
+			c.printf("\n")
+		}
+		lines := make([][2]string, 0, len(row))
+		for i, cell := range row {
+			lines = append(lines, [2]string{rows[0][i], cell})
+		}
+		c.facts(lines...)
+	}
+}
+
+// minColumn is the narrowest column that text is broken into.
+const minColumn = 20
+
+// wrap breaks a text at spaces into lines of at most width characters. A word that is longer stays whole, so that an ID can
+// be copied. With no width, or hardly any, the text stays one line.
+func wrap(text string, width int) []string {
+	if width < minColumn {
+		return []string{text}
+	}
+	var lines []string
+	rest := []rune(text)
+	for len(rest) > width {
+		at := width
+		for at > 0 && rest[at] != ' ' {
+			at--
+		}
+		if at == 0 { // a word that is longer than a line
+			if at = slices.Index(rest, ' '); at < 0 {
+				break
+			}
+		}
+		lines = append(lines, strings.TrimRight(string(rest[:at]), " "))
+		rest = []rune(strings.TrimLeft(string(rest[at:]), " "))
+	}
+	return append(lines, string(rest))
+}
+
+// terminalWidth returns the columns of the screen that a stream is; 0 if it is none.
+func terminalWidth(w any) int {
+	f, ok := w.(interface{ Fd() uintptr })
+	if !ok || !terminal(w) {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
 }
 
 // terminal says whether a stream is a person's screen.

@@ -22,6 +22,8 @@ type cli struct {
 	lookupEnv      func(string) (string, bool)
 	now            func() time.Time
 
+	columns int // of the terminal that standard output is; 0: it is none, lines may be of any length
+
 	home    string
 	json    bool
 	timeout time.Duration
@@ -34,6 +36,7 @@ func newCLI() *cli {
 	return &cli{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		lookupEnv: os.LookupEnv, now: time.Now,
+		columns: terminalWidth(os.Stdout),
 	}
 }
 
