@@ -39,7 +39,7 @@ const (
 var rules = []rule{
 	{
 		name:     "the root package and capability: no host, no network, no disk, no libp2p",
-		packages: []string{".", "coap", "capability", "capability/phrase", "capability/internal/..."},
+		packages: []string{".", "coap", "capability", "capability/phrase", "capability/program", "capability/internal/..."},
 		only:     []string{".", "coap", "capability/..."},
 		never: map[string]string{
 			"net":                   verdict,

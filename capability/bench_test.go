@@ -132,7 +132,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	s := Situation{Target: Target{Operation: Call, Name: "valve"}, Payload: []byte{20}, Hold: 50, Now: Now{Unix: 1}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if d := Evaluate(c.Frames, &s); d.Reason != ReasonNone {
+		if d := evaluateFrames(c.Frames, &s); d.Reason != ReasonNone {
 			b.Fatal(d)
 		}
 	}

@@ -28,13 +28,13 @@ func coverageOf(number uint16) coverage {
 	return uncovered
 }
 
-// CanonicalRequest appends what a request tag covers, after the fields of option 65001 that stand before it:
+// canonicalRequest appends what a request tag covers, after the fields of option 65001 that stand before it:
 //
 //	code u8 | per covered option, ascending: number u16 | length u16 | value | payload length u16 | payload
 //
 // Option 65001 counts without its tag. Options that are new on every hop are left out; one that is in neither
 // list of docs/spec/capability.md, a missing 65001 and an order that descends are errors.
-func CanonicalRequest(dst []byte, m *coap.Message) ([]byte, error) {
+func canonicalRequest(dst []byte, m *coap.Message) ([]byte, error) {
 	dst = append(dst, m.Code)
 	found := false
 	previous := uint16(0)
@@ -71,9 +71,9 @@ func CanonicalRequest(dst []byte, m *coap.Message) ([]byte, error) {
 	return appendPayload(dst, m.Payload)
 }
 
-// CanonicalResponse appends what a response tag covers: as CanonicalRequest with the options ETag,
+// canonicalResponse appends what a response tag covers: as canonicalRequest with the options ETag,
 // Content-Format, Block2, Block1, and 65000 without its tag. Other options are left out.
-func CanonicalResponse(dst []byte, m *coap.Message) ([]byte, error) {
+func canonicalResponse(dst []byte, m *coap.Message) ([]byte, error) {
 	dst = append(dst, m.Code)
 	found := false
 	previous := uint16(0)

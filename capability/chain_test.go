@@ -39,7 +39,7 @@ func TestChildAllowsNoMoreThanParent(t *testing.T) {
 
 func judge(t *testing.T, c *Capability, s *Situation) bool {
 	t.Helper()
-	return Evaluate(framesAsCarried(t, c.Carried()), s).Reason == ReasonNone
+	return evaluateFrames(framesAsCarried(t, c.Carried()), s).Reason == ReasonNone
 }
 
 // A grant with a part added admits no more, and a grant more admits no less.
@@ -55,12 +55,12 @@ func TestGrantsAreMonotone(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		before := Evaluate([]Frame{f}, &situation).Reason == ReasonNone
+		before := evaluateFrames([]Frame{f}, &situation).Reason == ReasonNone
 		more := FrameSpec{Limits: s.Limits, Grants: append(s.Grants[:len(s.Grants):len(s.Grants)], r.grantOnly())}
 		if f, err = more.Encode(); err != nil {
 			continue
 		}
-		after := Evaluate([]Frame{f}, &situation).Reason == ReasonNone
+		after := evaluateFrames([]Frame{f}, &situation).Reason == ReasonNone
 		if before && !after {
 			t.Fatalf("%+v admits and %+v does not", s, more)
 		}

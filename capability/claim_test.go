@@ -173,14 +173,14 @@ func TestASetupCodeAsPeopleTypeIt(t *testing.T) {
 		"tabs":                   "EDGDEV1\t0410\t6109\t103G\tC184\t0C10\t2001\t081G\t8186\tZNC0",
 		"lines":                  "EDGDEV1-0410-6109-103G-C184-\r\n0C10-2001-081G-8186-ZNC0\n",
 		"spaces that do not break, and those without width": "\uFEFFEDGDEV1\u00A00410\u202F6109\u200B103GC1840C102001081G8186ZNC0",
-		"as many dashes as there may be":                    "EDGDEV1" + strings.Repeat("\u2013", MaxSetupText-7-36) + "04106109103GC1840C102001081G8186ZNC0",
+		"as many dashes as there may be":                    "EDGDEV1" + strings.Repeat("\u2013", maxSetupText-7-36) + "04106109103GC1840C102001081G8186ZNC0",
 	} {
 		if got, err := ParseSetupCode(text); err != nil || got != c {
 			t.Errorf("%s: ParseSetupCode(%q) = %v, %v", id, text, got, err)
 		}
 	}
 	for id, text := range map[string]string{
-		"one dash too many":    "EDGDEV1" + strings.Repeat("-", MaxSetupText-6-36) + "04106109103GC1840C102001081G8186ZNC0",
+		"one dash too many":    "EDGDEV1" + strings.Repeat("-", maxSetupText-6-36) + "04106109103GC1840C102001081G8186ZNC0",
 		"another version":      "EDGDEV2-0410-6109-103G-C184-0C10-2001-081G-8186-ZNC0",
 		"a letter of no ASCII": "EDGDEV1-0410-6109-103G-C184-0C10-2001-081G-8186-\u017FNC0",
 		"an underscore":        "EDGDEV1_0410-6109-103G-C184-0C10-2001-081G-8186-ZNC0",

@@ -12,7 +12,7 @@ type ConstraintType uint8
 
 // The constraint types that this version knows; 17 to 31 deny as unknown.
 const (
-	TypeInvalid     ConstraintType = 0
+	typeInvalid     ConstraintType = 0
 	TypeGrant       ConstraintType = 1
 	TypeGrantPrefix ConstraintType = 2
 	TypeBound       ConstraintType = 3

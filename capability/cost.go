@@ -5,11 +5,11 @@ import "time"
 // What checking costs an ATmega328P at 16 MHz, from the firmware in its simulator (make -C firmware sim-cost, program-cost, ascon). TestCostOfChip
 // holds them against the counts of a call under every kind of proof.
 const (
-	AVRClockHz              = 16_000_000
-	AVRCyclesPerCompression = 25_600 // of SHA-256: 23.9 k, and what an HMAC does around it
-	AVRCyclesPerExchange    = 71_000 // all the rest: the line, parsing, policy, the handler, and 2 compressions for its log
-	AVRCyclesPerCount       = 2 * avrCyclesPerEEPROMByte
-	AVRCyclesPerProgramByte = 340 // validated and run, each instruction once; a loop can take it to 125 k cycles in all
+	avrClockHz              = 16_000_000
+	avrCyclesPerCompression = 25_600 // of SHA-256: 23.9 k, and what an HMAC does around it
+	avrCyclesPerExchange    = 71_000 // all the rest: the line, parsing, policy, the handler, and 2 compressions for its log
+	avrCyclesPerCount       = 2 * avrCyclesPerEEPROMByte
+	avrCyclesPerProgramByte = 340 // validated and run, each instruction once; a loop can take it to 125 k cycles in all
 
 	avrCyclesPerEEPROMByte = 54_400 // 3.4 ms
 	avrCyclesPerAscon      = 21_400 // of at most 15 bytes
@@ -89,7 +89,7 @@ func (c *Capability) CostWith(also []*Capability, discharges []*Discharge) Cost 
 	private.ready(2)
 	cost.PrivateBytes = privateOverhead
 	cost.PrivateHMACs, cost.PrivateCompressions = private.hmacs, private.compressions
-	cost.PrivateCycles = private.compressions*AVRCyclesPerCompression + asconCycles(sampleInner) + asconCycles(1)
+	cost.PrivateCycles = private.compressions*avrCyclesPerCompression + asconCycles(sampleInner) + asconCycles(1)
 	return cost
 }
 
@@ -99,7 +99,7 @@ func asconCycles(text int) int { return avrCyclesPerAscon + text/16*avrCyclesPer
 // tally counts HMACs.
 type tally struct{ hmacs, compressions int }
 
-func (k *tally) cycles() int { return k.compressions*AVRCyclesPerCompression + AVRCyclesPerExchange }
+func (k *tally) cycles() int { return k.compressions*avrCyclesPerCompression + avrCyclesPerExchange }
 
 // ready counts an HMAC under a key that is ready, hmac one under a new key.
 func (k *tally) ready(message int) {
@@ -165,11 +165,11 @@ func meterCycles(parts []*Capability, discharges []*Discharge) (cycles int) {
 	for _, part := range parts {
 		for _, f := range part.Frames {
 			if f.once().hasCount {
-				cycles += AVRCyclesPerCount
+				cycles += avrCyclesPerCount
 			}
-			cycles += f.programBytes() * AVRCyclesPerProgramByte
+			cycles += f.programBytes() * avrCyclesPerProgramByte
 			if d := dischargeFor(f, discharges); d != nil {
-				cycles += d.Frame.programBytes() * AVRCyclesPerProgramByte
+				cycles += d.Frame.programBytes() * avrCyclesPerProgramByte
 			}
 		}
 	}
@@ -193,5 +193,5 @@ func (f Frame) programBytes() (n int) {
 
 // AVRTime gives how long an ATmega328P at 16 MHz takes for so many cycles.
 func AVRTime(cycles int) time.Duration {
-	return time.Duration(cycles) * time.Second / AVRClockHz
+	return time.Duration(cycles) * time.Second / avrClockHz
 }

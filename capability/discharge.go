@@ -10,14 +10,14 @@ import (
 
 const (
 	dischargeKind     = "edis1"
-	maxDischargeBytes = 4 + 4 + 1 + MaxFrame + keySize + checkSize
+	maxDischargeBytes = 4 + 4 + 1 + maxFrame + keySize + checkSize
 
-	// MaxDischargeText bounds the text of a discharge in bytes.
-	MaxDischargeText = len(dischargeKind+"_") + (maxDischargeBytes*8+5)/6
+	// maxDischargeText bounds the text of a discharge in bytes.
+	maxDischargeText = len(dischargeKind+"_") + (maxDischargeBytes*8+5)/6
 )
 
-// ErrDischarge says that a text is no discharge.
-var ErrDischarge = errors.New("not a discharge (edis1_...)")
+// errDischarge says that a text is no discharge.
+var errDischarge = errors.New("not a discharge (edis1_...)")
 
 // Discharge is the word of a guard: whoever holds it can open sessions with capabilities that demand it, as long as its frame
 // holds. Text gives it away; everything else that prints it leaves the secret out.
@@ -74,13 +74,13 @@ func (d Discharge) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.Stri
 
 // ParseDischarge reads what Text gives, and nothing else.
 func ParseDischarge(text string) (*Discharge, error) {
-	b, err := decodeText(dischargeKind, text, MaxDischargeText, ErrDischarge)
+	b, err := decodeText(dischargeKind, text, maxDischargeText, errDischarge)
 	if err != nil {
 		return nil, err
 	}
-	const fixed = maxDischargeBytes - MaxFrame - checkSize
-	if len(b) < fixed || b[8] > MaxFrame || len(b) != fixed+int(b[8]) {
-		return nil, fmt.Errorf("%w: %d bytes", ErrDischarge, len(b))
+	const fixed = maxDischargeBytes - maxFrame - checkSize
+	if len(b) < fixed || b[8] > maxFrame || len(b) != fixed+int(b[8]) {
+		return nil, fmt.Errorf("%w: %d bytes", errDischarge, len(b))
 	}
 	end := 9 + int(b[8])
 	return &Discharge{Guard: [4]byte(b), GuardNonce: [4]byte(b[4:]), Frame: b[9:end:end], key: [keySize]byte(b[end:])}, nil

@@ -3,6 +3,7 @@ package capability
 import (
 	"math"
 
+	"github.com/edgeistry/edgeistry/capability/program"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
@@ -28,20 +29,10 @@ type Situation struct {
 	Hold    uint8 // of the request, as HoldDuration reads it
 	Boot    uint32
 	Now     Now
-	Peer    PeerKey       // who asks; zero: not known
-	Program ProgramRunner // nil: programs cannot be evaluated
+	Peer    PeerKey        // who asks; zero: not known
+	Program program.Runner // nil: programs cannot be evaluated
 
 	meters *meters // counts and rates of the session; nil: they cannot be evaluated
-}
-
-// Evaluate judges the frames of one capability in order; every one must admit. See docs/spec/capability.md, Frames.
-func Evaluate(frames []Frame, s *Situation) Denial {
-	if len(frames) > MaxFrames {
-		return Denial{Reason: ReasonDenied}
-	}
-	parts := [1]part{{nframes: len(frames)}}
-	copy(parts[0].frames[:], frames)
-	return s.judge(parts[:])
 }
 
 // judge is one pass in order: the parts; in each its frames, then its discharges.
@@ -81,8 +72,8 @@ type judgement struct {
 // evaluate is one pass over the frame. The first constraint that is malformed, unknown, or a limit that does not
 // hold decides; the grants decide at the end.
 func (j *judgement) evaluate(f Frame) (ConstraintType, Reason) {
-	if len(f) > MaxFrame {
-		return TypeInvalid, ReasonDenied
+	if len(f) > maxFrame {
+		return typeInvalid, ReasonDenied
 	}
 	j.seen = 0
 	inGrants := false // a grant has come
@@ -179,10 +170,10 @@ func (j *judgement) limit(t ConstraintType, v []byte) (formed bool, r Reason) {
 			return true, ReasonNotEvaluable
 		}
 		verdict := j.Program(l.Program, j.programInput())
-		if verdict == ProgramBroken {
+		if verdict == program.Broken {
 			return false, ReasonDenied
 		}
-		holds = verdict == ProgramHolds
+		holds = verdict == program.Holds
 	case TypeAlso:
 		holds = l.Also.among(j.parts, j.part)
 	}
@@ -192,10 +183,11 @@ func (j *judgement) limit(t ConstraintType, v []byte) (formed bool, r Reason) {
 	return true, ReasonNone
 }
 
-func (s *Situation) programInput() *ProgramInput {
+func (s *Situation) programInput() *program.Input {
 	first, last, _ := s.entries()
-	return &ProgramInput{
-		Operation: s.Operation, Name: s.Name, Payload: s.Payload, First: first, Last: last, Hold: s.Hold, Now: s.Now,
+	return &program.Input{
+		Operation: uint8(s.Operation), Name: s.Name, Payload: s.Payload, First: first, Last: last, Hold: s.Hold,
+		Unix: s.Now.Unix, Tick: s.Now.Tick,
 	}
 }
 

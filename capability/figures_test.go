@@ -112,7 +112,7 @@ func verifyAlone(kb *midstate, carried []byte, req *coap.Message) bool {
 	}
 	m.input = binary.BigEndian.AppendUint32(append(m.input[:0], labelRequest, p.slot), p.sequence)
 	m.input = binary.BigEndian.AppendUint32(m.input, uint32(p.tick))
-	if m.input, err = CanonicalRequest(append(m.input, p.hold), req); err != nil {
+	if m.input, err = canonicalRequest(append(m.input, p.hold), req); err != nil {
 		return false
 	}
 	if sum := derive(key[:], m.input); !hmac.Equal(sum[:tagSize], p.tag) {

@@ -72,8 +72,8 @@ func (s FrameSpec) Encode() (Frame, error) {
 			return nil, err
 		}
 	}
-	if len(f) > MaxFrame {
-		return nil, fmt.Errorf("frame has %d bytes, %d are allowed: ask for fewer things or shorter names", len(f), MaxFrame)
+	if len(f) > maxFrame {
+		return nil, fmt.Errorf("frame has %d bytes, %d are allowed: ask for fewer things or shorter names", len(f), maxFrame)
 	}
 	return f, nil
 }
@@ -121,10 +121,10 @@ func (l Limit) encode() ([]byte, error) {
 		return l.Program, nil
 	case TypeAlso:
 		return l.Also.encode(), l.Also.Check()
-	case TypeInvalid, TypeGrant, TypeGrantPrefix:
+	case typeInvalid, TypeGrant, TypeGrantPrefix:
 		return nil, fmt.Errorf("%v is no limit", l.Type)
 	}
-	if l.Type > maxType || len(l.Raw) > MaxFrame {
+	if l.Type > maxType || len(l.Raw) > maxFrame {
 		return nil, fmt.Errorf("%v of %d bytes cannot be encoded", l.Type, len(l.Raw))
 	}
 	return l.Raw, nil
@@ -158,8 +158,8 @@ func (g Grant) append(dst []byte) ([]byte, error) {
 // that it can be shown; it denies when it is evaluated.
 func DecodeFrame(f Frame) (FrameSpec, error) {
 	var s FrameSpec
-	if len(f) > MaxFrame {
-		return s, fmt.Errorf("frame has %d bytes, %d are allowed", len(f), MaxFrame)
+	if len(f) > maxFrame {
+		return s, fmt.Errorf("frame has %d bytes, %d are allowed", len(f), maxFrame)
 	}
 	f = slices.Clone(f) // the limits share its memory
 	for position := 0; len(f) > 0; {
@@ -217,7 +217,7 @@ func parseGrant(v []byte) (Operations, []byte, error) {
 func (l *Limit) decode(t ConstraintType, v []byte) (err error) {
 	l.Type = t
 	switch t {
-	case TypeInvalid:
+	case typeInvalid:
 		return errConstraint
 	case TypeBound:
 		l.Bound, err = parseBound(v)

@@ -101,7 +101,7 @@ func TestDecodeFrameAgreesWithEvaluate(t *testing.T) {
 
 func TestCarriedRoundTrip(t *testing.T) {
 	h := Header{Branch: 15, Hint: [4]byte{1, 2, 3, 4}, Epoch: 0x0506, Generation: 7, Nonce: [4]byte{8, 9, 10, 11}}
-	frames := []Frame{{}, {0x49}, bytes.Repeat([]byte{1}, MaxFrame)}
+	frames := []Frame{{}, {0x49}, bytes.Repeat([]byte{1}, maxFrame)}
 	b, err := appendPart(nil, h, frames)
 	if err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ func FuzzProof(f *testing.F) {
 	f.Add(appendSession(nil, 0, 2, 7, 0xbeef, 100, nil), false)
 	f.Add(appendSession(nil, mirrorBit, 2, 7, 0xbeef, 100, carried), true)
 	f.Fuzz(func(t *testing.T, b []byte, mirror bool) {
-		p, r := parseProof(b, mirror, MaxCarried)
+		p, r := parseProof(b, mirror, maxCarried)
 		if r != ReasonNone {
 			return
 		}

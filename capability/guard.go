@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/capability/program"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
@@ -24,13 +25,13 @@ type GuardConfig struct {
 	BranchKey func(branch, generation uint8) (BranchKey, bool)
 
 	Counters Counters            // cells for COUNT; nil: there are none, and COUNT denies
-	Program  ProgramRunner       // runs PROGRAM; nil: PROGRAM denies
+	Program  program.Runner      // runs PROGRAM; nil: PROGRAM denies
 	Denied   func([16]byte) bool // the deny list: whether a fingerprint is on it; nil: there is none
 
 	Slots         int    // sessions at a time, at most 255; 0: 4
 	Opens         int    // sessions opened within 10 s, 2 of the owner's apart; at most 4,096; 0: 16
 	Buckets       int    // for RATE, at most 255; 0: 4
-	MaxCarried    int    // longest carried form taken; 0: MaxCarried
+	MaxCarried    int    // longest carried form taken; 0: maxCarried
 	Mirror        bool   // this is the mirror verifier: bit 7 of every form is set
 	EnableWait    bool   // the query w is allowed: nodes have it, devices do not
 	EnablePrivacy bool   // private requests are taken
@@ -60,7 +61,7 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 		cfg.Slots = defaultSlots
 	}
 	if cfg.MaxCarried == 0 {
-		cfg.MaxCarried = MaxCarried
+		cfg.MaxCarried = maxCarried
 	}
 	if cfg.Opens == 0 {
 		cfg.Opens = defaultOpens
@@ -74,9 +75,9 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	if cfg.Buckets < 1 || cfg.Buckets > maxBuckets {
 		return nil, fmt.Errorf("guard: %d buckets (1 to %d)", cfg.Buckets, maxBuckets)
 	}
-	if cfg.Slots < 1 || cfg.Slots > maxSlots || cfg.MaxCarried < HeaderSize+1 || cfg.MaxCarried > MaxCarried {
+	if cfg.Slots < 1 || cfg.Slots > maxSlots || cfg.MaxCarried < HeaderSize+1 || cfg.MaxCarried > maxCarried {
 		return nil, fmt.Errorf("guard: %d slots (1 to %d), %d bytes carried (%d to %d)",
-			cfg.Slots, maxSlots, cfg.MaxCarried, HeaderSize+1, MaxCarried)
+			cfg.Slots, maxSlots, cfg.MaxCarried, HeaderSize+1, maxCarried)
 	}
 	return &Guard{
 		cfg: cfg, mac: newMAC(), generations: cfg.Generations, ring: newRing(cfg.Opens), slots: make([]slot, cfg.Slots),

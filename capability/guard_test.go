@@ -23,7 +23,7 @@ func TestNewGuardRefuses(t *testing.T) {
 		"4,097 opens":     func(c *GuardConfig) { c.Opens = 4097 },
 		"256 buckets":     func(c *GuardConfig) { c.Buckets = 256 },
 		"12 bytes":        func(c *GuardConfig) { c.MaxCarried = 12 },
-		"too many bytes":  func(c *GuardConfig) { c.MaxCarried = MaxCarried + 1 },
+		"too many bytes":  func(c *GuardConfig) { c.MaxCarried = maxCarried + 1 },
 		"negative length": func(c *GuardConfig) { c.MaxCarried = -1 },
 	} {
 		cfg := good

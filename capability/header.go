@@ -12,10 +12,10 @@ const (
 	HeaderSize = 12
 	// MaxFrames bounds the frames of a capability.
 	MaxFrames = 4
-	// MaxFrame bounds a frame in bytes.
-	MaxFrame = 48
-	// MaxCarried bounds the carried form: an OPEN with it just fits the 255 bytes of option 65001.
-	MaxCarried = 255 - openFixed
+	// maxFrame bounds a frame in bytes.
+	maxFrame = 48
+	// maxCarried bounds the carried form: an OPEN with it just fits the 255 bytes of option 65001.
+	maxCarried = 255 - openFixed
 
 	// BranchOwner is the owner's branch.
 	BranchOwner = 0

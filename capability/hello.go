@@ -93,7 +93,7 @@ func (h *Hello) prove(cookie [cookieSize]byte) (ks [keySize]byte, carried []byte
 	var parts [MaxParts]part
 	if _, err = decodeParts(carried, &parts); err != nil {
 		return ks, nil, fmt.Errorf("%d capabilities and %d discharges (%d bytes, %d are allowed) do not go together: %w",
-			1+len(h.Also), len(h.Discharges), len(carried), MaxCarried, err)
+			1+len(h.Also), len(h.Discharges), len(carried), maxCarried, err)
 	}
 	return ks, carried, nil
 }

@@ -10,7 +10,7 @@ func parseProof(v []byte, mirror bool, maxCarried int) (p proof, r Reason) {
 }
 
 // evaluateAlone judges a frame that is the only one of its capability.
-func evaluateAlone(f Frame, s *Situation) Denial { return Evaluate([]Frame{f}, s) }
+func evaluateAlone(f Frame, s *Situation) Denial { return evaluateFrames([]Frame{f}, s) }
 
 // encodeParts is the opposite of decodeParts.
 func encodeParts(t testing.TB, parts []part) []byte {
@@ -42,4 +42,14 @@ func framesAsCarried(t testing.TB, carried []byte) []Frame {
 		t.Fatalf("%d parts, %v", n, err)
 	}
 	return parts[0].frames[:parts[0].nframes]
+}
+
+// evaluateFrames judges the frames of one capability in order; every one must admit. See docs/spec/capability.md, Frames.
+func evaluateFrames(frames []Frame, s *Situation) Denial {
+	if len(frames) > MaxFrames {
+		return Denial{Reason: ReasonDenied}
+	}
+	parts := [1]part{{nframes: len(frames)}}
+	copy(parts[0].frames[:], frames)
+	return s.judge(parts[:])
 }

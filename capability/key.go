@@ -85,7 +85,7 @@ func (ke EpochKey) Next(epoch uint16, r [32]byte) EpochKey {
 
 // headKey gives k0 = H(Kb, 02 | u8 length | header | u8 length | frame 1).
 func headKey(kb BranchKey, header [HeaderSize]byte, first Frame) [keySize]byte {
-	var room [3 + HeaderSize + MaxFrame]byte
+	var room [3 + HeaderSize + maxFrame]byte
 	b := append(room[:0], labelHead, HeaderSize)
 	b = append(b, header[:]...)
 	b = append(b, byte(len(first)))
@@ -94,7 +94,7 @@ func headKey(kb BranchKey, header [HeaderSize]byte, first Frame) [keySize]byte {
 
 // frameKey gives k(i) = H(k(i-1), 03 | u8 length | frame).
 func frameKey(k [keySize]byte, f Frame) [keySize]byte {
-	var room [2 + MaxFrame]byte
+	var room [2 + maxFrame]byte
 	b := append(room[:0], labelFrame, byte(len(f)))
 	return derive(k[:], append(b, f...))
 }
@@ -142,7 +142,7 @@ func (t *tagger) request(m *mac, slot uint8, sequence, tick uint32, hold uint8, 
 	b := append(m.input[:0], labelRequest, slot)
 	b = binary.BigEndian.AppendUint32(b, sequence)
 	b = binary.BigEndian.AppendUint32(b, tick)
-	if b, err = CanonicalRequest(append(b, hold), req); err != nil {
+	if b, err = canonicalRequest(append(b, hold), req); err != nil {
 		m.input = m.input[:cap(m.input)] // some of it has been written
 		return sum, err
 	}
@@ -158,7 +158,7 @@ func (t *tagger) response(m *mac, slot uint8, sequence, notification, tick uint3
 	b = binary.BigEndian.AppendUint32(b, notification)
 	b = append(b, requestTag...)
 	b = binary.BigEndian.AppendUint32(b, tick)
-	if b, err = CanonicalResponse(append(b, slot), resp); err != nil {
+	if b, err = canonicalResponse(append(b, slot), resp); err != nil {
 		m.input = m.input[:cap(m.input)]
 		return sum, err
 	}

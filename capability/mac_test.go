@@ -61,7 +61,7 @@ func TestTaggerLeavesMACWiped(t *testing.T) {
 		t.Fatal(err)
 	}
 	wiped("a response")
-	tagger.digest(m, bytes.Repeat([]byte{9}, MaxCarried))
+	tagger.digest(m, bytes.Repeat([]byte{9}, maxCarried))
 	wiped("a digest")
 	bad := callMessage("valve", 1)
 	bad.Add(0xffff, []byte{9})

@@ -22,8 +22,8 @@ func TestCanonicalRefuses(t *testing.T) {
 		"an answer's 65000":  {Options: []coap.Option{{Number: coap.OptionResponse, Value: answer}}},
 		"an answer's in all": {Options: []coap.Option{{Number: coap.OptionResponse, Value: answer}, {Number: coap.OptionRequest, Value: proof}}},
 	} {
-		if b, err := CanonicalRequest(nil, m); err == nil {
-			t.Errorf("%s: CanonicalRequest = %x", id, b)
+		if b, err := canonicalRequest(nil, m); err == nil {
+			t.Errorf("%s: canonicalRequest = %x", id, b)
 		}
 	}
 	for id, m := range map[string]*coap.Message{
@@ -33,8 +33,8 @@ func TestCanonicalRefuses(t *testing.T) {
 		"order descends":    {Options: []coap.Option{{Number: coap.OptionResponse, Value: answer}, {Number: coap.OptionETag, Value: nil}}},
 		"payload of 64 KiB": {Options: []coap.Option{{Number: coap.OptionResponse, Value: answer}}, Payload: make([]byte, 0x10000)},
 	} {
-		if b, err := CanonicalResponse(nil, m); err == nil {
-			t.Errorf("%s: CanonicalResponse = %x", id, b)
+		if b, err := canonicalResponse(nil, m); err == nil {
+			t.Errorf("%s: canonicalResponse = %x", id, b)
 		}
 	}
 }

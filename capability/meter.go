@@ -122,7 +122,7 @@ type onceLimits struct {
 }
 
 func (f Frame) once() (l onceLimits) {
-	for len(f) > 0 && len(f) <= MaxFrame {
+	for len(f) > 0 && len(f) <= maxFrame {
 		t, value, rest, err := cutConstraint(f)
 		if err != nil || t == TypeGrant || t == TypeGrantPrefix {
 			break

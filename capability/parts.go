@@ -50,14 +50,14 @@ func appendPart(dst []byte, h Header, frames []Frame) ([]byte, error) {
 	header := h.encode()
 	b := append(dst, header[:]...)
 	for i, f := range frames {
-		if len(f) > MaxFrame {
-			return nil, fmt.Errorf("frame %d has %d bytes, %d are allowed", i+1, len(f), MaxFrame)
+		if len(f) > maxFrame {
+			return nil, fmt.Errorf("frame %d has %d bytes, %d are allowed", i+1, len(f), maxFrame)
 		}
 		b = append(b, byte(len(f)))
 		b = append(b, f...)
 	}
-	if n := len(b) - len(dst); n > MaxCarried {
-		return nil, fmt.Errorf("header and frames have %d bytes, %d are allowed", n, MaxCarried)
+	if n := len(b) - len(dst); n > maxCarried {
+		return nil, fmt.Errorf("header and frames have %d bytes, %d are allowed", n, maxCarried)
 	}
 	return b, nil
 }
@@ -67,7 +67,7 @@ var errCarried = errors.New("carried form is malformed")
 // decodeParts takes a carried form apart. What stands in the frames is not looked at: a malformed frame denies when it is
 // evaluated. Whether a discharge is right is not known here either.
 func decodeParts(b []byte, parts *[MaxParts]part) (int, error) {
-	if len(b) > MaxCarried {
+	if len(b) > maxCarried {
 		return 0, errCarried
 	}
 	for n := range parts {
@@ -105,7 +105,7 @@ func (p *part) decode(b []byte) (rest []byte, err error) {
 	last := byte(dischargeMark)
 	for len(rest) > 0 && rest[0] > last && rest[0] <= dischargeMark+MaxFrames {
 		last = rest[0]
-		if len(rest) < 2 || rest[1] > MaxFrame || len(rest) < 2+int(rest[1])+bindingSize {
+		if len(rest) < 2 || rest[1] > maxFrame || len(rest) < 2+int(rest[1])+bindingSize {
 			return nil, errCarried
 		}
 		end := 2 + int(rest[1])
@@ -124,7 +124,7 @@ func (p *part) decodeFrames(b []byte) (rest []byte, err error) {
 		return nil, err
 	}
 	rest = b[HeaderSize:]
-	for len(rest) > 0 && rest[0] <= MaxFrame {
+	for len(rest) > 0 && rest[0] <= maxFrame {
 		length := int(rest[0])
 		if p.nframes == MaxFrames || length > len(rest)-1 {
 			return nil, errCarried

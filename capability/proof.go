@@ -239,7 +239,7 @@ func CarriedForm(m *coap.Message) ([]byte, bool) {
 		return nil, false
 	}
 	var room [MaxParts]part
-	if p.decode(&room, MaxCarried) != ReasonNone {
+	if p.decode(&room, maxCarried) != ReasonNone {
 		return nil, false
 	}
 	return p.carried, true

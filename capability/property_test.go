@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/edgeistry/edgeistry/capability/program"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
@@ -120,7 +121,7 @@ func (r random) parts() []part {
 // near makes a situation at the bounds that the frames have, or one beside them.
 func (r random) near(parts []part) Situation {
 	s := r.situation()
-	s.Program = func(body []byte, in *ProgramInput) ProgramVerdict { return ProgramVerdict(body[0] % 3) }
+	s.Program = func(body []byte, in *program.Input) program.Verdict { return program.Verdict(body[0] % 3) }
 	for i := range parts {
 		for k := range parts[i].nframes {
 			r.toward(&s, parts[i].frames[k])

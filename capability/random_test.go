@@ -100,7 +100,7 @@ func (r random) spec() FrameSpec {
 func (r random) frame() Frame {
 	f, err := r.spec().Encode()
 	if err != nil {
-		return Frame(r.bytes(r.IntN(MaxFrame + 1)))
+		return Frame(r.bytes(r.IntN(maxFrame + 1)))
 	}
 	switch r.IntN(4) {
 	case 0:

@@ -31,7 +31,7 @@ func newScript(t testing.TB, v *vectors, id string, change func(*GuardConfig)) *
 	ke := testKey()
 	cfg := GuardConfig{
 		Hint: testService().Hint(), Epoch: 1, Boot: scriptBoot, CookieKey: ke.CookieKey(scriptBoot),
-		BranchKey: ke.BranchKeys(1), Slots: defaultSlots, MaxCarried: MaxCarried, Counters: &MemoryCounters{}, Buckets: defaultBuckets,
+		BranchKey: ke.BranchKeys(1), Slots: defaultSlots, MaxCarried: maxCarried, Counters: &MemoryCounters{}, Buckets: defaultBuckets,
 	}
 	cfg.Generations[3] = 2
 	if change != nil {

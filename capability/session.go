@@ -18,10 +18,10 @@ const keptCarried = HeaderSize + 40
 var (
 	// ErrUntagged says that an answer of success came without proof: somebody on the way made it up.
 	ErrUntagged = errors.New("answer without proof that the service gave it")
-	// ErrBadTag says that an answer came with a proof that is wrong.
-	ErrBadTag = errors.New("answer with a wrong proof")
-	// ErrNotOpen says that the answer to the first request of a session is still out: others must wait for it.
-	ErrNotOpen = errors.New("session is not open yet")
+	// errBadTag says that an answer came with a proof that is wrong.
+	errBadTag = errors.New("answer with a wrong proof")
+	// errNotOpen says that the answer to the first request of a session is still out: others must wait for it.
+	errNotOpen = errors.New("session is not open yet")
 	// ErrExhausted says that a session has used up its sequence numbers.
 	ErrExhausted = errors.New("session has no sequence numbers left")
 )
@@ -59,9 +59,6 @@ type Pending struct {
 // Sequence tells the request's number in its session.
 func (p *Pending) Sequence() uint32 { return p.sequence }
 
-// Opens says whether the request opens its session.
-func (p *Pending) Opens() bool { return p.open }
-
 // Protect adds option 65001 to m, in place of one that is there. The hold is rounded down, below a minute to
 // 100 ms and to at most 19.9 s, above to minutes and to at most MaxHold; 0 means DefaultHold. To send a request again is to send the same bytes again; to protect it again makes
 // another request, which may run again. Of POST /e the payload is epoch u16 | r (32); Protect puts r under its pad, so protect a
@@ -87,7 +84,7 @@ func (s *Session) Protect(m *coap.Message, hold time.Duration, now time.Time) (*
 		value = make([]byte, 0, sessionFramesFixed+len(carried))
 		value = appendSession(value, s.mirror|s.private, s.slot, p.sequence, uint16(tick), units, carried)
 	case s.opening:
-		return nil, ErrNotOpen
+		return nil, errNotOpen
 	default:
 		p.open, p.slot = true, slotOpening
 		tick = s.clock.zero
@@ -142,24 +139,24 @@ func (s *Session) Verify(p *Pending, resp *coap.Message, now time.Time) (Verdict
 	}
 	a, ok := parseAnswerProof(value, s.mirror != 0)
 	if !ok {
-		return Verdict{}, ErrBadTag
+		return Verdict{}, errBadTag
 	}
 	lent := macs.Get().(*mac)
 	defer macs.Put(lent)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.form != formNotification && (a.form == formOpen) != p.open {
-		return Verdict{}, ErrBadTag
+		return Verdict{}, errBadTag
 	}
 	if a.form == formNotification && a.notification <= p.notification {
-		return Verdict{}, ErrBadTag
+		return Verdict{}, errBadTag
 	}
 	sum, err := s.tagger.response(lent, a.slot, p.sequence, a.notification, a.tick, p.requestTag(), resp)
 	if err != nil || !hmac.Equal(sum[:len(a.tag)], a.tag) {
-		return Verdict{}, ErrBadTag
+		return Verdict{}, errBadTag
 	}
 	if p.private && (a.form == formNotification || !s.reveal(p, resp)) {
-		return Verdict{}, ErrBadTag
+		return Verdict{}, errBadTag
 	}
 	p.notification = max(p.notification, a.notification)
 	if p.open {
@@ -186,13 +183,6 @@ func (s *Session) untagged(resp *coap.Message) Verdict {
 
 // Boot tells the verifier's boot counter, as its cookie had it.
 func (s *Session) Boot() uint32 { return s.boot }
-
-// Tick estimates the verifier's tick; it is never ahead of it.
-func (s *Session) Tick(now time.Time) uint32 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.clock.estimate(now, 0)
-}
 
 // Opened says whether the answer to the first request has been verified.
 func (s *Session) Opened() bool {

@@ -169,8 +169,8 @@ func TestSessionOpensOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	req := callMessage("valve", 1)
-	if _, err := s.Protect(req, 0, m.now); !errors.Is(err, ErrNotOpen) {
-		t.Errorf("a second request before the first answer: %v, want ErrNotOpen", err)
+	if _, err := s.Protect(req, 0, m.now); !errors.Is(err, errNotOpen) {
+		t.Errorf("a second request before the first answer: %v, want errNotOpen", err)
 	}
 	if _, ok := req.Get(coap.OptionRequest); ok {
 		t.Error("a request that was not protected has option 65001")
@@ -234,8 +234,8 @@ func TestVerifyRefuses(t *testing.T) {
 		t.Fatal(err1, err2)
 	}
 	r1, r2 := m.do(first), m.do(second)
-	if _, err := s.Verify(p1, r2, m.now); !errors.Is(err, ErrBadTag) {
-		t.Errorf("the answer to another request: %v, want ErrBadTag", err)
+	if _, err := s.Verify(p1, r2, m.now); !errors.Is(err, errBadTag) {
+		t.Errorf("the answer to another request: %v, want errBadTag", err)
 	}
 	bare := r1.Clone()
 	bare.Remove(coap.OptionResponse)

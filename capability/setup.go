@@ -16,12 +16,12 @@ const (
 	setupSymbols = (setupBytes*8 + 4) / 5 // 36; the last 4 bits are 0
 	setupGroup   = 4
 
-	// MaxSetupText bounds the text of a setup code in characters, dashes and spaces included.
-	MaxSetupText = 128
+	// maxSetupText bounds the text of a setup code in characters, dashes and spaces included.
+	maxSetupText = 128
 )
 
-// ErrSetupCode says that a text is no setup code.
-var ErrSetupCode = errors.New("not a setup code (EDGDEV1-...)")
+// errSetupCode says that a text is no setup code.
+var errSetupCode = errors.New("not a setup code (EDGDEV1-...)")
 
 // SetupCode is what a device's label carries: who has it, and the wire, can claim the device.
 type SetupCode struct {
@@ -73,23 +73,23 @@ func (c SetupCode) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.Stri
 // ParseSetupCode reads a code as people type, copy and scan it: lower case, O for 0, I and L for 1 (in the prefix too), with
 // any dashes, white space and invisible characters (docs/spec/claim.md, Factory).
 func ParseSetupCode(text string) (SetupCode, error) {
-	if len([]rune(text)) > MaxSetupText {
-		return SetupCode{}, fmt.Errorf("%w: longer than %d characters", ErrSetupCode, MaxSetupText)
+	if len([]rune(text)) > maxSetupText {
+		return SetupCode{}, fmt.Errorf("%w: longer than %d characters", errSetupCode, maxSetupText)
 	}
 	symbols, ok := strings.CutPrefix(strings.Map(setupSymbol, text), setupPrefix)
 	if !ok {
-		return SetupCode{}, ErrSetupCode
+		return SetupCode{}, errSetupCode
 	}
 	if len(symbols) != setupSymbols {
-		return SetupCode{}, fmt.Errorf("%w: %d symbols after %s, want %d", ErrSetupCode, len(symbols), setupPrefix, setupSymbols)
+		return SetupCode{}, fmt.Errorf("%w: %d symbols after %s, want %d", errSetupCode, len(symbols), setupPrefix, setupSymbols)
 	}
 	b, err := crockford.DecodeString(symbols)
 	if err != nil || len(b) != setupBytes || crockford.EncodeToString(b) != symbols {
-		return SetupCode{}, fmt.Errorf("%w: a symbol is not of the alphabet", ErrSetupCode)
+		return SetupCode{}, fmt.Errorf("%w: a symbol is not of the alphabet", errSetupCode)
 	}
 	c := SetupCode{ID: [4]byte(b), Seed: [16]byte(b[4:])}
 	if check := c.check(); check != [2]byte(b[20:]) {
-		return SetupCode{}, fmt.Errorf("%w: a symbol is wrong", ErrSetupCode)
+		return SetupCode{}, fmt.Errorf("%w: a symbol is wrong", errSetupCode)
 	}
 	return c, nil
 }

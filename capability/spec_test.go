@@ -84,7 +84,7 @@ func TestLabelsAreTheSpecs(t *testing.T) {
 func TestImports(t *testing.T) {
 	allowed := []string{
 		"crypto/hmac", "crypto/sha256", "crypto/subtle", "encoding", "encoding/base32", "encoding/base64", "encoding/binary", "encoding/hex", "errors", "fmt",
-		"bytes", "crypto/ed25519", "hash", "io", "math", "github.com/edgeistry/edgeistry/capability/internal/ascon", "slices", "strconv", "strings", "sync", "time", "unicode", "github.com/edgeistry/edgeistry", "github.com/edgeistry/edgeistry/coap",
+		"bytes", "crypto/ed25519", "hash", "io", "math", "github.com/edgeistry/edgeistry/capability/internal/ascon", "slices", "strconv", "strings", "sync", "time", "unicode", "github.com/edgeistry/edgeistry", "github.com/edgeistry/edgeistry/coap", "github.com/edgeistry/edgeistry/capability/program",
 		"github.com/multiformats/go-multibase",
 	}
 	entries, err := os.ReadDir(".")

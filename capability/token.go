@@ -14,14 +14,14 @@ const (
 	tokenEnd      = 0xff // after the last frame, where a length would be
 	tokenPair     = 0xfe // the same, and the mirror half follows
 	halfSize      = 1 + keySize
-	maxTokenBytes = MaxCarried + 1 + halfSize + keySize + 32 + checkSize
+	maxTokenBytes = maxCarried + 1 + halfSize + keySize + 32 + checkSize
 
 	// MaxTokenText bounds the text of a capability in bytes.
 	MaxTokenText = len(tokenKind+"_") + (maxTokenBytes*8+5)/6
 )
 
-// ErrToken says that a text is no capability.
-var ErrToken = errors.New("not a capability (ecap1_...)")
+// errToken says that a text is no capability.
+var errToken = errors.New("not a capability (ecap1_...)")
 
 // Capability is a permission and the secret that proves it. Text gives it away; everything else that prints it
 // leaves the secret out.
@@ -86,7 +86,7 @@ func (c *Capability) extend(f Frame) (*Capability, error) {
 
 // Carried gives the carried form: what a verifier is shown. It holds no secret.
 func (c *Capability) Carried() []byte {
-	b, err := appendPart(make([]byte, 0, MaxCarried), c.Header, c.Frames)
+	b, err := appendPart(make([]byte, 0, maxCarried), c.Header, c.Frames)
 	if err != nil {
 		return nil // only a Capability that was not made by this package
 	}
@@ -119,12 +119,12 @@ func (c Capability) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.Str
 
 // Parse reads what Text gives, and nothing else.
 func Parse(text string) (*Capability, error) {
-	b, err := decodeText(tokenKind, text, MaxTokenText, ErrToken)
+	b, err := decodeText(tokenKind, text, MaxTokenText, errToken)
 	if err != nil {
 		return nil, err
 	}
 	if len(b) < HeaderSize+1+1+tokenTail {
-		return nil, fmt.Errorf("%w: too short", ErrToken)
+		return nil, fmt.Errorf("%w: too short", errToken)
 	}
 	return parseToken(b)
 }
@@ -136,25 +136,25 @@ func parseToken(b []byte) (*Capability, error) {
 	var p part
 	rest, err := p.decodeFrames(b[:len(b)-tokenTail])
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrToken, err)
+		return nil, fmt.Errorf("%w: %w", errToken, err)
 	}
 	c := &Capability{Header: p.header, Frames: slices.Clone(p.frames[:p.nframes])}
 	switch {
-	case len(p.bytes) > MaxCarried:
-		return nil, fmt.Errorf("%w: %w", ErrToken, errCarried)
+	case len(p.bytes) > maxCarried:
+		return nil, fmt.Errorf("%w: %w", errToken, errCarried)
 	case len(rest) == 1 && rest[0] == tokenEnd:
 	case len(rest) == 1+halfSize && rest[0] == tokenPair && p.header.Branch != BranchMirror:
 		c.mirror = &half{generation: rest[1], key: [keySize]byte(rest[2:])}
 	default:
-		return nil, fmt.Errorf("%w: the frames do not end where they must", ErrToken)
+		return nil, fmt.Errorf("%w: the frames do not end where they must", errToken)
 	}
 	tail := b[len(b)-tokenTail:]
 	c.key = [keySize]byte(tail)
 	if c.Service, err = edgeistry.ServiceIDFromBytes(tail[keySize:]); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrToken, err)
+		return nil, fmt.Errorf("%w: %w", errToken, err)
 	}
 	if c.Service.Hint() != p.header.Hint {
-		return nil, fmt.Errorf("%w: it names another service than its header", ErrToken)
+		return nil, fmt.Errorf("%w: it names another service than its header", errToken)
 	}
 	return c, nil
 }

@@ -25,7 +25,7 @@ func TestTokenRoundTrip(t *testing.T) {
 
 func TestTokenLongest(t *testing.T) {
 	h := Header{Branch: 1, Epoch: 1}
-	full := make(Frame, MaxFrame)
+	full := make(Frame, maxFrame)
 	c, err := Mint(testService(), testKey().Branch(1, 1, 0), h, full)
 	if err != nil {
 		t.Fatal(err)
@@ -35,8 +35,8 @@ func TestTokenLongest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := len(c.Carried()); got != MaxCarried {
-		t.Errorf("carried form has %d bytes, want %d", got, MaxCarried)
+	if got := len(c.Carried()); got != maxCarried {
+		t.Errorf("carried form has %d bytes, want %d", got, maxCarried)
 	}
 	c.mirror = &half{}
 	if got := len(c.Text()); got != MaxTokenText {
@@ -68,7 +68,7 @@ func TestTokenLongest(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	good := testChain(t, 2)
 	text := good.Text()
-	raw, err := decodeText(tokenKind, text, MaxTokenText, ErrToken)
+	raw, err := decodeText(tokenKind, text, MaxTokenText, errToken)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +107,8 @@ func TestParseRefuses(t *testing.T) {
 		"too long":          again(frames(raw[:12], 48, 48, 48, 48)),
 		"long text":         tokenKind + "_" + strings.Repeat("A", MaxTokenText),
 	} {
-		if c, err := Parse(bad); err == nil || !errors.Is(err, ErrToken) {
-			t.Errorf("%s: Parse = %v, %v, want ErrToken", id, c, err)
+		if c, err := Parse(bad); err == nil || !errors.Is(err, errToken) {
+			t.Errorf("%s: Parse = %v, %v, want errToken", id, c, err)
 		}
 	}
 	if _, err := Parse(again(raw)); err != nil {

@@ -344,7 +344,7 @@ func (p *twinPlay) open() {
 		p.counts["discharges"]++
 	}
 	if len(k.carried) > 80 && r.IntN(20) == 0 { // a discharge where none belongs
-		k.carried = appendDischarge(k.carried, 1+r.IntN(4), boundDischarge{nil, r.bytes(bindingSize)})[:min(len(k.carried)+18, MaxCarried)]
+		k.carried = appendDischarge(k.carried, 1+r.IntN(4), boundDischarge{nil, r.bytes(bindingSize)})[:min(len(k.carried)+18, maxCarried)]
 	}
 	p.current = "open"
 	resp = p.send(k.open(1, uint8(50+r.IntN(100)), p.wish()))

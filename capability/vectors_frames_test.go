@@ -59,8 +59,8 @@ func evaluateCases() []evaluateCase {
 		{"salt", f("4c 01020304"), call(1), ok},
 		{"salt-short", f("4b 010203"), call(1), denied(1, TypeSalt)},
 		{"salt-long", f("4d 0102030405"), call(1), denied(1, TypeSalt)},
-		{"invalid-type", f("00"), call(1), denied(1, TypeInvalid)},
-		{"invalid-type-with-value", f("01 00"), call(1), denied(1, TypeInvalid)},
+		{"invalid-type", f("00"), call(1), denied(1, typeInvalid)},
+		{"invalid-type-with-value", f("01 00"), call(1), denied(1, typeInvalid)},
 
 		{"grant", f(grantRead), target(Read, "temperature"), ok},
 		{"grant-other-name", f(grantRead), target(Read, "temperatur"), denied(1, TypeGrant)},
@@ -160,7 +160,7 @@ func evaluateCases() []evaluateCase {
 		{"long-form-without-length", f("0f"), call(1), denied(1, TypeGrant)},
 		{"value-beyond-frame", f("4c 010203"), call(1), denied(1, TypeSalt)},
 		{"long-value-beyond-frame", f("0f 0c 01 74656d70657261747572"), target(Read, "temperature"), denied(1, TypeGrant)},
-		{"malformed-behind-good", f("4c 01020304 00"), call(1), denied(1, TypeInvalid)},
+		{"malformed-behind-good", f("4c 01020304 00"), call(1), denied(1, typeInvalid)},
 		{"malformed-behind-admitting-grant", f(grantValve + "4f"), call(1), denied(1, TypeSalt)},
 		{"limit-behind-grant", f(grantValve + "4c 01020304"), call(1), denied(1, TypeSalt)},
 		{"expiry-behind-grant", f(grantValve + "2c ffffffff"), call(1), denied(1, TypeExpiry)},
@@ -193,8 +193,8 @@ const long31 = "abcdefghijklmnopqrstuvwxyz01234"
 func TestEvaluate(t *testing.T) {
 	for _, c := range append(evaluateCases(), policyCases()...) {
 		t.Run(c.id, func(t *testing.T) {
-			if got := Evaluate(framesOf(t, c.frames), &c.s); got != c.want {
-				t.Errorf("Evaluate(%q) = %+v, want %+v", c.frames, got, c.want)
+			if got := evaluateFrames(framesOf(t, c.frames), &c.s); got != c.want {
+				t.Errorf("evaluateFrames(%q) = %+v, want %+v", c.frames, got, c.want)
 			}
 		})
 	}
@@ -211,7 +211,7 @@ func framesOf(t testing.TB, texts []string) []Frame {
 func evaluateVectors(t *testing.T, v *vectors) {
 	for _, c := range append(evaluateCases(), policyCases()...) {
 		frames := framesOf(t, c.frames)
-		got := Evaluate(frames, &c.s)
+		got := evaluateFrames(frames, &c.s)
 		var list []byte
 		for _, f := range frames {
 			list = append(append(list, byte(len(f))), f...)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/edgeistry/edgeistry/capability/program"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
@@ -78,9 +79,9 @@ func TestEvaluateProgram(t *testing.T) {
 	if got := evaluateAlone(f, &s); got != notEvaluable(1, TypeProgram) {
 		t.Errorf("nobody to run it: %+v", got)
 	}
-	for verdict, want := range map[ProgramVerdict]Denial{ProgramHolds: {}, ProgramFails: denied(1, TypeProgram), ProgramBroken: denied(1, TypeProgram)} {
-		s.Program = func(body []byte, in *ProgramInput) ProgramVerdict {
-			if string(body) != "\x07\x07" || in.Operation != Read || in.Name != "temperature" || in.First != 3 || in.Last != 4 || in.Hold != 9 || in.Now.Tick != 5 {
+	for verdict, want := range map[program.Verdict]Denial{program.Holds: {}, program.Fails: denied(1, TypeProgram), program.Broken: denied(1, TypeProgram)} {
+		s.Program = func(body []byte, in *program.Input) program.Verdict {
+			if string(body) != "\x07\x07" || in.Operation != uint8(Read) || in.Name != "temperature" || in.First != 3 || in.Last != 4 || in.Hold != 9 || in.Tick != 5 {
 				t.Errorf("body %x, input %+v", body, in)
 			}
 			return verdict

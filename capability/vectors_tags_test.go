@@ -27,11 +27,11 @@ func tagVectors(t *testing.T, v *vectors) {
 	for _, f := range forms {
 		for _, m := range requestSamples() {
 			m.message.Set(coap.OptionRequest, append([]byte(nil), f.value...))
-			p, r := parseProof(f.value, f.id == "mirror", MaxCarried)
+			p, r := parseProof(f.value, f.id == "mirror", maxCarried)
 			if r != ReasonNone {
 				t.Fatalf("%s: %v", f.id, r)
 			}
-			canonical, err := CanonicalRequest(nil, m.message)
+			canonical, err := canonicalRequest(nil, m.message)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +109,7 @@ func responseVectors(t *testing.T, v *vectors, ks [keySize]byte) {
 				m.AddUint(coap.OptionBlock1, 14)
 			}
 			m.Add(coap.OptionResponse, appendAnswerProof(nil, f.form, f.mirror, slot, tick, f.notification))
-			canonical, err := CanonicalResponse(nil, m)
+			canonical, err := canonicalResponse(nil, m)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +191,7 @@ func proofVectors(t *testing.T, v *vectors) {
 		{"form-ff-at-mirror", with(session, 0, 0xff), true, 1},
 	}
 	for _, c := range cases {
-		p, r := parseProof(c.value, c.mirror, MaxCarried)
+		p, r := parseProof(c.value, c.mirror, maxCarried)
 		if r != c.want {
 			t.Errorf("proof %s: reason %d, want %d", c.id, r, c.want)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/program"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/state"
@@ -60,7 +61,7 @@ type hosted struct {
 type verifier struct {
 	boot    uint32 // new at each start: sessions end with the process
 	mirror  bool
-	program capability.ProgramRunner
+	program program.Runner
 	denied  func([16]byte) bool
 	counts  capability.Counters // nil: COUNT denies, as at mirrors
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/program"
 )
 
 // limits makes the limits of a wish, in the order in which they are told apart best: what ends, then what counts, then who.
@@ -99,7 +100,7 @@ func (w Wish) people() ([]capability.Limit, error) {
 		limits = append(limits, *w.Guard)
 	}
 	if len(w.Program) > 0 {
-		if err := capability.CheckProgram(w.Program); err != nil {
+		if err := program.Check(w.Program); err != nil {
 			return nil, err
 		}
 		limits = append(limits, capability.Limit{Type: capability.TypeProgram, Program: w.Program})

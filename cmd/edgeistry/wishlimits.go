@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/phrase"
+	"github.com/edgeistry/edgeistry/capability/program"
 )
 
 // wishLimits reads the flags that need checks of their own.
@@ -113,7 +114,7 @@ func checkBody(body []byte) ([]byte, error) {
 	if len(body) < 2 || len(body) > 46 {
 		return nil, fmt.Errorf("a body of %d bytes; a frame has room for 2 to 46", len(body))
 	}
-	if err := capability.CheckProgram(body); err != nil {
+	if err := program.Check(body); err != nil {
 		return nil, err
 	}
 	return body, nil

@@ -8,9 +8,10 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+
+	capprogram "github.com/edgeistry/edgeistry/capability/program"
 )
 
 // maxPolicies is how many compiled programs are kept; one of 30 bytes takes 27 kB to make.
@@ -36,7 +37,7 @@ type policy struct {
 	compiled wazero.CompiledModule
 	instance api.Module
 	run      api.Function
-	stack    [capability.ProgramParameters]uint64
+	stack    [capprogram.Parameters]uint64
 }
 
 // NewPolicies makes an empty set.
@@ -56,7 +57,7 @@ func newPolicies(ctx context.Context, config wazero.RuntimeConfig) (*Policies, e
 		return nil, fmt.Errorf("making the memory of policies: %w", err)
 	}
 	var ok bool
-	if p.memory, ok = m.Memory().Read(0, capability.ProgramMemory); !ok { // nothing grows it, so it stays where it is
+	if p.memory, ok = m.Memory().Read(0, capprogram.Memory); !ok { // nothing grows it, so it stays where it is
 		_ = p.runtime.Close(ctx)
 		return nil, errors.New("making the memory of policies: too small")
 	}
@@ -76,32 +77,32 @@ func (p *Policies) Close() error {
 	return err
 }
 
-// Run is a capability.ProgramRunner.
-func (p *Policies) Run(body []byte, in *capability.ProgramInput) capability.ProgramVerdict {
-	if capability.CheckProgram(body) != nil {
-		return capability.ProgramBroken
+// Run is a capprogram.Runner.
+func (p *Policies) Run(body []byte, in *capprogram.Input) capprogram.Verdict {
+	if capprogram.Check(body) != nil {
+		return capprogram.Broken
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	program, err := p.program(body)
 	if err != nil {
-		return capability.ProgramFails // closed: what cannot be asked does not allow
+		return capprogram.Fails // closed: what cannot be asked does not allow
 	}
 	p.fill(in)
 	for i, v := range in.Parameters() {
 		program.stack[i] = uint64(v)
 	}
 	if program.run.CallWithStack(context.Background(), program.stack[:]) != nil || uint32(program.stack[0]) == 0 {
-		return capability.ProgramFails
+		return capprogram.Fails
 	}
-	return capability.ProgramHolds
+	return capprogram.Holds
 }
 
 // fill writes the name and the payload into the memory.
-func (p *Policies) fill(in *capability.ProgramInput) {
-	n := copy(p.memory[:capability.ProgramNameRoom], in.Name)
-	clear(p.memory[n:capability.ProgramNameRoom])
-	room := p.memory[capability.ProgramNameRoom:]
+func (p *Policies) fill(in *capprogram.Input) {
+	n := copy(p.memory[:capprogram.NameRoom], in.Name)
+	clear(p.memory[n:capprogram.NameRoom])
+	room := p.memory[capprogram.NameRoom:]
 	n = copy(room, in.Payload)
 	if n < p.payload {
 		clear(room[n:p.payload])
@@ -153,8 +154,8 @@ func memoryModule() []byte {
 
 // policyModule wraps a function's code: the memory comes from memoryModule, "f" is the function.
 func policyModule(code []byte) []byte {
-	signature := []byte{1, 0x60, capability.ProgramParameters}
-	for range capability.ProgramParameters {
+	signature := []byte{1, 0x60, capprogram.Parameters}
+	for range capprogram.Parameters {
 		signature = append(signature, 0x7f)
 	}
 	out := appendSection([]byte(moduleHead), sectionType, append(signature, 1, 0x7f))
@@ -179,14 +180,14 @@ func fuelled(body []byte) []byte {
 		locals, code = body[1], body[3:]
 	}
 	out := []byte{1, locals + 1, 0x7f}
-	spent := capability.ProgramParameters + locals
+	spent := capprogram.Parameters + locals
 	for len(code) > 0 {
 		length, cost := programRun(code)
 		if cost > 0 {
 			out = append(out, 0x20, spent, 0x41) // local.get, i32.const
 			out = appendSigned(out, cost)
 			out = append(out, 0x6a, 0x22, spent, 0x41) // i32.add, local.tee, i32.const
-			out = appendSigned(out, capability.ProgramFuel)
+			out = appendSigned(out, capprogram.Fuel)
 			out = append(out, 0x4b, 0x04, 0x40, 0x00, 0x0b) // i32.gt_u, if, unreachable, end
 		}
 		out = append(out, code[:length]...)

@@ -3,7 +3,7 @@ package wasm
 import (
 	"math/rand/v2"
 
-	"github.com/edgeistry/edgeistry/capability"
+	capprogram "github.com/edgeistry/edgeistry/capability/program"
 )
 
 // programs makes programs and inputs, the same every time for a seed: by a grammar, for most bytes at random are malformed
@@ -25,7 +25,7 @@ func (r *programs) one(of ...byte) byte { return of[r.IntN(len(of))] }
 func (r *programs) emit(b ...byte) { r.code = append(r.code, b...) }
 
 func (r *programs) body() []byte {
-	r.code, r.locals = []byte{0}, capability.ProgramParameters
+	r.code, r.locals = []byte{0}, capprogram.Parameters
 	if n := r.IntN(12); n > 0 && n <= 8 {
 		r.code = []byte{1, byte(n), 0x7f}
 		r.locals += n
@@ -236,13 +236,14 @@ func (r *programs) inside(label, result bool) {
 	r.labels = r.labels[:len(r.labels)-1]
 }
 
-func (r *programs) input() capability.ProgramInput {
-	in := capability.ProgramInput{
+func (r *programs) input() capprogram.Input {
+	in := capprogram.Input{
 		Operation: 1 << r.IntN(6),
 		Name:      []string{"", "t", "valve", "temperature", "a-name-of-thirty-one-characters", "a-name-of-thirty-four-characters--"}[r.IntN(6)],
 		Payload:   make([]byte, r.IntN(12)),
 		Hold:      uint8(r.Uint32()),
-		Now:       capability.Now{Tick: r.Uint32() >> r.IntN(32), Unix: r.Uint32() >> r.IntN(32)},
+		Tick:      r.Uint32() >> r.IntN(32),
+		Unix:      r.Uint32() >> r.IntN(32),
 	}
 	for i := range in.Payload {
 		in.Payload[i] = byte(r.Uint32() >> r.IntN(24))

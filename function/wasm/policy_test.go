@@ -12,14 +12,16 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/tetratelabs/wazero"
+
+	"github.com/edgeistry/edgeistry/capability"
+	capprogram "github.com/edgeistry/edgeistry/capability/program"
 )
 
 const (
-	holds  = capability.ProgramHolds
-	fails  = capability.ProgramFails
-	broken = capability.ProgramBroken
+	holds  = capprogram.Holds
+	fails  = capprogram.Fails
+	broken = capprogram.Broken
 )
 
 var update = flag.Bool("update", false, "write capability/testdata/programs.txt")
@@ -58,16 +60,16 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-func testInput() capability.ProgramInput {
-	return capability.ProgramInput{
-		Operation: capability.Call, Name: "valve", Payload: []byte{0x12, 0x34, 0x56, 0x78, 0x9a, 0xff, 0x80},
-		First: 3, Last: 257, Hold: 100, Now: capability.Now{Unix: 1_800_000_000, Tick: 12345},
+func testInput() capprogram.Input {
+	return capprogram.Input{
+		Operation: uint8(capability.Call), Name: "valve", Payload: []byte{0x12, 0x34, 0x56, 0x78, 0x9a, 0xff, 0x80},
+		First: 3, Last: 257, Hold: 100, Unix: 1_800_000_000, Tick: 12345,
 	}
 }
 
 type policyCase struct {
 	name, body string
-	want       capability.ProgramVerdict
+	want       capprogram.Verdict
 }
 
 // policyCases are the programs that stand in the vectors by name.
@@ -257,8 +259,8 @@ func policyCases() []policyCase {
 func TestPolicyMemory(t *testing.T) {
 	p := newTestPolicies(t)
 	sum := unhex(t, "00 2001 2d0000 0b") // load8_u at the argument
-	ask := func(address uint32, name string, payload []byte) capability.ProgramVerdict {
-		in := capability.ProgramInput{Name: name, Payload: append([]byte{byte(address >> 24), byte(address >> 16), byte(address >> 8), byte(address)}, payload...)}
+	ask := func(address uint32, name string, payload []byte) capprogram.Verdict {
+		in := capprogram.Input{Name: name, Payload: append([]byte{byte(address >> 24), byte(address >> 16), byte(address >> 8), byte(address)}, payload...)}
 		return p.Run(sum, &in)
 	}
 	if got := ask(65535, "", bytes.Repeat([]byte{1}, 65500)); got != holds {
@@ -291,7 +293,7 @@ func TestPolicyCache(t *testing.T) {
 		wg.Go(func() {
 			for i := range 3 * maxPolicies {
 				n := byte((i*7 + g) % (maxPolicies + 30))
-				in := capability.ProgramInput{Payload: []byte{n}}
+				in := capprogram.Input{Payload: []byte{n}}
 				if got := p.Run([]byte{0, 0x20, 1, 0x41, n & 0x3f, 0x41, n >> 6, 0x41, 6, 0x74, 0x6a, 0x46, 0x0b}, &in); got != holds {
 					t.Errorf("program %d: %d, want %d", n, got, holds)
 				}
@@ -349,14 +351,14 @@ const vectorsHead = `# Test vectors of docs/spec/program.md, for Go and C. Writt
 # A line is VERDICT OP FIRST LAST HOLD UNIX TICK NAME PAYLOAD BODY: numbers in decimal, bytes in hex, "-" for none. VERDICT is 0 (fails), 1 (holds) or 2 (broken).
 `
 
-func vectorLine(v capability.ProgramVerdict, body []byte, in *capability.ProgramInput) string {
+func vectorLine(v capprogram.Verdict, body []byte, in *capprogram.Input) string {
 	text := func(b []byte) string {
 		if len(b) == 0 {
 			return "-"
 		}
 		return hex.EncodeToString(b)
 	}
-	return fmt.Sprintf("%d %d %d %d %d %d %d %s %s %s", v, in.Operation, in.First, in.Last, in.Hold, in.Now.Unix, in.Now.Tick,
+	return fmt.Sprintf("%d %d %d %d %d %d %d %s %s %s", v, in.Operation, in.First, in.Last, in.Hold, in.Unix, in.Tick,
 		text([]byte(in.Name)), text(in.Payload), text(body))
 }
 
@@ -376,8 +378,8 @@ func TestPolicyValidity(t *testing.T) {
 }
 
 func checkValidity(t *testing.T, p *Policies, body []byte) bool {
-	err := capability.CheckProgram(body)
-	if errors.Is(err, capability.ErrProgramBound) {
+	err := capprogram.Check(body)
+	if errors.Is(err, capprogram.ErrBound) {
 		return false
 	}
 	compiled, other := p.runtime.CompileModule(context.Background(), policyModule(body))
@@ -404,7 +406,7 @@ func FuzzProgram(f *testing.F) {
 	f.Cleanup(func() { _ = p.Close() })
 	f.Fuzz(func(t *testing.T, body, name, payload []byte) {
 		valid := checkValidity(t, p, body)
-		in := capability.ProgramInput{Operation: capability.Call, Name: string(name), Payload: payload}
+		in := capprogram.Input{Operation: uint8(capability.Call), Name: string(name), Payload: payload}
 		if got := p.Run(body, &in); (got == broken) == valid {
 			t.Errorf("Run(%x) = %d, valid %t", body, got, valid)
 		}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/edgeistry/edgeistry/capability"
+	capprogram "github.com/edgeistry/edgeistry/capability/program"
 	"github.com/edgeistry/edgeistry/capability/twintest"
 )
 
@@ -18,14 +18,14 @@ var (
 func TestPolicyTwin(t *testing.T) {
 	in, verdicts := twintest.Start(t, "edg-programs")
 	p := newTestPolicies(t)
-	counts := map[capability.ProgramVerdict]int{}
+	counts := map[capprogram.Verdict]int{}
 	different := 0
 	for done := 0; done < *twinRuns; {
 		// A bunch that the pipes and the buffers hold, so that neither side waits for the other.
 		n := min(*twinRuns-done, 200)
 		r := newPrograms(*twinSeed + uint64(done))
 		lines := make([]string, n)
-		want := make([]capability.ProgramVerdict, n)
+		want := make([]capprogram.Verdict, n)
 		for i := range n {
 			body, input := r.body(), r.input()
 			if len(body) > 255 {

@@ -1,4 +1,4 @@
-package capability
+package program
 
 import (
 	"errors"
@@ -7,50 +7,50 @@ import (
 
 // Bounds on a program; docs/spec/program.md.
 const (
-	ProgramParameters = 9
-	ProgramFuel       = 200 // instructions that a run may execute, but end and else
-	ProgramMemory     = 64 << 10
-	ProgramNameRoom   = 32 // bytes of the memory for the name, before the payload
+	Parameters = 9
+	Fuel       = 200 // instructions that a run may execute, but end and else
+	Memory     = 64 << 10
+	NameRoom   = 32 // bytes of the memory for the name, before the payload
 
-	maxProgram       = 255
-	maxProgramLocals = 8 // besides the parameters
-	maxProgramStack  = 16
-	maxProgramBlocks = 8 // within each other, the function's own included
+	maxBody   = 255
+	maxLocals = 8 // besides the parameters
+	maxStack  = 16
+	maxBlocks = 8 // within each other, the function's own included
 )
 
-// ProgramInput is everything that a program can know.
-type ProgramInput struct {
-	Operation   Operations // the one asked for
+// Input is everything that a program can know.
+type Input struct {
+	Operation   uint8 // the one asked for: a bit of capability.Operations
 	Name        string
 	Payload     []byte
 	First, Last uint32 // entries that a read names; 0: none
-	Hold        uint8  // as HoldDuration reads it
-	Now         Now
+	Hold        uint8  // as capability.HoldDuration reads it
+	Unix, Tick  uint32 // the time: seconds, 0 if the verifier does not know them, and ticks of 100 ms since it started
 }
 
 // Parameters gives the parameters of the program's function.
-func (in *ProgramInput) Parameters() [ProgramParameters]uint32 {
+func (in *Input) Parameters() [Parameters]uint32 {
 	var argument uint32
 	for _, b := range in.Payload[:min(4, len(in.Payload))] {
 		argument = argument<<8 | uint32(b)
 	}
 	return [...]uint32{
 		uint32(in.Operation), argument, uint32(len(in.Payload)), uint32(len(in.Name)),
-		in.First, in.Last, uint32(in.Hold), in.Now.Unix, in.Now.Tick,
+		in.First, in.Last, uint32(in.Hold), in.Unix, in.Tick,
 	}
 }
 
-// ProgramVerdict is what a program says of a request. The zero value denies.
-type ProgramVerdict uint8
+// Verdict is what a program says of a request. The zero value denies.
+type Verdict uint8
 
 const (
-	ProgramFails  ProgramVerdict = iota // its result is 0, it trapped, or it had no fuel left
-	ProgramHolds                        // its result is not 0
-	ProgramBroken                       // CheckProgram refuses it
+	Fails  Verdict = iota // its result is 0, it trapped, or it had no fuel left
+	Holds                 // its result is not 0
+	Broken                // Check refuses it
 )
 
-// ProgramRunner runs a body on an input. It checks the body first, and the same body and input give the same verdict everywhere.
-type ProgramRunner func(body []byte, in *ProgramInput) ProgramVerdict
+// Runner runs a body on an input. It checks the body first, and the same body and input give the same verdict everywhere.
+type Runner func(body []byte, in *Input) Verdict
 
 // Opcodes of the WebAssembly core specification 1.0, section 5.4, that the checker tells apart.
 const (
@@ -85,25 +85,25 @@ const (
 	wasmI32   = 0x7f
 )
 
-// ErrProgramBound is in what CheckProgram says of a body that may be valid WebAssembly and has what a program may not have.
-var ErrProgramBound = errors.New("out of bounds")
+// ErrBound is in what Check says of a body that may be valid WebAssembly and has what a program may not have.
+var ErrBound = errors.New("out of bounds")
 
-// CheckProgram says why a body is no valid program: the algorithm of the core specification's appendix, for one value type, so that
+// Check says why a body is no valid program: the algorithm of the core specification's appendix, for one value type, so that
 // heights stand for the operand stack.
-func CheckProgram(body []byte) error {
-	if len(body) > maxProgram {
-		return fmt.Errorf("program of %d bytes, at most %d: %w", len(body), maxProgram, ErrProgramBound)
+func Check(body []byte) error {
+	if len(body) > maxBody {
+		return fmt.Errorf("program of %d bytes, at most %d: %w", len(body), maxBody, ErrBound)
 	}
-	c := programCheck{rest: body, locals: ProgramParameters}
+	c := check{rest: body, locals: Parameters}
 	switch groups := c.byte(); {
 	case groups == 0 && c.err == nil:
-	case groups == 1 && len(body) >= 3 && body[1] >= 1 && body[1] <= maxProgramLocals && body[2] == wasmI32:
+	case groups == 1 && len(body) >= 3 && body[1] >= 1 && body[1] <= maxLocals && body[2] == wasmI32:
 		c.rest = body[3:]
 		c.locals += uint32(body[1])
 	default:
-		c.fail(fmt.Errorf("locals are neither 00 nor 01 n 7f with n in 1..%d: %w", maxProgramLocals, ErrProgramBound))
+		c.fail(fmt.Errorf("locals are neither 00 nor 01 n 7f with n in 1..%d: %w", maxLocals, ErrBound))
 	}
-	c.enter(programBlock{hasResult: true})
+	c.enter(block{hasResult: true})
 	for c.err == nil && len(c.blocks) > 0 {
 		c.instruction()
 	}
@@ -116,29 +116,29 @@ func CheckProgram(body []byte) error {
 	return nil
 }
 
-// programCheck is a check under way. After the first error its other fields mean nothing.
-type programCheck struct {
+// check is a check under way. After the first error its other fields mean nothing.
+type check struct {
 	rest   []byte
 	err    error
 	locals uint32 // parameters included
 	height int    // of the operand stack
-	blocks []programBlock
+	blocks []block
 }
 
-type programBlock struct {
+type block struct {
 	opcode    byte // 0: the function's own, or what follows else
 	base      int  // height below its operands
 	hasResult bool
 	dead      bool // nothing gets here any more: anything may be popped
 }
 
-func (c *programCheck) fail(err error) {
+func (c *check) fail(err error) {
 	if c.err == nil {
 		c.err = err
 	}
 }
 
-func (c *programCheck) byte() byte {
+func (c *check) byte() byte {
 	if len(c.rest) == 0 {
 		c.fail(errors.New("it ends too early"))
 		return 0
@@ -150,7 +150,7 @@ func (c *programCheck) byte() byte {
 
 // number reads an LEB128 of 32 bits: at most 5 bytes, of which the last has only bits that are used, or, where it is signed,
 // repeats the sign in the others. It gives the bits of an unsigned one; those of a signed one decide nothing.
-func (c *programCheck) number(signed bool) uint32 {
+func (c *check) number(signed bool) uint32 {
 	var v uint32
 	for i := range 5 {
 		b := c.byte()
@@ -170,9 +170,9 @@ func (c *programCheck) number(signed bool) uint32 {
 	return 0
 }
 
-func (c *programCheck) top() *programBlock { return &c.blocks[len(c.blocks)-1] }
+func (c *check) top() *block { return &c.blocks[len(c.blocks)-1] }
 
-func (c *programCheck) pop(n int) {
+func (c *check) pop(n int) {
 	for range n {
 		switch {
 		case c.height > c.top().base:
@@ -183,27 +183,27 @@ func (c *programCheck) pop(n int) {
 	}
 }
 
-func (c *programCheck) push(n int) {
-	if c.height += n; c.height > maxProgramStack {
-		c.fail(fmt.Errorf("more than %d operands: %w", maxProgramStack, ErrProgramBound))
+func (c *check) push(n int) {
+	if c.height += n; c.height > maxStack {
+		c.fail(fmt.Errorf("more than %d operands: %w", maxStack, ErrBound))
 	}
 }
 
-func (c *programCheck) dead() {
+func (c *check) dead() {
 	c.height = c.top().base
 	c.top().dead = true
 }
 
-func (c *programCheck) enter(b programBlock) {
-	if b.base = c.height; len(c.blocks) == maxProgramBlocks {
-		c.fail(fmt.Errorf("more than %d blocks within each other: %w", maxProgramBlocks, ErrProgramBound))
+func (c *check) enter(b block) {
+	if b.base = c.height; len(c.blocks) == maxBlocks {
+		c.fail(fmt.Errorf("more than %d blocks within each other: %w", maxBlocks, ErrBound))
 		return
 	}
 	c.blocks = append(c.blocks, b)
 }
 
 // leave ends the innermost block, which must leave its result and nothing else.
-func (c *programCheck) leave() programBlock {
+func (c *check) leave() block {
 	b := *c.top()
 	c.pop(results(b.hasResult))
 	if c.height != b.base {
@@ -220,7 +220,7 @@ func results(has bool) int {
 	return 0
 }
 
-func (c *programCheck) instruction() {
+func (c *check) instruction() {
 	op := c.byte()
 	switch op {
 	case wasmUnreachable:
@@ -229,18 +229,18 @@ func (c *programCheck) instruction() {
 	case wasmBlock, wasmLoop, wasmIf:
 		t := c.byte()
 		if t != wasmEmpty && t != wasmI32 {
-			c.fail(fmt.Errorf("block of type %#x: %w", t, ErrProgramBound))
+			c.fail(fmt.Errorf("block of type %#x: %w", t, ErrBound))
 		}
 		if op == wasmIf {
 			c.pop(1)
 		}
-		c.enter(programBlock{opcode: op, hasResult: t == wasmI32})
+		c.enter(block{opcode: op, hasResult: t == wasmI32})
 	case wasmElse:
 		b := c.leave()
 		if b.opcode != wasmIf {
 			c.fail(errors.New("else without if"))
 		}
-		c.enter(programBlock{hasResult: b.hasResult})
+		c.enter(block{hasResult: b.hasResult})
 	case wasmEnd:
 		b := c.leave()
 		if b.opcode == wasmIf && b.hasResult {
@@ -277,7 +277,7 @@ func (c *programCheck) instruction() {
 	}
 }
 
-func (c *programCheck) branch(op byte) {
+func (c *check) branch(op byte) {
 	label := c.number(false)
 	if label >= uint32(len(c.blocks)) {
 		c.fail(errors.New("branch to an unknown label"))
@@ -296,7 +296,7 @@ func (c *programCheck) branch(op byte) {
 	}
 }
 
-func (c *programCheck) load(op byte) {
+func (c *check) load(op byte) {
 	natural := uint32(0)
 	switch op {
 	case wasmLoad:
@@ -312,14 +312,14 @@ func (c *programCheck) load(op byte) {
 	c.push(1)
 }
 
-func (c *programCheck) numeric(op byte) {
+func (c *check) numeric(op byte) {
 	switch {
 	case op == wasmEqz, op >= wasmClz && op <= wasmPopcnt:
 		c.pop(1)
 	case op > wasmEqz && op <= wasmGeU, op > wasmPopcnt && op <= wasmRotr:
 		c.pop(2)
 	default:
-		c.fail(fmt.Errorf("opcode %#x: %w", op, ErrProgramBound))
+		c.fail(fmt.Errorf("opcode %#x: %w", op, ErrBound))
 	}
 	c.push(1)
 }
