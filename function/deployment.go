@@ -26,6 +26,7 @@ type deployment struct {
 	program *wasm.Program // nil: parked for good, the module is not usable
 	on, to  *logstore.Log
 	wake    chan struct{} // from unpark
+	begun   chan struct{} // from Begin; holds one token
 	cancel  context.CancelFunc
 	done    chan struct{}
 	closing sync.Once
@@ -47,6 +48,14 @@ func (d *deployment) stop() {
 	})
 }
 
+// begin wakes a deployment that waited for Begin.
+func (d *deployment) begin() {
+	select {
+	case d.begun <- struct{}{}:
+	default:
+	}
+}
+
 func (d *deployment) snapshot() state {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -58,6 +67,8 @@ func (d *deployment) status() Status {
 	defer d.mu.Unlock()
 	text := "running"
 	switch {
+	case d.state.Awaiting && !d.state.Parked:
+		text = "waiting: the home of the log has not said yet where it stands"
 	case d.state.Parked:
 		text = "parked: " + d.state.Error
 	case d.phase != "":
@@ -78,6 +89,14 @@ func (d *deployment) run(ctx context.Context) {
 			select {
 			case <-d.wake:
 				d.note("", nil)
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		if d.snapshot().Awaiting {
+			select {
+			case <-d.begun:
 			case <-ctx.Done():
 				return
 			}

@@ -148,7 +148,7 @@ func (r *Runtime) load(ctx context.Context, record string, into any) error {
 
 // start begins the goroutine of a deployment.
 func (r *Runtime) start(ctx context.Context, dep deployed, p *wasm.Program, st state) error {
-	d := &deployment{runtime: r, spec: dep.Spec, id: dep.ID, program: p, state: st, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	d := &deployment{runtime: r, spec: dep.Spec, id: dep.ID, program: p, state: st, wake: make(chan struct{}, 1), begun: make(chan struct{}, 1), done: make(chan struct{})}
 	var err error
 	if d.on, err = r.store.Log(ctx, dep.On); err == nil {
 		d.to, err = r.store.Log(ctx, dep.To)
@@ -193,9 +193,14 @@ func (r *Runtime) Deploy(ctx context.Context, spec Spec) error {
 	if old != nil {
 		old.stop()
 		dep.ID, st = old.id, old.snapshot()
-		st.Parked, st.Error = false, ""
+		st.Parked, st.Error, st.Awaiting = false, "", st.Awaiting && !spec.FromStart
 	} else {
-		if !spec.FromStart {
+		switch {
+		case spec.AwaitHead:
+			st.Awaiting = true
+		case spec.After != nil:
+			st.Cursor = *spec.After
+		case !spec.FromStart:
 			on, err := r.store.Log(ctx, spec.On)
 			if err != nil {
 				p.Close()
@@ -228,6 +233,44 @@ func (r *Runtime) Deploy(ctx context.Context, spec Spec) error {
 	}
 	if err := r.start(ctx, dep, p, st); err != nil {
 		return fmt.Errorf("deploy %q: %w", spec.Name, err)
+	}
+	return nil
+}
+
+// Awaits reports whether a function waits to be told where a log stands.
+func (r *Runtime) Awaits(on logstore.LogID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.deployments {
+		if d.spec.On == on && d.snapshot().Awaiting {
+			return true
+		}
+	}
+	return false
+}
+
+// Begin tells the functions that wait for it where a log stands: they begin with the entry after that.
+func (r *Runtime) Begin(on logstore.LogID, head edgeistry.Place) error {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	r.mu.Lock()
+	var waiting []*deployment
+	for _, d := range r.deployments {
+		if d.spec.On == on && !r.closed {
+			waiting = append(waiting, d)
+		}
+	}
+	r.mu.Unlock()
+	for _, d := range waiting {
+		st := d.snapshot()
+		if !st.Awaiting {
+			continue
+		}
+		st.Awaiting, st.Cursor = false, head
+		if err := d.save(st, nil); err != nil {
+			return fmt.Errorf("begin function %q: %w", d.spec.Name, err)
+		}
+		d.begin()
 	}
 	return nil
 }
@@ -402,4 +445,6 @@ type state struct {
 	Outputs uint64          `json:"outputs"`
 	Error   string          `json:"error,omitempty"`
 	Parked  bool            `json:"parked,omitempty"`
+	// Awaiting is set until it is known where the log stood when the function was deployed.
+	Awaiting bool `json:"awaiting,omitempty"`
 }

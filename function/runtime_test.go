@@ -175,6 +175,53 @@ func TestFromStartAndWindow(t *testing.T) {
 	b.until("smooth", func(s Status) bool { return s.Count == 8 && s.Outputs == 7 && s.Window == 3 && s.State == "running" })
 }
 
+// TestCopiedHistoryIsNoNews: a function on a log that is copied here later begins with what came after its deployment, however the copy
+// and the knowledge of the head come, and over restarts.
+func TestCopiedHistoryIsNoNews(t *testing.T) {
+	b := newBench(t, Config{})
+	copied := func(from, to int) {
+		t.Helper()
+		l := b.log("there")
+		for i := from; i <= to; i++ {
+			h := l.Head()
+			if _, err := l.Mirror(t.Context(), h.Hash, edgeistry.Place{Incarnation: 1, Sequence: uint32(i)}, [][]byte{{byte(i)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	head := edgeistry.Place{Incarnation: 1, Sequence: 5}
+	spec := func(name string) Spec {
+		return Spec{Name: name, Module: wasmtest.Sample(t, "echo"), Timeout: time.Second, On: logID("there"), To: logID(name)}
+	}
+	known, unknown := spec("known"), spec("unknown")
+	known.After, unknown.AwaitHead = &head, true
+	b.deploy(known)
+	b.deploy(unknown)
+	copied(1, 3)
+	b.close()
+	b.open()
+	if !b.runtime.Awaits(logID("there")) || !strings.HasPrefix(b.status("unknown").State, "waiting") || b.status("known").State != "running" {
+		t.Errorf("after a restart: %+v", b.runtime.List())
+	}
+	copied(4, 5)
+	if err := b.runtime.Begin(logID("there"), head); err != nil {
+		t.Fatal(err)
+	}
+	if b.runtime.Awaits(logID("there")) {
+		t.Error("it waits for a head that it was told")
+	}
+	b.close()
+	b.open()
+	copied(6, 7)
+	for _, name := range []string{"known", "unknown"} {
+		if got := b.outputs(name, 2); strings.Join(got, "") != "\x06\x07" {
+			t.Errorf("%s: outputs %q, want those of the entries after the deployment", name, got)
+		}
+		b.until(name, func(s Status) bool { return s.Count == 2 && s.State == "running" })
+	}
+	b.close()
+}
+
 func TestFailingHandlerIsRetriedParkedResumed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Config{Attempts: 3, Backoff: time.Second})

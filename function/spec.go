@@ -34,6 +34,12 @@ type Spec struct {
 
 	// FromStart runs the handler on what the log holds already. By default it starts with the next append.
 	FromStart bool `json:"from_start"`
+
+	// After is where a copied log stood when the function was deployed, as its home knows it: history that is copied later is no news.
+	// nil: the head that the log has in this store. A name that is deployed already keeps its position.
+	After *edgeistry.Place `json:"-"`
+	// AwaitHead says that nobody could tell where a copied log stands. The function waits for Begin.
+	AwaitHead bool `json:"-"`
 }
 
 func (s Spec) withDefaults() (Spec, error) {
@@ -62,6 +68,8 @@ func (s Spec) withDefaults() (Spec, error) {
 		return s, fmt.Errorf("%d memory pages, at most %d", s.MemoryPages, MaxMemoryPages)
 	case s.Window < 0 || s.Window > MaxWindow:
 		return s, fmt.Errorf("window of %d payloads must be 0 to %d", s.Window, MaxWindow)
+	case s.FromStart && (s.After != nil || s.AwaitHead), s.After != nil && s.AwaitHead:
+		return s, errors.New("it cannot begin at two places")
 	case s.On == s.To:
 		return s, errors.New("output goes to the log that it runs on: it would never end")
 	}
@@ -77,7 +85,7 @@ type Status struct {
 	Name       string          `json:"name"`
 	On         logstore.LogID  `json:"on"`
 	To         logstore.LogID  `json:"to"`
-	State      string          `json:"state"`      // "running", "retrying (2 of 5): ...", "parked: ...", "stopped: ..."
+	State      string          `json:"state"`      // "running", "waiting: ...", "retrying (2 of 5): ...", "parked: ...", "stopped: ..."
 	Position   edgeistry.Place `json:"position"`   // of the newest entry handled
 	Count      uint64          `json:"count"`      // entries handled
 	Outputs    uint64          `json:"outputs"`    // entries appended

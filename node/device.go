@@ -358,6 +358,9 @@ func (d *device) tellTime(ctx context.Context) error {
 
 // keepClock sets the clock of a device that has started anew, or that was told the time long ago.
 func (d *device) keepClock(ctx context.Context) error {
+	if err := d.node.deliverRevoked(ctx, d.Service); err != nil {
+		return err
+	}
 	if d.clockUnknown() {
 		return d.tellTime(ctx)
 	}
@@ -535,7 +538,10 @@ func (d *device) probe(ctx context.Context) error {
 
 // read brings the copy of one log up to date and gives the time until it should be done again.
 func (d *device) read(ctx context.Context, l *follower, failures *int) time.Duration {
-	stored, err := l.catchUp(ctx)
+	stored, err := 0, d.node.beginFunctions(ctx, logstore.LogID{Service: d.Service, Name: l.name}, chosen{})
+	if err == nil {
+		stored, err = l.catchUp(ctx)
+	}
 	switch {
 	case ctx.Err() != nil:
 		return maxFollowInterval

@@ -5,11 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/capability/client"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
@@ -34,7 +37,12 @@ func (n *Node) Deploy(ctx context.Context, r api.DeployRequest) (*api.Function, 
 			return nil, err
 		}
 	}
+	begin, err := n.whereToBegin(ctx, on, with, r)
+	if err != nil {
+		return nil, err
+	}
 	spec := function.Spec{
+		After: begin.after, AwaitHead: begin.await,
 		Name: r.Name, Module: r.Module, On: on, To: to, Timeout: time.Duration(r.TimeoutMS) * time.Millisecond,
 		MemoryPages: uint32(max(r.MemoryPages, 0)), Window: r.Window, FromStart: r.FromStart,
 	}
@@ -64,6 +72,106 @@ func (n *Node) Deploy(ctx context.Context, r api.DeployRequest) (*api.Function, 
 		}
 	}
 	return nil, api.Errorf(api.Failed, "function %q was removed meanwhile", r.Name)
+}
+
+// beginning is where a function begins with its log, where that is not the head that the log has in this store.
+type beginning struct {
+	after *edgeistry.Place
+	await bool // nobody could say where the log stands: the function begins at the first head that is learned
+}
+
+// headTime bounds the question where a log stands when a function is deployed on it.
+const headTime = 5 * time.Second
+
+// whereToBegin finds out whether a log exists, and where it stands for those who answer for it: what is copied here later is no news for a
+// function that is deployed now.
+func (n *Node) whereToBegin(ctx context.Context, on logstore.LogID, with chosen, r api.DeployRequest) (beginning, error) {
+	if on.Service == n.state.OwnService().ID {
+		if !n.store.Has(on) && !n.awaited(on) && !r.EvenIfMissing {
+			return beginning{}, n.noLog(on, n.ownManifest().Logs)
+		}
+		return beginning{}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, headTime)
+	defer cancel()
+	head, err := n.askHead(ctx, on, with)
+	var denied *client.Denied
+	gone := errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonNotFound
+	logs, described := n.offered(on.Service)
+	switch {
+	case r.EvenIfMissing:
+	case gone, err != nil && described && !hasLog(logs, on.Name) && !n.store.Has(on):
+		return beginning{}, n.noLog(on, logs)
+	}
+	switch {
+	case r.FromStart:
+		return beginning{}, nil
+	case err == nil:
+		return beginning{after: &head.Place}, nil
+	case gone:
+		return beginning{after: &edgeistry.Place{}}, nil
+	case denied != nil && denied.ByDevice && !denied.Passes():
+		return beginning{}, &api.Error{Kind: api.Denied, Message: fmt.Sprintf("the log %s cannot be read: %v", n.logText(on), err), Action: "give a capability that reads it, with --cap"}
+	}
+	n.log.Info("a function waits until its log's home says where the log stands", "service", on.Service, "log", on.Name, "function", r.Name, "error", err)
+	return beginning{await: true}, nil
+}
+
+// noLog says that a log does not exist, and which ones do.
+func (n *Node) noLog(on logstore.LogID, have []edgeistry.LogInfo) error {
+	var names []string
+	for _, l := range have {
+		names = append(names, l.Name)
+	}
+	e := &api.Error{
+		Kind: api.NotFound, Message: fmt.Sprintf("%s has no log %q; it has: %s", n.nameOf(on.Service), on.Name, strings.Join(names, ", ")),
+		Action: "correct the name, or deploy it with --even-if-missing if the log is still to come",
+	}
+	if len(names) == 0 {
+		e.Message = fmt.Sprintf("%s has no log %q, nor any other", n.nameOf(on.Service), on.Name)
+	}
+	return e
+}
+
+// offered returns the logs that a service is known to offer; false: nothing is known of it.
+func (n *Node) offered(id edgeistry.ServiceID) ([]edgeistry.LogInfo, bool) {
+	if d := n.device(id); d != nil {
+		return d.manifest().Logs, true
+	}
+	a, ok := n.registry.Known(id)
+	return a.Record.Manifest.Logs, ok
+}
+
+// askHead asks who answers for a log where it stands: a device of this node, or the log's home under the capability to copy it.
+func (n *Node) askHead(ctx context.Context, on logstore.LogID, with chosen) (edgeistry.Head, error) {
+	m := &coap.Message{Code: coap.CodeGET}
+	if err := m.SetPath("/l/" + on.Name); err != nil {
+		return edgeistry.Head{}, err
+	}
+	var res *client.Result
+	var err error
+	if d := n.device(on.Service); d != nil {
+		res, err = d.ask(ctx, m)
+	} else {
+		mirror := with.Header.Branch == capability.BranchMirror
+		res, err = n.caller.Call(ctx, n.via(), with.Capability, client.Request{Message: m, Mirror: mirror})
+	}
+	if err != nil {
+		return edgeistry.Head{}, err
+	}
+	return coap.DecodeHead(res.Response.Payload)
+}
+
+// beginFunctions tells the functions that wait for it where a log stands.
+func (n *Node) beginFunctions(ctx context.Context, on logstore.LogID, with chosen) error {
+	if !n.functions.Awaits(on) {
+		return nil
+	}
+	head, err := n.askHead(ctx, on, with)
+	if err != nil {
+		return err
+	}
+	return n.functions.Begin(on, head.Place)
 }
 
 // logID reads SERVICE/LOG, or LOG of the node's own service.

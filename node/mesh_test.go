@@ -240,7 +240,7 @@ func checkPull(t *testing.T, c *api.Client, id, mirror string, entries int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := api.DeployRequest{Name: "copy", Module: module, On: id + "/temperature", To: "smoothed"}
+	d := api.DeployRequest{Name: "copy", Module: module, On: id + "/temperature", To: "smoothed", FromStart: true}
 	if _, err := c.Deploy(t.Context(), d); api.KindOf(err) != api.Denied {
 		t.Errorf("deploying on another node's log without a capability: %v, want denied", err)
 	}
@@ -269,7 +269,12 @@ func TestFunctionOnOwnLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Deploy(t.Context(), api.DeployRequest{Name: "copy", Module: module, On: "events", To: "copies"}); err != nil {
+	request := api.DeployRequest{Name: "copy", Module: module, On: "events", To: "copies"}
+	if _, err := c.Deploy(t.Context(), request); api.KindOf(err) != api.NotFound || !strings.Contains(err.Error(), `no log "events"`) {
+		t.Errorf("deploying on a log that is not there: %v", err)
+	}
+	request.EvenIfMissing = true
+	if _, err := c.Deploy(t.Context(), request); err != nil {
 		t.Fatal(err)
 	}
 	check := func(c *api.Client, want int) {

@@ -115,7 +115,7 @@ func New(ctx context.Context, h *state.State, cfg Config) (_ *Node, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		n.openStore, n.openMesh, n.openProxy, n.openServices, n.openFunctions, n.openPorts,
+		n.openStore, n.openMesh, n.openProxy, n.openFunctions, n.openServices, n.restorePulls, n.openPorts,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("start node: %w", err)
@@ -266,11 +266,8 @@ func (n *Node) openServices(ctx context.Context) error {
 	return nil
 }
 
-// openFunctions resumes the pulls that functions read from, and the functions.
+// openFunctions resumes the functions, before anything tells them where a log stands.
 func (n *Node) openFunctions(ctx context.Context) error {
-	if err := n.restorePulls(ctx); err != nil {
-		return err
-	}
 	var err error
 	n.functions, err = function.New(ctx, n.store, function.Config{Logger: n.log})
 	return err

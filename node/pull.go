@@ -144,7 +144,11 @@ func (p *pull) run(ctx context.Context, log *logstore.Log) {
 	for {
 		began := time.Now()
 		f.wait = p.node.pullWait()
-		stored, err := f.catchUp(ctx)
+		err := p.node.beginFunctions(ctx, p.id, chosen{Capability: p.with})
+		stored := 0
+		if err == nil {
+			stored, err = f.catchUp(ctx)
+		}
 		if ctx.Err() != nil {
 			return
 		}

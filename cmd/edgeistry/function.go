@@ -33,7 +33,7 @@ func (c *cli) fnDeployCommand() *cobra.Command {
 	var name, on, to, token string
 	var limit time.Duration
 	var pages, window int
-	var fromStart bool
+	var fromStart, evenIfMissing bool
 	cmd := &cobra.Command{
 		Use:   "deploy FILE.wasm",
 		Short: "Deploy a function",
@@ -52,7 +52,7 @@ node that checks it.`,
 			if window < 0 || window > function.MaxWindow {
 				return usagef("--window %d is not within 1..%d", window, function.MaxWindow)
 			}
-			req.Window, req.FromStart = window, fromStart
+			req.Window, req.FromStart, req.EvenIfMissing = window, fromStart, evenIfMissing
 			if req.Capability, err = c.capText(token); err != nil {
 				return err
 			}
@@ -67,6 +67,9 @@ node that checks it.`,
 						c.printf(" to %s", deployed.To)
 					}
 					c.printf("\n")
+					if deployed.State == "waiting" {
+						c.note("it begins with the entry after the first head that the home of the log names")
+					}
 				})
 			})
 		},
@@ -78,7 +81,8 @@ node that checks it.`,
 	registerCap(cmd, &token)
 	spanVar(cmd, &limit, "run-timeout", 0, "`TIME` that one run may take (default: the node's)")
 	flags.IntVar(&window, "window", 0, "give each run this `NUMBER` of the newest entries (default: the new entry alone)")
-	flags.BoolVar(&fromStart, "from-start", false, "begin with what the log holds already (default: with the next entry)")
+	flags.BoolVar(&fromStart, "from-start", false, "begin with what the log holds already (default: with the first entry after the deployment)")
+	flags.BoolVar(&evenIfMissing, "even-if-missing", false, "deploy it also if the log does not exist yet")
 	flags.IntVar(&pages, "memory-pages", 0, "memory that it may use, in `PAGES` of 64 KiB (default: the node's)")
 	return cmd
 }

@@ -65,13 +65,15 @@ type Leg struct {
 // OK is whether the service did what was asked.
 func (r *CallResult) OK() bool { return strings.HasPrefix(r.Code, "2.") }
 
+// shortWait is the longest that a node which is merely busy asks callers to wait, in seconds.
+const shortWait = 5
+
 // Kind sorts an answer like an error; "" for success.
 func (r *CallResult) Kind() Kind {
 	switch {
 	case r.OK():
 		return ""
-	case r.Code == "4.04" || r.Code == "5.02" || r.Code == "5.03" && r.Reason == 0 && strings.Contains(r.Message, "away since"):
-		// The last is docs/spec/wire.md, Away: not reachable now. Any other 5.03 is a node that is busy.
+	case r.Code == "4.04" || r.Code == "5.02" || r.Code == "5.03" && r.RetryAfter > shortWait: // the last: not there now
 		return NotFound
 	case r.Code == "4.01" || r.Code == "4.03":
 		return Denied

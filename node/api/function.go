@@ -13,6 +13,8 @@ type DeployRequest struct {
 	MemoryPages int    `json:"memory_pages,omitempty"` // of 64 KiB
 	Window      int    `json:"window,omitempty"`       // give a run the newest entries, this many
 	FromStart   bool   `json:"from_start,omitempty"`   // begin with what the log holds already
+	// EvenIfMissing deploys on a log that does not exist yet.
+	EvenIfMissing bool `json:"even_if_missing,omitempty"`
 }
 
 // Function is a deployed function with its state.

@@ -103,6 +103,13 @@ func (d *Device) Flash(m edgeistry.Manifest) {
 	d.Reboot()
 }
 
+// Append adds entries to its logs, which all hold the same.
+func (d *Device) Append(entries ...[]byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.entries = append(d.entries, entries...)
+}
+
 // has reports whether the firmware has a log of that name. The caller holds mu.
 func (d *Device) has(log string) bool {
 	return slices.ContainsFunc(d.Manifest.Logs, func(l edgeistry.LogInfo) bool { return l.Name == log })
@@ -283,7 +290,12 @@ func (d *Device) read(a *capability.Admission) *coap.Message {
 		if a.Query.HasCount {
 			entries = entries[:min(int(a.Query.Count), len(entries))]
 		}
-		payload, _ = coap.EncodeRange(coap.Range{Incarnation: d.boot, First: from, Entries: entries}) // of a few bytes
+		var previous edgeistry.Hash
+		for i, e := range d.entries[:from-1] {
+			at := edgeistry.Place{Incarnation: d.boot, Sequence: uint32(i + 1)}
+			previous = edgeistry.ChainHash(d.claim.Hint, a.Name, at, previous, e)
+		}
+		payload, _ = coap.EncodeRange(coap.Range{Incarnation: d.boot, First: from, Previous: previous, Entries: entries}) // of a few bytes
 	}
 	return a.Answer(&coap.Message{Code: coap.CodeContent, Payload: payload}, d.now())
 }
