@@ -2,6 +2,7 @@ package dht
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,5 +55,32 @@ func TestAdmission(t *testing.T) {
 	}
 	if !a.reg.IsMember(member.ID()) || !slices.Contains(a.reg.Peers(), member.ID()) || a.reg.kad.RoutingTable().Find(member.ID()) == "" {
 		t.Error("the member is not taken for one")
+	}
+}
+
+// TestClockInThePast has a node that starts in 1970: nobody takes its records. Published again after its clock was set
+// they resolve, with the next sequence number.
+func TestClockInThePast(t *testing.T) {
+	var set atomic.Bool
+	clock := func() time.Time {
+		if set.Load() {
+			return time.Now()
+		}
+		return time.Unix(1000, 0)
+	}
+	b := startNode(t)
+	a := startNodeWith(t, newService(t, randomSeed()).key, "/ip4/127.0.0.1/tcp/0",
+		Config{Mesh: "farm", Datastore: memory(), Seeds: []peer.AddrInfo{b.info()}, Limits: quick(), now: clock})
+	a.awaitPeers(t, 1)
+	s := newService(t, 1)
+	if acks := a.publish(t, s); acks != 0 {
+		t.Errorf("Publish in 1970 = %d acknowledgements", acks)
+	}
+	set.Store(true)
+	if acks := a.publish(t, s); acks != 1 {
+		t.Errorf("Publish after the clock was set = %d acknowledgements, want 1", acks)
+	}
+	if got := b.resolve(t, s.id).Record; got.Sequence != 2 {
+		t.Errorf("sequence = %d, want 2", got.Sequence)
 	}
 }

@@ -122,6 +122,7 @@ func New(ctx context.Context, h *state.State, cfg Config) (_ *Node, err error) {
 		}
 	}
 	n.spawn(n.publisher.run)
+	n.spawn(func(ctx context.Context) { watchClock(ctx, time.Now, n.clockStepped) })
 	n.spawn(func(ctx context.Context) { n.watchStanding(ctx, cfg.Ready, cfg.State) })
 	return n, nil
 }

@@ -21,7 +21,7 @@ import (
 // out once more on a new connection.
 const (
 	silentTime = 2 * time.Second
-	probeTime   = 3 * time.Second
+	probeTime  = 3 * time.Second
 )
 
 // outgoingStream is a CoAP stream to another node with the connection below it.
