@@ -2,9 +2,12 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -13,6 +16,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/edgeistry/edgeistry/dht"
+	"github.com/edgeistry/edgeistry/mesh"
 )
 
 // TestRelayAdmission asks the relay of a whole node as a stranger, as a node of another mesh and as a member: for a
@@ -23,7 +27,7 @@ func TestRelayAdmission(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	visitor := func(speaks ...protocol.ID) host.Host {
-		h := hostTestStartAs(t, hostConfig{})
+		h := hostTestStartAs(t, mesh.HostConfig{})
 		for _, id := range speaks {
 			h.SetStreamHandler(id, func(s network.Stream) { _ = s.Reset() })
 		}
@@ -31,9 +35,12 @@ func TestRelayAdmission(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, id := range speaks {
-			hostTestUntil(t, "the node knows what its visitor speaks", func() bool {
+			eventually(t, "the node knows what its visitor speaks", func() error {
 				got, err := n.host.Peerstore().SupportsProtocols(h.ID(), id)
-				return err == nil && len(got) > 0
+				if err == nil && len(got) == 0 {
+					err = fmt.Errorf("it does not know %s yet", id)
+				}
+				return err
 			})
 		}
 		return h
@@ -72,10 +79,14 @@ func TestRelayAdmission(t *testing.T) {
 }
 
 // hostTestStartAs starts a host without anything of the mesh on it.
-func hostTestStartAs(t testing.TB, cfg hostConfig) host.Host {
+func hostTestStartAs(t testing.TB, cfg mesh.HostConfig) host.Host {
 	t.Helper()
-	cfg.Key = hostTestKey(t)
-	h, err := newHost(cfg)
+	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Key = key
+	h, err := mesh.NewHost(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,6 @@ package node
 
 import (
 	"crypto/rand"
-	"errors"
 	"testing"
 	"time"
 
@@ -111,12 +110,5 @@ func TestFollowInterval(t *testing.T) {
 		if got := retryDelay(failures); got != want {
 			t.Errorf("retryDelay(%d) = %v, want %v", failures, got, want)
 		}
-	}
-}
-
-func TestShortDialError(t *testing.T) {
-	err := errors.New("failed to dial: failed to dial 12D3KooWA: all dials failed\n  * [/ip4/127.0.0.1/tcp/1] connection refused")
-	if got, want := shortDialError(err).Error(), "[/ip4/127.0.0.1/tcp/1] connection refused"; got != want {
-		t.Errorf("shortDialError = %q, want %q", got, want)
 	}
 }

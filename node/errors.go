@@ -13,6 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry/dht"
 	"github.com/edgeistry/edgeistry/internal/dialerror"
 	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/state"
 )
@@ -26,7 +27,19 @@ func asAPIError(err error) *api.Error {
 	e = &api.Error{Kind: api.Failed, Message: dialerror.Words(err.Error())}
 	var conflict *logstore.ConflictError
 	var corrupt *logstore.CorruptError
+	var homes *mesh.HomesError
+	var node *mesh.NodeError
 	switch {
+	case errors.As(err, &homes):
+		return inWords(&api.Error{Kind: api.NotFound, Message: homes.Summary(), Tried: homes.Tried})
+	case errors.As(err, &node):
+		e.Kind, e.Message = api.NotFound, dialerror.Words(node.Error())
+		if node.Timeout {
+			e.Kind = api.Timeout
+		}
+		if node.Unknown {
+			e.Action = "edgeistry status on that node"
+		}
 	case errors.As(err, &conflict):
 		head := api.HeadOf(conflict.Head)
 		e.Head = &head

@@ -537,9 +537,12 @@ func TestHomesTried(t *testing.T) {
 		homes = append(homes, peer.AddrInfo{ID: other.PeerID(), Addrs: []ma.Multiaddr{ma.StringCast("/ip4/127.0.0.1/tcp/1")}})
 	}
 	homes = append(homes, peer.AddrInfo{ID: n.host.ID()})
-	_, err := n.mesh.do(t.Context(), homes, &coap.Message{Code: coap.CodeGET})
-	var e *api.Error
-	if !errors.As(err, &e) || e.Kind != api.NotFound || len(e.Tried) != 3 {
+	_, err := n.mesh.Do(t.Context(), homes, &coap.Message{Code: coap.CodeGET})
+	if err == nil {
+		t.Fatal("homes that are not there answer")
+	}
+	e := asAPIError(err)
+	if e.Kind != api.NotFound || len(e.Tried) != 3 {
 		t.Fatalf("error = %v, want all three homes", err)
 	}
 	for i, h := range homes[:2] {

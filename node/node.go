@@ -24,6 +24,7 @@ import (
 	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/function/wasm"
 	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
@@ -66,7 +67,7 @@ type Node struct {
 	caller    *client.Caller
 	manager   *client.Caller // of revocations: it must not wait for sessions that wait for it
 	proxy     *proxy.Proxy
-	mesh      *mesh
+	mesh      *mesh.Streams
 	own       *hosted
 	functions *function.Runtime
 	policies  *wasm.Policies    // run the programs of capabilities
@@ -165,7 +166,7 @@ func (n *Node) openHost(ctx context.Context, ds datastore.Batching) error {
 	if err != nil {
 		return err
 	}
-	n.host, err = newHost(hostConfig{
+	n.host, err = mesh.NewHost(mesh.HostConfig{
 		Key: n.state.Identity(), Listen: n.cfg.Listen, Version: n.version,
 		Protocols: []protocol.ID{coap.ProtocolID, dht.ProtocolID(n.cfg.Mesh)},
 		HolePunch: true,
@@ -219,7 +220,7 @@ func (n *Node) openProxy(context.Context) error {
 	if n.proxy, err = proxy.New(proxy.Config{Resolve: n.wayTo, First: n.deliverFirst, Booted: n.deviceBooted, Logger: n.log}); err != nil {
 		return err
 	}
-	n.mesh = newMesh(n.host, n.proxy, n.log)
+	n.mesh = mesh.NewStreams(n.host, n.proxy, n.log)
 	return nil
 }
 
@@ -260,7 +261,7 @@ func (n *Node) openServices(ctx context.Context) error {
 	if err := n.restoreRevocations(ctx); err != nil {
 		return err
 	}
-	n.mesh.serve()
+	n.mesh.Serve()
 	for _, d := range n.deviceList() {
 		n.follow(d)
 	}
@@ -357,7 +358,7 @@ func (n *Node) closeAll() error {
 	for _, p := range pulls {
 		p.cancel()
 	}
-	closeIf(n.mesh != nil, func() error { n.mesh.close(); return nil })
+	closeIf(n.mesh != nil, func() error { n.mesh.Close(); return nil })
 	n.wg.Wait()
 	closeIf(n.functions != nil, func() error { return n.functions.Close() })
 	closeIf(n.proxy != nil, func() error { return n.proxy.Close() })

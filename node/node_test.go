@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
@@ -86,7 +87,7 @@ func startNode(t *testing.T, h *state.State) (*Node, *api.Client) {
 
 // seedOf gives the address by which others join the mesh at n.
 func seedOf(n *Node) string {
-	return n.fullAddrs()[0]
+	return mesh.Addrs(n.host)[0]
 }
 
 // eventually tries until check succeeds, within patience.

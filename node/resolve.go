@@ -17,6 +17,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/dht"
 	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/proxy"
 	"github.com/edgeistry/edgeistry/relay"
@@ -112,16 +113,19 @@ func (n *Node) publishOwn(ctx context.Context, id edgeistry.ServiceID) bool {
 func (n *Node) wayTo(ctx context.Context, id edgeistry.ServiceID) (coap.Doer, error) {
 	if a, ok := n.registry.Known(id); ok && a.Record.Valid(time.Now()) == nil && time.Since(a.Seen) < recordFresh {
 		return coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
-			resp, err := n.mesh.do(ctx, a.Record.Homes, req)
-			var lost *api.Error
+			resp, err := n.mesh.Do(ctx, a.Record.Homes, req)
+			var lost *mesh.HomesError
 			if err == nil || !errors.As(err, &lost) {
 				return resp, err
 			}
 			newer, lerr := n.lookup(ctx, id)
-			if lerr != nil || newer.Record.Sequence <= a.Record.Sequence {
-				return nil, err
+			if lerr == nil && newer.Record.Sequence > a.Record.Sequence {
+				resp, err = n.mesh.Do(ctx, newer.Record.Homes, req)
 			}
-			return n.mesh.do(ctx, newer.Record.Homes, req)
+			if err != nil {
+				note(ctx, err)
+			}
+			return resp, err
 		}), nil
 	}
 	a, err := n.lookup(ctx, id)
@@ -129,7 +133,13 @@ func (n *Node) wayTo(ctx context.Context, id edgeistry.ServiceID) (coap.Doer, er
 		note(ctx, err)
 		return nil, fmt.Errorf("%w: %w", proxy.ErrNotFound, err)
 	}
-	return n.mesh.via(a.Record.Homes), nil
+	return coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
+		resp, err := n.mesh.Do(ctx, a.Record.Homes, req)
+		if err != nil {
+			note(ctx, err)
+		}
+		return resp, err
+	}), nil
 }
 
 // Resolve says who speaks for a service, and how this node reaches them.
@@ -170,10 +180,10 @@ func (n *Node) lookAt(ctx context.Context, h peer.AddrInfo) api.Home {
 		out.Conn, out.Error = "not connected", problemOf(err)
 		return out
 	}
-	if all, err := pings(ctx, n.host, h.ID, 1); err != nil {
+	if all, err := mesh.Ping(ctx, n.host, h.ID, 1); err != nil {
 		out.Error = problemOf(err)
 	} else {
-		out.RTTMS = all[0]
+		out.RTTMS = ms(all[0])
 	}
 	out.Conn = relay.Describe(n.host, h.ID).String()
 	return out

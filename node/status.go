@@ -7,13 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/relay"
 )
@@ -25,7 +23,7 @@ func (n *Node) Status(ctx context.Context) (*api.Status, error) {
 	s := &api.Status{
 		Node: n.host.ID().String(), Mesh: n.cfg.Mesh, Version: n.version, Home: n.state.Dir(), PID: os.Getpid(),
 		API: "http://" + n.http.address(), Service: own.String(),
-		Ready: n.NotReady() == "" && n.readyMS.Load() > 0, InMesh: n.NotInMesh() == "", Standing: n.standing(), Addrs: n.fullAddrs(), Relay: n.relayStatus(),
+		Ready: n.NotReady() == "" && n.readyMS.Load() > 0, InMesh: n.NotInMesh() == "", Standing: n.standing(), Addrs: mesh.Addrs(n.host), Relay: n.relayStatus(),
 		Peers: n.peers(), Seeds: n.seedStates(), Functions: len(n.functions.List()), Started: n.started, ReadyMS: float64(n.readyMS.Load()) / 1000,
 	}
 	if !s.InMesh {
@@ -40,15 +38,6 @@ func (n *Node) Status(ctx context.Context) (*api.Status, error) {
 	}
 	s.Services = notNil(services)
 	return s, nil
-}
-
-// fullAddrs gives the addresses that others reach the node at, each ending with its ID.
-func (n *Node) fullAddrs() []string {
-	out := []string{}
-	for _, a := range n.host.Addrs() {
-		out = append(out, a.String()+"/p2p/"+n.host.ID().String())
-	}
-	return out
 }
 
 func (n *Node) relayStatus() api.Relay {
@@ -129,8 +118,12 @@ func (n *Node) Ping(ctx context.Context, r api.PingRequest) (*api.PingResult, er
 		out.Conn = "this node"
 		return out, nil
 	}
-	if out.All, err = pings(ctx, n.host, target, count); err != nil {
+	all, err := mesh.Ping(ctx, n.host, target, count)
+	if err != nil {
 		return nil, err
+	}
+	for _, rtt := range all {
+		out.All = append(out.All, ms(rtt))
 	}
 	out.RTTMS = slices.Min(out.All)
 	c := relay.Describe(n.host, target)
@@ -141,42 +134,9 @@ func (n *Node) Ping(ctx context.Context, r api.PingRequest) (*api.PingResult, er
 	return out, nil
 }
 
-func pings(ctx context.Context, h host.Host, p peer.ID, count int) ([]float64, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var all []float64
-	for r := range ping.Ping(ctx, h, p) {
-		if r.Error != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			return nil, api.Errorf(api.NotFound, "%s does not answer: %v", p, shortDialError(r.Error))
-		}
-		if all = append(all, ms(r.RTT)); len(all) == count {
-			return all, nil
-		}
-	}
-	return nil, api.Errorf(api.Timeout, "%s did not answer in time", p)
-}
-
 // connect makes sure that there is a connection to a node, a relayed one too.
 func (n *Node) connect(ctx context.Context, info peer.AddrInfo) error {
-	if info.ID == n.host.ID() || relay.Describe(n.host, info.ID).Kind != relay.None {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(network.WithAllowLimitedConn(ctx, "ping"), dialTimeout)
-	defer cancel()
-	if len(info.Addrs) == 0 && len(n.host.Peerstore().Addrs(info.ID)) == 0 {
-		found, err := n.registry.FindPeer(ctx, info.ID)
-		if err != nil {
-			return &api.Error{Kind: api.NotFound, Message: "node " + info.ID.String() + " is not known in mesh " + n.cfg.Mesh, Action: "edgeistry status on that node"}
-		}
-		info.Addrs = found.Addrs
-	}
-	if err := n.host.Connect(ctx, info); err != nil {
-		return api.Errorf(api.NotFound, "node %s is not reachable: %v", info.ID, shortDialError(err))
-	}
-	return nil
+	return mesh.Connect(ctx, n.host, info, n.registry.FindPeer)
 }
 
 // connectHome connects to the first home of a service that can be reached.
@@ -189,7 +149,7 @@ func (n *Node) connectHome(ctx context.Context, id edgeistry.ServiceID) (peer.ID
 		return "", err
 	}
 	failed := &api.Error{Kind: api.NotFound, Message: "no home of " + n.nameOf(id) + " can be reached"}
-	for _, h := range n.mesh.order(a.Record.Homes) {
+	for _, h := range n.mesh.Order(a.Record.Homes) {
 		if err := n.connect(ctx, h); err != nil {
 			failed.Tried = append(failed.Tried, problemOf(err))
 			continue

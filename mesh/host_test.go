@@ -1,4 +1,4 @@
-package node
+package mesh
 
 import (
 	"context"
@@ -36,11 +36,11 @@ func hostTestKey(t testing.TB) crypto.PrivKey {
 	return key
 }
 
-func hostTestStart(t testing.TB, cfg hostConfig) host.Host {
+func hostTestStart(t testing.TB, cfg HostConfig) host.Host {
 	t.Helper()
 	cfg.Key, cfg.HolePunch = hostTestKey(t), true
 	cfg.Protocols = []protocol.ID{hostTestProto, dht.ProtocolID("farm")}
-	h, err := newHost(cfg)
+	h, err := NewHost(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,8 +68,8 @@ func TestHostTransports(t *testing.T) {
 	defer cancel()
 	for _, listen := range []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"} {
 		t.Run(listen, func(t *testing.T) {
-			server := hostTestStart(t, hostConfig{Listen: []string{listen}, Version: "1.2"})
-			client := hostTestStart(t, hostConfig{Version: "1.2"})
+			server := hostTestStart(t, HostConfig{Listen: []string{listen}, Version: "1.2"})
+			client := hostTestStart(t, HostConfig{Version: "1.2"})
 			if got := len(client.Addrs()); got != 0 {
 				t.Errorf("a host without a listener has %d addresses", got)
 			}
@@ -90,10 +90,10 @@ func TestHostTransports(t *testing.T) {
 }
 
 func TestHostRefuses(t *testing.T) {
-	if _, err := newHost(hostConfig{}); err == nil {
+	if _, err := NewHost(HostConfig{}); err == nil {
 		t.Error("host without an identity started")
 	}
-	_, err := newHost(hostConfig{Key: hostTestKey(t), Listen: []string{"tcp:1234"}})
+	_, err := NewHost(HostConfig{Key: hostTestKey(t), Listen: []string{"tcp:1234"}})
 	if err == nil || !strings.Contains(err.Error(), `"tcp:1234"`) {
 		t.Errorf("bad listen address: %v, want an error that names it", err)
 	}
@@ -104,8 +104,8 @@ func TestHostStreams(t *testing.T) {
 	const count = 200
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	server := hostTestStart(t, hostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
-	client := hostTestStart(t, hostConfig{})
+	server := hostTestStart(t, HostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
+	client := hostTestStart(t, HostConfig{})
 	server.SetStreamHandler(hostTestProto, func(s network.Stream) {
 		_, _ = io.Copy(s, s)
 		_ = s.Close()
@@ -187,7 +187,7 @@ func TestHostBehindNAT(t *testing.T) {
 		return registry
 	}
 
-	seed := hostTestStart(t, hostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}})
+	seed := hostTestStart(t, HostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"}})
 	seedRegistry := join(seed)
 	service, err := relay.NewService(seed, relay.Limits{Admit: seedRegistry.IsMember})
 	if err != nil {
@@ -197,7 +197,7 @@ func TestHostBehindNAT(t *testing.T) {
 	at := peer.AddrInfo{ID: seed.ID(), Addrs: seed.Addrs()}
 
 	var client atomic.Pointer[relay.Client]
-	edge := hostTestStart(t, hostConfig{Extra: func() []ma.Multiaddr {
+	edge := hostTestStart(t, HostConfig{Extra: func() []ma.Multiaddr {
 		if c := client.Load(); c != nil {
 			return c.CircuitAddrs()
 		}
@@ -223,7 +223,7 @@ func TestHostBehindNAT(t *testing.T) {
 	}
 	own := edgeRegistry.Status().Published[0].Service
 
-	caller := hostTestStart(t, hostConfig{}) // with a listener the other end may come to it directly
+	caller := hostTestStart(t, HostConfig{}) // with a listener the other end may come to it directly
 	callerRegistry := join(caller, at)
 	rec, err := callerRegistry.Resolve(ctx, own)
 	if err != nil {
@@ -259,10 +259,10 @@ func TestHostBehindNAT(t *testing.T) {
 // is free: it fails and names the port. After the first has gone the port is free at once.
 func TestHostSharedPort(t *testing.T) {
 	for _, listen := range []string{"/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/udp/0/quic-v1"} {
-		first := hostTestStart(t, hostConfig{Listen: []string{listen}})
+		first := hostTestStart(t, HostConfig{Listen: []string{listen}})
 		taken := first.Addrs()[0].String()
 		for _, all := range [][]string{{taken}, {"/ip4/127.0.0.1/tcp/0", taken}} {
-			h, err := newHost(hostConfig{Key: hostTestKey(t), Listen: all, HolePunch: true})
+			h, err := NewHost(HostConfig{Key: hostTestKey(t), Listen: all, HolePunch: true})
 			if err == nil {
 				h.Close()
 				t.Errorf("a second node listens on %v too", all)
@@ -273,14 +273,14 @@ func TestHostSharedPort(t *testing.T) {
 			}
 		}
 		first.Close()
-		hostTestStart(t, hostConfig{Listen: []string{taken}})
+		hostTestStart(t, HostConfig{Listen: []string{taken}})
 	}
 }
 
 // TestHostDialsFromItsPort checks what hole punching needs: outgoing TCP connections leave from the listening port.
 func TestHostDialsFromItsPort(t *testing.T) {
-	a := hostTestStart(t, hostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
-	b := hostTestStart(t, hostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
+	a := hostTestStart(t, HostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
+	b := hostTestStart(t, HostConfig{Listen: []string{"/ip4/127.0.0.1/tcp/0"}})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if err := a.Connect(ctx, peer.AddrInfo{ID: b.ID(), Addrs: b.Addrs()}); err != nil {

@@ -1,4 +1,4 @@
-package node
+package mesh
 
 import (
 	"errors"
@@ -24,8 +24,8 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 )
 
-// hostConfig is what a node's libp2p host is made of.
-type hostConfig struct {
+// HostConfig configures a node's libp2p host.
+type HostConfig struct {
 	Key       crypto.PrivKey        // the node's identity
 	Listen    []string              // multiaddrs; none: the node is reached through relays only
 	Extra     func() []ma.Multiaddr // addresses to announce beside those of the listeners; may be nil
@@ -48,12 +48,12 @@ const (
 	hostStreamsTotal = 4096
 )
 
-// newHost starts a libp2p host. With port 0 in Listen the real ports stand in its Addrs.
+// NewHost starts a libp2p host. With port 0 in Listen the real ports stand in its Addrs.
 //
 // Transports are TCP (Noise, yamux) and QUIC v1. There is no network PSK, because it would exclude QUIC: records and
 // capabilities are signed, and a relay admits members. There is no port mapping: opening a site's router is not for a
 // program to decide. Relays are chosen by package relay, not by libp2p, which would look for public ones.
-func newHost(cfg hostConfig) (host.Host, error) {
+func NewHost(cfg HostConfig) (host.Host, error) {
 	if cfg.Key == nil {
 		return nil, errors.New("start host: no identity")
 	}

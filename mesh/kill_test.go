@@ -1,10 +1,11 @@
-package node
+package mesh
 
 import (
 	"bufio"
 	"context"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/edgeistry/edgeistry/coap"
 )
@@ -40,14 +42,14 @@ func TestPeerProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost(hostConfig{Key: key, Listen: []string{os.Getenv(peerListenEnv)}, Protocols: []protocol.ID{coap.ProtocolID}})
+	h, err := NewHost(HostConfig{Key: key, Listen: []string{os.Getenv(peerListenEnv)}, Protocols: []protocol.ID{coap.ProtocolID}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMesh(h, coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
+	m := NewStreams(h, coap.HandlerFunc(func(context.Context, coap.Source, *coap.Message) *coap.Message {
 		return &coap.Message{Code: coap.CodeContent}
-	}), quiet())
-	m.serve()
+	}), slog.New(slog.DiscardHandler))
+	m.Serve()
 	fmt.Println("peer at", h.Addrs()[0])
 	select {}
 }
@@ -106,10 +108,10 @@ func TestPeerKilled(t *testing.T) {
 					t.Fatal(err)
 				}
 				cmd, at := startPeer(t, key, listen)
-				h := hostTestStart(t, hostConfig{Listen: []string{listen}, Protocols: []protocol.ID{coap.ProtocolID}})
-				m := newMesh(h, nil, quiet())
-				defer m.close()
-				home := peer.AddrInfo{ID: id, Addrs: addrsOf(at)}
+				h := hostTestStart(t, HostConfig{Listen: []string{listen}, Protocols: []protocol.ID{coap.ProtocolID}})
+				m := NewStreams(h, nil, slog.New(slog.DiscardHandler))
+				defer m.Close()
+				home := peer.AddrInfo{ID: id, Addrs: []ma.Multiaddr{ma.StringCast(at)}}
 				ask := func() (time.Duration, error) {
 					req, err := coap.NewRequest(coap.CodeGET, "/l/events", nil, nil)
 					if err != nil {
@@ -172,9 +174,9 @@ func TestPeerKilled(t *testing.T) {
 func TestSlowAnswer(t *testing.T) {
 	t.Parallel()
 	listen := "/ip4/127.0.0.1/udp/0/quic-v1"
-	server := hostTestStart(t, hostConfig{Listen: []string{listen}, Protocols: []protocol.ID{coap.ProtocolID}})
+	server := hostTestStart(t, HostConfig{Listen: []string{listen}, Protocols: []protocol.ID{coap.ProtocolID}})
 	var runs atomic.Int32
-	ms := newMesh(server, coap.HandlerFunc(func(ctx context.Context, _ coap.Source, _ *coap.Message) *coap.Message {
+	ms := NewStreams(server, coap.HandlerFunc(func(ctx context.Context, _ coap.Source, _ *coap.Message) *coap.Message {
 		runs.Add(1)
 		slow := time.NewTimer(silentTime + probeTime + time.Second)
 		defer slow.Stop()
@@ -183,12 +185,12 @@ func TestSlowAnswer(t *testing.T) {
 		case <-ctx.Done():
 		}
 		return &coap.Message{Code: coap.CodeContent}
-	}), quiet())
-	ms.serve()
-	defer ms.close()
-	client := hostTestStart(t, hostConfig{Listen: []string{listen}, Protocols: []protocol.ID{coap.ProtocolID}})
-	mc := newMesh(client, nil, quiet())
-	defer mc.close()
+	}), slog.New(slog.DiscardHandler))
+	ms.Serve()
+	defer ms.Close()
+	client := hostTestStart(t, HostConfig{Listen: []string{listen}, Protocols: []protocol.ID{coap.ProtocolID}})
+	mc := NewStreams(client, nil, slog.New(slog.DiscardHandler))
+	defer mc.Close()
 	req, err := coap.NewRequest(coap.CodeGET, "/l/events", nil, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package node
+package mesh
 
 import (
 	"context"
@@ -19,7 +19,6 @@ import (
 
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/internal/dialerror"
-	"github.com/edgeistry/edgeistry/node/api"
 )
 
 // Limits of the mesh's streams.
@@ -31,9 +30,9 @@ const (
 	exchangeTime   = 30 * time.Second
 )
 
-// mesh carries requests to other nodes and takes theirs. To each node it keeps one stream, opened with the first request and
+// Streams carries requests to other nodes and takes theirs. To each node it keeps one stream, opened with the first request and
 // again when it breaks: a new stream for each request would cost two to three times as much and meet limits.
-type mesh struct {
+type Streams struct {
 	host    host.Host
 	handler coap.Handler
 	log     *slog.Logger
@@ -56,8 +55,9 @@ type outgoing struct {
 	client  *outgoingStream
 }
 
-func newMesh(h host.Host, handler coap.Handler, log *slog.Logger) *mesh {
-	m := &mesh{
+// NewStreams returns the streams of a host. A request that another node sends goes to handler.
+func NewStreams(h host.Host, handler coap.Handler, log *slog.Logger) *Streams {
+	m := &Streams{
 		host: h, handler: handler, log: log,
 		streams: make(map[peer.ID]*outgoing), serving: make(map[peer.ID]int),
 	}
@@ -65,11 +65,11 @@ func newMesh(h host.Host, handler coap.Handler, log *slog.Logger) *mesh {
 	return m
 }
 
-// serve starts to take streams.
-func (m *mesh) serve() { m.host.SetStreamHandler(coap.ProtocolID, m.accept) }
+// Serve starts to take streams of other nodes.
+func (m *Streams) Serve() { m.host.SetStreamHandler(coap.ProtocolID, m.accept) }
 
 // accept serves one stream until it ends. libp2p calls it in a goroutine of its own.
-func (m *mesh) accept(s network.Stream) {
+func (m *Streams) accept(s network.Stream) {
 	p := s.Conn().RemotePeer()
 	if !m.enter(p) {
 		_ = s.Reset()
@@ -82,7 +82,7 @@ func (m *mesh) accept(s network.Stream) {
 	}
 }
 
-func (m *mesh) enter(p peer.ID) bool {
+func (m *Streams) enter(p peer.ID) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed || m.serving[p] >= maxPeerStreams || m.total >= maxStreams {
@@ -94,7 +94,7 @@ func (m *mesh) enter(p peer.ID) bool {
 	return true
 }
 
-func (m *mesh) leave(p peer.ID) {
+func (m *Streams) leave(p peer.ID) {
 	m.mu.Lock()
 	m.total--
 	if m.serving[p]--; m.serving[p] == 0 {
@@ -104,8 +104,8 @@ func (m *mesh) leave(p peer.ID) {
 	m.wg.Done()
 }
 
-// close ends all streams and waits for their goroutines.
-func (m *mesh) close() {
+// Close ends all streams and waits for their goroutines.
+func (m *Streams) Close() {
 	m.host.RemoveStreamHandler(coap.ProtocolID)
 	m.mu.Lock()
 	m.closed = true
@@ -119,16 +119,17 @@ func (m *mesh) close() {
 	m.wg.Wait()
 }
 
-// via gives the way to a service whose homes are known: each request goes to the first home that can be reached.
-func (m *mesh) via(homes []peer.AddrInfo) coap.Doer {
+// Via returns the way to a service whose homes are known: each request goes to the first home that can be reached.
+func (m *Streams) Via(homes []peer.AddrInfo) coap.Doer {
 	return coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
-		return m.do(ctx, homes, req)
+		return m.Do(ctx, homes, req)
 	})
 }
 
-func (m *mesh) do(ctx context.Context, homes []peer.AddrInfo, req *coap.Message) (*coap.Message, error) {
-	failed := &api.Error{Kind: api.NotFound, Message: "no home of the service can be reached"}
-	for _, home := range m.order(homes) {
+// Do sends a request to the first of these homes that can be reached. If none can, the error is a *HomesError.
+func (m *Streams) Do(ctx context.Context, homes []peer.AddrInfo, req *coap.Message) (*coap.Message, error) {
+	failed := &HomesError{}
+	for _, home := range m.Order(homes) {
 		if home.ID == m.host.ID() {
 			failed.Tried = append(failed.Tried, "this node: it is named as a home, but does not serve the service any more")
 			continue
@@ -142,15 +143,11 @@ func (m *mesh) do(ctx context.Context, homes []peer.AddrInfo, req *coap.Message)
 		}
 		failed.Tried = append(failed.Tried, fmt.Sprintf("%s: %v", home.ID, err))
 	}
-	if len(homes) == 0 {
-		failed.Message = "the service's record names no home"
-	}
-	note(ctx, failed)
 	return nil, failed
 }
 
-// order puts homes with a connection first; the rest keep their order.
-func (m *mesh) order(homes []peer.AddrInfo) []peer.AddrInfo {
+// Order puts homes with a connection first; the rest keep their order.
+func (m *Streams) Order(homes []peer.AddrInfo) []peer.AddrInfo {
 	rank := func(p peer.ID) int {
 		switch m.host.Network().Connectedness(p) {
 		case network.Connected:
@@ -168,7 +165,7 @@ func (m *mesh) order(homes []peer.AddrInfo) []peer.AddrInfo {
 
 // ask sends one request to one home. When the stream breaks under it the same bytes go out once more on a new stream: a protected
 // request that ran already is recognised by the service and not run again.
-func (m *mesh) ask(ctx context.Context, home peer.AddrInfo, req *coap.Message) (*coap.Message, error) {
+func (m *Streams) ask(ctx context.Context, home peer.AddrInfo, req *coap.Message) (*coap.Message, error) {
 	for attempt := 0; ; attempt++ {
 		client, err := m.stream(ctx, home)
 		if err != nil {
@@ -184,7 +181,7 @@ func (m *mesh) ask(ctx context.Context, home peer.AddrInfo, req *coap.Message) (
 }
 
 // stream gives the open stream to a node, or opens one.
-func (m *mesh) stream(ctx context.Context, home peer.AddrInfo) (*outgoingStream, error) {
+func (m *Streams) stream(ctx context.Context, home peer.AddrInfo) (*outgoingStream, error) {
 	m.mu.Lock()
 	if m.closed {
 		m.mu.Unlock()
@@ -211,7 +208,7 @@ func (m *mesh) stream(ctx context.Context, home peer.AddrInfo) (*outgoingStream,
 	return m.dial(ctx, home, o)
 }
 
-func (m *mesh) dial(ctx context.Context, home peer.AddrInfo, o *outgoing) (*outgoingStream, error) {
+func (m *Streams) dial(ctx context.Context, home peer.AddrInfo, o *outgoing) (*outgoingStream, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	// Without this a stream over a relayed connection waits for a direct one until its deadline.
@@ -229,7 +226,7 @@ func (m *mesh) dial(ctx context.Context, home peer.AddrInfo, o *outgoing) (*outg
 		s, err = m.host.NewStream(ctx, home.ID, coap.ProtocolID)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("not reachable: %w", shortDialError(err))
+		return nil, fmt.Errorf("not reachable: %w", dialerror.Explain(err))
 	}
 	c := &outgoingStream{
 		Client:  coap.NewClient(streamConn{s}, coap.StreamConfig{MaxInFlight: maxInFlight, Timeout: exchangeTime}),
@@ -268,9 +265,6 @@ func (o *outgoing) put(c *outgoingStream) {
 		_ = old.Close()
 	}
 }
-
-// shortDialError returns the cause of a failed attempt to reach a node in one line of plain words.
-func shortDialError(err error) error { return dialerror.Explain(err) }
 
 // streamConn makes a libp2p stream a net.Conn.
 type streamConn struct{ network.Stream }
