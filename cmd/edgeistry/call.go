@@ -105,7 +105,7 @@ func (c *cli) call(cmd *cobra.Command, args []string, f callFlags) error {
 		if err != nil {
 			return err
 		}
-		return c.showCall(result, f.trace)
+		return c.showCall(at, result, f.trace)
 	})
 }
 
@@ -148,9 +148,9 @@ func findFunction(manifest edgeistry.Manifest, at target) (edgeistry.FunctionInf
 }
 
 // showCall prints an answer; a refusal is printed and then is the command's error.
-func (c *cli) showCall(r *api.CallResult, trace bool) error {
+func (c *cli) showCall(at target, r *api.CallResult, trace bool) error {
 	if c.json {
-		c.writeJSON(c.stdout, r)
+		c.writeJSON(c.stdout, callShown{r, c.decoder(at)(r.Payload)})
 		return r.Err()
 	}
 	if r.OK() {

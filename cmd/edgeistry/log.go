@@ -165,7 +165,8 @@ func (c *cli) logReadCommand() *cobra.Command {
 		Use:   "read LOG|SERVICE/LOG",
 		Short: "Read entries of a log",
 		Long: `Read prints the newest entries, or those of --from and --count. An entry of 1, 2 or 4 bytes is shown as bytes and as a number.
-Entries that were lost before anyone kept them show as a gap.
+Entries that were lost before anyone kept them show as a gap. With --json a payload is base64, and beside it stands "number" where
+the manifest says the entry's size, or "text".
 
 Where the device is away (asleep, or its line is down) and the capability has a mirror half, the copy at its home node is read instead, and the
 last line says so. --direct never does that; --mirror asks the copy at once. A home node can hold entries back and can make them up;
@@ -207,8 +208,16 @@ with --check the device proves what the copy gave, by the hash that its own next
 				if err != nil {
 					return err
 				}
-				result.Entries = list(result.Entries)
-				return c.show(result, func() { c.showEntries(at, result) })
+				if !c.json {
+					c.showEntries(at, result)
+					return nil
+				}
+				shown := readShown{result, make([]entryShown, len(result.Entries))}
+				decode := c.decoder(at)
+				for i, e := range result.Entries {
+					shown.Entries[i] = entryShown{e, decode(e.Payload)}
+				}
+				return c.show(shown, nil)
 			})
 		},
 	}
@@ -364,9 +373,13 @@ func (c *cli) tail(ctx context.Context, at target, req api.ReadRequest, wanted i
 	defer cancel()
 	seen := 0
 	var before *api.Entry
+	var decode func([]byte) decoded
+	if c.json {
+		decode = c.decoder(at)
+	}
 	err = client.Tail(follow, req, c.showSource(), func(e api.Entry) error {
 		if c.json {
-			if err := c.writeLine(e); err != nil {
+			if err := c.writeLine(entryShown{e, decode(e.Payload)}); err != nil {
 				return err
 			}
 		} else {
