@@ -222,10 +222,7 @@ func (n *Node) Functions(ctx context.Context) ([]api.Function, error) {
 		n.mu.Unlock()
 		if p != nil {
 			p.mu.Lock()
-			f.PullState, f.PullFrom = p.state, p.from
-			if p.problem != "" {
-				f.Problem = strings.TrimPrefix(f.Problem+"; "+p.problem, "; ")
-			}
+			f.PullState, f.PullFrom, f.PullProblem, f.PullFailed = p.state, p.from, p.problem, p.failed
 			p.mu.Unlock()
 		}
 		out = append(out, f)

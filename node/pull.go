@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -35,7 +36,8 @@ type pull struct {
 	mu      sync.Mutex
 	state   string // "starting", "following", "retrying"
 	problem string
-	from    string // peer ID of the home
+	from    string    // peer ID of the home
+	failed  time.Time // when problem was met last
 }
 
 // storedPull is the record of a pull. The datastore's folder is readable by its owner only, as the keychain is.
@@ -163,6 +165,10 @@ func (p *pull) run(ctx context.Context, log *logstore.Log) {
 			failures++
 			pause = maxFollowInterval
 			p.note("refused", err)
+		case isOver(err):
+			failures++
+			pause = retryDelay(failures) // without proof: it may be taken back, or be a lie of somebody on the way
+			p.note("refused", err)
 		default:
 			failures++
 			pause = retryDelay(failures)
@@ -231,8 +237,22 @@ func (p *pull) note(state string, err error) {
 	from := p.home()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.state, p.problem, p.from = state, "", from
+	p.state, p.problem, p.from, p.failed = state, "", from, time.Time{}
 	if err != nil {
-		p.problem = problemOf(err)
+		p.problem, p.failed = problemOf(err), time.Now()
 	}
+}
+
+// isOver reports whether a home said that the capability is over: denied by its list, or of an earlier generation or epoch. It says so
+// without proof, since the key that would prove it is over.
+func isOver(err error) bool {
+	var denied *client.Denied
+	if !errors.As(err, &denied) {
+		return false
+	}
+	switch denied.Reason {
+	case capability.ReasonDenyListed, capability.ReasonGeneration, capability.ReasonEpoch:
+		return true
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,7 @@ type revoking struct {
 	changes []state.Change // that the service is told
 	denies  bool           // the capability itself goes on the deny list
 	ended   string         // why it was over before
+	full    bool           // the deny list has no room for it
 }
 
 // Revoke ends a capability and what was narrowed from it: here at once, by the deny list, and at the service, by a new generation of its
@@ -99,6 +101,7 @@ func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) 
 		return nil, err
 	}
 	v := &revoking{chosen: c, key: key, denies: true, ended: n.state.Ended(c.Capability)}
+	v.full = !known.Room(len(v.halves()), time.Now(), key)
 	_, ending := known.Epoch()
 	switch {
 	case ending:
@@ -124,16 +127,15 @@ func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) 
 	return v, nil
 }
 
-// planGenerations raises the generation of the capability's branch, and of the mirror's for a pair. What is of an older generation or
-// epoch the service ends, or has ended, already. The owner's branch has everything that was narrowed from the owner's capability, so its
-// generation is raised only if that is wanted.
-func (v *revoking) planGenerations(ofOwner bool) error {
-	if v.Header.Branch == capability.BranchOwner && !ofOwner {
-		return nil
-	}
+// planGenerations raises the generation of the capability's branch. What is of an older generation or epoch the service ends, or has
+// ended, already. Two branches are everybody's: the owner's has all that was narrowed from the owner's capability, the mirror branch the
+// mirror halves of all pairs. Their generations are raised only if that is wanted: the home denies the capability by its fingerprint. Where
+// the deny list is full the mirror branch's is raised all the same, which makes room.
+func (v *revoking) planGenerations(wanted bool) error {
 	for _, c := range v.halves() {
 		branch, generation := c.Header.Branch, c.Header.Generation
 		switch {
+		case branch == capability.BranchOwner && !wanted, branch == capability.BranchMirror && !wanted && !v.full:
 		case c.Header.Epoch != v.key.Epoch, generation < v.key.Generations[branch]:
 		case generation == math.MaxUint8:
 			return &api.Error{
@@ -156,6 +158,19 @@ func (v *revoking) halves() []*capability.Capability {
 	return out
 }
 
+// listed returns the halves that go on the deny list. Where it is full these are the ones that no new generation ends.
+func (v *revoking) listed() []*capability.Capability {
+	if !v.full {
+		return v.halves()
+	}
+	return slices.DeleteFunc(v.halves(), func(c *capability.Capability) bool {
+		h := c.Header
+		return h.Epoch != v.key.Epoch || h.Generation < v.key.Generations[h.Branch] || slices.ContainsFunc(v.changes, func(change state.Change) bool {
+			return change.Epoch != 0 || change.Branch == h.Branch
+		})
+	})
+}
+
 // foresee says what else of this keychain a revocation ends.
 func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 	out := &api.RevokeResult{
@@ -163,7 +178,7 @@ func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 		Changes: []api.Revocation{}, AlsoEnds: []api.AlsoEnds{},
 	}
 	if v.denies {
-		for _, c := range v.halves() {
+		for _, c := range v.listed() {
 			out.Fingerprints = append(out.Fingerprints, denylist.Of(c).String())
 		}
 	}
@@ -216,7 +231,7 @@ func (n *Node) keepRevocation(v *revoking) error {
 	}
 	now := time.Now()
 	if v.denies {
-		for _, c := range v.halves() {
+		for _, c := range v.listed() {
 			d := state.Denial{
 				Fingerprint: denylist.Of(c), Epoch: c.Header.Epoch, Branch: c.Header.Branch, Generation: c.Header.Generation,
 				Name: v.name, Since: now, Expires: expiry(c),

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,7 +19,9 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/coap/link/linktest"
+	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/config"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -506,5 +510,138 @@ func TestRevokeRefused(t *testing.T) {
 	res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "POST", Path: "/e", Payload: make([]byte, 34)})
 	if api.KindOf(err) != api.Usage {
 		t.Errorf("an epoch by a call: %+v, %v, want wrong usage", res, err)
+	}
+}
+
+// pair mints a permission to read for the device and for the home's copies, and keeps it as greenhouse/NAME.
+func (f *farm) pair(branch uint8, name string) *capability.Capability {
+	f.t.Helper()
+	k := f.key()
+	h := capability.Header{Branch: branch, Epoch: k.Epoch, Generation: k.Generations[branch]}
+	if _, err := rand.Read(h.Nonce[:]); err != nil {
+		f.t.Fatal(err)
+	}
+	generation := k.Generations[capability.BranchMirror]
+	c, err := capability.MintPair(k.ID, k.EpochKey.Branch(k.Epoch, branch, h.Generation), h, k.EpochKey.Branch(k.Epoch, capability.BranchMirror, generation), generation, nil)
+	if err == nil {
+		err = f.state.SaveCapability("greenhouse/"+name, c)
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return c
+}
+
+// copies reads the home's copy under a pair, and returns why it was refused.
+func (f *farm) copies(c *capability.Capability) capability.Reason {
+	f.t.Helper()
+	res, err := f.client.Call(f.t.Context(), api.CallRequest{Service: "greenhouse", Method: "GET", Path: "/l/temperature", Capability: c.Text(), Mirror: true})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return capability.Reason(res.Reason)
+}
+
+// TestRevokePair ends one pair. Its mirror half is refused by its fingerprint; those of others still read, and a node that copies the log goes on.
+func TestRevokePair(t *testing.T) {
+	f := newFarm(t)
+	anna, carl := f.pair(3, "anna"), f.pair(4, "carl")
+	archive := func(with *capability.Capability) *api.Client {
+		_, c := startNode(t, testHome(t, func(c *config.Config) { c.Seeds = []string{seedOf(f.node)} }))
+		module, err := os.ReadFile(filepath.Join("..", "function", "testdata", "echo.wasm"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "an archive", func() error {
+			_, err := c.Deploy(t.Context(), api.DeployRequest{
+				Name: "copy", Module: module, On: f.id.String() + "/temperature", To: "out", Capability: with.Text(), FromStart: true,
+			})
+			return err
+		})
+		return c
+	}
+	pull := func(c *api.Client, want string) api.Function {
+		var got api.Function
+		eventually(t, "a copy that is "+want, func() error {
+			list, err := c.Functions(t.Context())
+			if err == nil && (len(list) != 1 || list[0].PullState != want) {
+				err = fmt.Errorf("%+v", list)
+			}
+			if err == nil {
+				got = list[0]
+			}
+			return err
+		})
+		return got
+	}
+	carls, annas := archive(carl), archive(anna)
+	pull(carls, "following")
+	pull(annas, "following")
+
+	preview := f.revoke(api.RevokeRequest{Capability: "greenhouse/anna", Preview: true})
+	if len(preview.AlsoEnds) != 0 || len(preview.Fingerprints) != 2 {
+		t.Errorf("what ends: %+v, want both halves by their fingerprints and nothing else", preview)
+	}
+	res := f.revoke(api.RevokeRequest{Capability: "greenhouse/anna"})
+	if len(res.Changes) != 1 || *res.Changes[0].Branch != 3 {
+		t.Errorf("revoked: %+v, want branch 3 alone", res.Changes)
+	}
+	f.settled()
+	if _, generation := f.device.Era(capability.BranchMirror); generation != 0 || f.key().Generations[capability.BranchMirror] != 0 {
+		t.Errorf("the mirror branch has generation %d at the device, %d at home, want 0", generation, f.key().Generations[capability.BranchMirror])
+	}
+	if got := f.copies(anna); got != capability.ReasonDenyListed {
+		t.Errorf("anna reads the copy: reason %d, want 28", got)
+	}
+	if got := f.copies(carl); got != capability.ReasonNone {
+		t.Errorf("carl reads the copy: reason %d", got)
+	}
+	if refused := pull(annas, "refused"); refused.PullProblem == "" || refused.PullFailed.IsZero() {
+		t.Errorf("the archive under anna's: %+v, want the error and its time", refused)
+	}
+	if going := pull(carls, "following"); going.PullProblem != "" || !going.PullFailed.IsZero() {
+		t.Errorf("the archive under carl's: %+v, want it to go on", going)
+	}
+
+	asked := f.revoke(api.RevokeRequest{Capability: "greenhouse/carl", Generation: true})
+	if len(asked.Changes) != 2 || *asked.Changes[1].Branch != capability.BranchMirror {
+		t.Errorf("revoked with its generations: %+v, want branches 4 and 15", asked.Changes)
+	}
+	f.settled()
+	if _, generation := f.device.Era(capability.BranchMirror); generation != 1 {
+		t.Errorf("the mirror branch has generation %d at the device, want 1", generation)
+	}
+}
+
+// TestRevokeListFull revokes a mirror half where the deny list has no room: the generation of the mirror branch ends it, which makes room.
+func TestRevokeListFull(t *testing.T) {
+	f := newFarm(t)
+	full := &state.Revocations{Service: f.id}
+	for i := range denylist.MaxEntries {
+		d := state.Denial{Epoch: 1, Branch: capability.BranchMirror, Since: time.Now()}
+		d.Fingerprint[0], d.Fingerprint[1] = byte(i>>8), byte(i)
+		if err := full.Deny(d, f.key()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.state.SaveRevocations(full); err != nil {
+		t.Fatal(err)
+	}
+	anna := f.pair(3, "anna")
+	res := f.revoke(api.RevokeRequest{Capability: "greenhouse/anna"})
+	if len(res.Fingerprints) != 0 || len(res.Changes) != 2 || *res.Changes[1].Branch != capability.BranchMirror {
+		t.Fatalf("revoked: %+v, want the generations of branches 3 and 15", res)
+	}
+	if got := f.copies(anna); got != capability.ReasonGeneration {
+		t.Errorf("anna reads the copy: reason %d, want 13", got)
+	}
+	f.settled()
+	bob := f.pair(4, "bob")
+	res = f.revoke(api.RevokeRequest{Capability: "greenhouse/bob"})
+	if len(res.Fingerprints) != 2 || len(res.Changes) != 1 {
+		t.Errorf("the next: %+v, want the list again", res)
+	}
+	if got := f.copies(bob); got != capability.ReasonDenyListed {
+		t.Errorf("bob reads the copy: reason %d, want 28", got)
 	}
 }

@@ -123,6 +123,45 @@ func (x *examination) examine(ctx context.Context) {
 	}
 	x.mesh(status, config)
 	x.services(status)
+	x.functions(ctx, h)
+}
+
+// functions finds the functions that get no entries, because the log that they run on is copied from another node and that refuses.
+func (x *examination) functions(ctx context.Context, h *state.State) {
+	client, err := api.Dial(h)
+	if err != nil {
+		return // said of the node
+	}
+	defer client.Close()
+	list, err := client.Functions(ctx)
+	if err != nil {
+		said := complain(err)
+		x.add("functions", broken, said.Action, "%s", said.Message)
+		return
+	}
+	x.pulls(list)
+}
+
+func (x *examination) pulls(list []api.Function) {
+	good := 0
+	for _, f := range list {
+		ago := ""
+		if !f.PullFailed.IsZero() {
+			ago = " " + span(x.c.now().Sub(f.PullFailed)) + " ago"
+		}
+		switch {
+		case f.PullState == "refused":
+			x.add("function", broken, "edgeistry fn deploy again with a capability that the owner has not ended", "%s gets no entries: the copy of %s was refused%s: %s",
+				f.Name, f.On, ago, f.PullProblem)
+		case f.PullProblem != "":
+			x.add("function", warning, "check the home node of "+f.On, "%s gets no new entries: the copy of %s failed%s: %s", f.Name, f.On, ago, f.PullProblem)
+		default:
+			good++
+		}
+	}
+	if good > 0 {
+		x.add("functions", fine, "", "%d of %d get their entries", good, len(list))
+	}
 }
 
 func (x *examination) openHome() *state.State {

@@ -156,7 +156,10 @@ func (c *cli) functionTable(functions []api.Function) {
 			state += " (" + f.Problem + ")"
 		}
 		if f.PullState != "" {
-			state += ", mirror " + f.PullState
+			state += ", copy " + f.PullState
+		}
+		if f.PullProblem != "" {
+			state += " " + span(c.now().Sub(f.PullFailed)) + " ago: " + f.PullProblem
 		}
 		rows = append(rows, []string{
 			f.Name, f.On, orDash(f.To), state, fmt.Sprint(f.Runs), fmt.Sprint(f.Outputs), place(f.Cursor.Incarnation, f.Cursor.Sequence),

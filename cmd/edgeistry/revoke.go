@@ -20,8 +20,9 @@ func (c *cli) capRevokeCommand() *cobra.Command {
 		Short: "End a capability that was given away, and what was narrowed from it",
 		Long: `Revoke runs on the node of the service's owner. The capability goes on the deny list of this home at once. The service itself is told
 too, as soon as it can be reached: a capability of branch 1 to 14 ends with the generation of its branch, which ends every other capability
-of that branch as well. What was narrowed from the owner's capability shares the owner's branch: it goes on the deny list alone, unless
---generation ends all of that branch. --epoch ends everything that was ever shared of the service. The owner's own capability is made anew.
+of that branch as well. Two branches are shared by all: what was narrowed from the owner's capability is of the owner's, the mirror half of
+every pair is of branch 15. These go on the deny list alone, unless --generation ends all of the branch. --epoch ends everything that was
+ever shared of the service. The owner's own capability is made anew.
 
 ` + tokenHelp,
 		Example: `  edgeistry cap revoke greenhouse/anna
@@ -64,7 +65,7 @@ of that branch as well. What was narrowed from the owner's capability shares the
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&generation, "generation", false, "end the owner's branch, too: everything narrowed from the owner's capability")
+	cmd.Flags().BoolVar(&generation, "generation", false, "end the shared branches, too: everything narrowed from the owner's capability, or the mirror halves of all pairs")
 	cmd.Flags().BoolVar(&epoch, "epoch", false, "begin the next epoch: everything ever shared ends")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd

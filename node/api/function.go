@@ -1,5 +1,7 @@
 package api
 
+import "time"
+
 // DeployRequest runs a function on every append to a log.
 type DeployRequest struct {
 	Name   string `json:"name"`
@@ -19,19 +21,22 @@ type DeployRequest struct {
 
 // Function is a deployed function with its state.
 type Function struct {
-	Name        string `json:"name"`
-	On          string `json:"on"`
-	To          string `json:"to,omitempty"`
-	Hash        string `json:"hash,omitempty"` // SHA-256 of the module in hex; in the answer to a deployment
-	ModuleSize  int    `json:"module_size"`    // bytes
-	Runs        uint64 `json:"runs"`           // entries handled
-	Outputs     uint64 `json:"outputs"`        // entries appended
-	Cursor      Head   `json:"cursor"`         // the entry handled last
-	State       string `json:"state"`          // "running", "retrying (2 of 5)", "parked", "stopped"
-	Problem     string `json:"problem,omitempty"`
-	PullState   string `json:"pull_state,omitempty"` // of the copy of a log of another node: "starting", "following", "retrying", "refused"
-	PullFrom    string `json:"pull_from,omitempty"`  // peer ID
-	TimeoutMS   int    `json:"timeout_ms,omitempty"`
-	MemoryPages int    `json:"memory_pages,omitempty"`
-	Window      int    `json:"window,omitempty"`
+	Name       string `json:"name"`
+	On         string `json:"on"`
+	To         string `json:"to,omitempty"`
+	Hash       string `json:"hash,omitempty"` // SHA-256 of the module in hex; in the answer to a deployment
+	ModuleSize int    `json:"module_size"`    // bytes
+	Runs       uint64 `json:"runs"`           // entries handled
+	Outputs    uint64 `json:"outputs"`        // entries appended
+	Cursor     Head   `json:"cursor"`         // the entry handled last
+	State      string `json:"state"`          // "running", "retrying (2 of 5)", "parked", "stopped"
+	Problem    string `json:"problem,omitempty"`
+	PullState  string `json:"pull_state,omitempty"` // of the copy of a log of another node: "starting", "following", "retrying", "refused"
+	PullFrom   string `json:"pull_from,omitempty"`  // peer ID
+	// PullProblem is why the last attempt to copy failed, and PullFailed when that was; empty while the copy is followed.
+	PullProblem string    `json:"pull_problem,omitempty"`
+	PullFailed  time.Time `json:"pull_failed,omitzero"`
+	TimeoutMS   int       `json:"timeout_ms,omitempty"`
+	MemoryPages int       `json:"memory_pages,omitempty"`
+	Window      int       `json:"window,omitempty"`
 }

@@ -5,7 +5,7 @@ import "time"
 // RevokeRequest ends a capability, and what was narrowed from it.
 type RevokeRequest struct {
 	Capability string `json:"capability"`           // "ecap1_...", or a keychain name
-	Generation bool   `json:"generation,omitempty"` // of the owner's branch, too: everything narrowed from the owner's capability ends
+	Generation bool   `json:"generation,omitempty"` // of the shared branches, too: all that was narrowed from the owner's capability, or the mirror halves of all pairs, ends
 	Epoch      bool   `json:"epoch,omitempty"`      // everything that was ever shared of the service ends
 	Preview    bool   `json:"preview,omitempty"`    // say what would end, and change nothing
 	TimeoutMS  int    `json:"timeout_ms,omitempty"`

@@ -107,6 +107,22 @@ func (r *Revocations) Deny(d Denial, k *ServiceKey) error {
 	return nil
 }
 
+// Room reports whether Deny finds room for n more entries at a time.
+func (r *Revocations) Room(n int, now time.Time, k *ServiceKey) bool {
+	kept := 0
+	for _, d := range r.Denied {
+		if !r.confirmed(d, k) && !d.expired(now) {
+			kept++
+		}
+	}
+	return kept+n <= denylist.MaxEntries
+}
+
+// expired reports whether an entry has no effect any more.
+func (d Denial) expired(now time.Time) bool {
+	return !d.Expires.IsZero() && now.Sub(d.Expires) > keptDenied
+}
+
 // confirmed tells whether the service itself has ended what an entry denies.
 func (r *Revocations) confirmed(d Denial, k *ServiceKey) bool {
 	if d.Epoch < k.Epoch {
@@ -131,7 +147,7 @@ func (r *Revocations) Allow(f denylist.Fingerprint) bool {
 
 // Prune takes out entries that have no effect any more.
 func (r *Revocations) Prune(now time.Time) {
-	r.Denied = slices.DeleteFunc(r.Denied, func(d Denial) bool { return !d.Expires.IsZero() && now.Sub(d.Expires) > keptDenied })
+	r.Denied = slices.DeleteFunc(r.Denied, func(d Denial) bool { return d.expired(now) })
 }
 
 // Fingerprints gives the deny list as a proxy takes it.

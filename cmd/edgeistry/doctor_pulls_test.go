@@ -1,0 +1,36 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/edgeistry/edgeistry/node/api"
+)
+
+// TestDoctorPulls: a function whose log is copied under a capability that has ended turns doctor red, with the error and its time.
+func TestDoctorPulls(t *testing.T) {
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	x := &examination{c: &cli{now: func() time.Time { return now }}}
+	x.pulls([]api.Function{
+		{Name: "alarm", On: "greenhouse/temperature", PullState: "refused", PullProblem: "on the deny list of this node", PullFailed: now.Add(-90 * time.Second)},
+		{Name: "mean", On: "pump/flow", PullState: "retrying", PullProblem: "no answer", PullFailed: now.Add(-time.Second)},
+		{Name: "archive", On: "barn/events", PullState: "following"},
+	})
+	var got []string
+	for _, f := range x.findings {
+		got = append(got, f.State+" "+f.Text)
+	}
+	want := []string{
+		"fail alarm gets no entries: the copy of greenhouse/temperature was refused 90 s ago: on the deny list of this node",
+		"warn mean gets no new entries: the copy of pump/flow failed 1 s ago: no answer",
+		"ok 1 of 3 get their entries",
+	}
+	for i := range want {
+		if i >= len(got) || got[i] != want[i] {
+			t.Fatalf("doctor found %q, want %q", got, want)
+		}
+	}
+	if state, _ := x.worst(); state != broken {
+		t.Errorf("doctor is %s, want %s", state, broken)
+	}
+}
