@@ -129,3 +129,33 @@ func masked(line string, stands []string) string {
 		return got
 	})
 }
+
+// TestPagesMakeWhatTheyUse checks that every capability of the keychain that a command of a page names was made, imported or
+// claimed by a command before it on that page.
+func TestPagesMakeWhatTheyUse(t *testing.T) {
+	made := regexp.MustCompile(`--save ([a-z0-9.-]+/[a-z0-9.-]+)|cap import ([a-z0-9.-]+/[a-z0-9.-]+)|--name ([a-z0-9.-]+)`)
+	used := regexp.MustCompile(`(?:--cap|--guard|cap (?:attenuate|show|inspect|explain|reserve|revoke|discharge)) ([a-z0-9.-]+/[a-z0-9.-]+)`)
+	for _, page := range []string{"../../README.md", guide} { // docs/guide/revoke.md goes on from the guide
+		raw, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := map[string]bool{"node/owner": true}
+		for i, line := range strings.Split(string(raw), "\n") {
+			if !strings.Contains(line, "edgeistry ") || !strings.HasPrefix(line, "    ") {
+				continue
+			}
+			for _, m := range used.FindAllStringSubmatch(line, -1) {
+				if !known[m[1]] {
+					t.Errorf("%s:%d uses %s, which no command before it makes", page, i+1, m[1])
+				}
+			}
+			for _, m := range made.FindAllStringSubmatch(line, -1) {
+				known[m[1]+m[2]] = true
+				if m[3] != "" {
+					known[m[3]+"/owner"] = true
+				}
+			}
+		}
+	}
+}
