@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/edgeistry/edgeistry/function/wasm"
@@ -25,11 +26,13 @@ type deployment struct {
 	id      string
 	program *wasm.Program // nil: parked for good, the module is not usable
 	on, to  *logstore.Log
-	wake    chan struct{} // from unpark
-	begun   chan struct{} // from Begin; holds one token
+	wake    chan struct{} // a change of the state that run should look at
 	cancel  context.CancelFunc
 	done    chan struct{}
 	closing sync.Once
+	pausing atomic.Bool // set by Pause: the step under way ends after its present entry
+
+	stepping sync.Mutex // held from the reading of the state to its commit, by whoever changes it
 
 	mu      sync.Mutex
 	state   state
@@ -48,13 +51,8 @@ func (d *deployment) stop() {
 	})
 }
 
-// begin wakes a deployment that waited for Begin.
-func (d *deployment) begin() {
-	select {
-	case d.begun <- struct{}{}:
-	default:
-	}
-}
+// usable reports whether the module and both logs can be used.
+func (d *deployment) usable() bool { return d.program != nil && d.on != nil && d.to != nil }
 
 func (d *deployment) snapshot() state {
 	d.mu.Lock()
@@ -67,6 +65,11 @@ func (d *deployment) status() Status {
 	defer d.mu.Unlock()
 	text := "running"
 	switch {
+	case d.state.Paused:
+		text = "paused"
+		if d.state.Parked {
+			text += ", parked: " + d.state.Error
+		}
 	case d.state.Awaiting && !d.state.Parked:
 		text = "waiting: the home of the log has not said yet where it stands"
 	case d.state.Parked:
@@ -85,18 +88,10 @@ func (d *deployment) status() Status {
 func (d *deployment) run(ctx context.Context) {
 	defer close(d.done)
 	for {
-		if d.snapshot().Parked {
+		if st := d.snapshot(); st.Parked || st.Paused || st.Awaiting {
 			select {
 			case <-d.wake:
 				d.note("", nil)
-			case <-ctx.Done():
-				return
-			}
-			continue
-		}
-		if d.snapshot().Awaiting {
-			select {
-			case <-d.begun:
 			case <-ctx.Done():
 				return
 			}
@@ -123,6 +118,7 @@ func (d *deployment) run(ctx context.Context) {
 		default:
 			select {
 			case <-changed:
+			case <-d.wake:
 			case <-ctx.Done():
 				return
 			}
@@ -151,15 +147,15 @@ func (d *deployment) failed(ctx context.Context, err error) bool {
 		select {
 		case <-pause.C:
 			return true
+		case <-d.wake:
+			return true
 		case <-ctx.Done():
 			return false
 		}
 	}
 	d.runtime.cfg.Logger.Warn("function is parked", "function", d.spec.Name, "log", d.spec.On, "error", err)
 	d.attempt = 0
-	st := d.snapshot()
-	st.Parked, st.Error = true, clip(err)
-	if err := d.save(st, nil); err != nil {
+	if err := d.change(func(st *state) error { st.Parked, st.Error = true, clip(err); return nil }); err != nil {
 		d.note("stopped", err)
 		return false
 	}
@@ -169,7 +165,12 @@ func (d *deployment) failed(ctx context.Context, err error) bool {
 // step handles the next entries and commits their outputs with the cursor. It gives how many it handled, and the
 // error of the first that failed.
 func (d *deployment) step(ctx context.Context) (int, error) {
+	d.stepping.Lock()
+	defer d.stepping.Unlock()
 	st := d.snapshot()
+	if st.Paused || st.Awaiting {
+		return 0, nil
+	}
 	entries, err := d.on.After(ctx, st.Cursor, stepEntries)
 	if err != nil || len(entries) == 0 {
 		return 0, err
@@ -196,7 +197,7 @@ func (d *deployment) step(ctx context.Context) (int, error) {
 		st.Cursor = e.Place
 		st.Count++
 		handled++
-		if time.Since(begin) > stepTime {
+		if d.pausing.Load() || time.Since(begin) > stepTime {
 			break
 		}
 	}
@@ -206,6 +207,24 @@ func (d *deployment) step(ctx context.Context) (int, error) {
 		}
 	}
 	return handled, err
+}
+
+// change commits a change of the state and wakes run. A step under way is waited for. If change returns an error, nothing changes.
+func (d *deployment) change(change func(*state) error) error {
+	d.stepping.Lock()
+	defer d.stepping.Unlock()
+	st := d.snapshot()
+	if err := change(&st); err != nil {
+		return err
+	}
+	if err := d.save(st, nil); err != nil {
+		return err
+	}
+	select {
+	case d.wake <- struct{}{}:
+	default: // run has not looked since the last change
+	}
+	return nil
 }
 
 // save commits a state, together with outputs. It is not called off: what became of a commit must be known.

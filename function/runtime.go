@@ -49,8 +49,12 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// ErrNotFound says that no function has that name.
-var ErrNotFound = errors.New("no such function")
+// Errors that a caller tells apart.
+var (
+	ErrNotFound  = errors.New("no such function")
+	ErrRunning   = errors.New("it is neither paused nor parked")
+	ErrNotParked = errors.New("it is not parked, so there is no entry to skip")
+)
 
 // Runtime runs the deployed handlers of a node. It is safe for concurrent use.
 type Runtime struct {
@@ -58,7 +62,7 @@ type Runtime struct {
 	store *logstore.Store
 	slots chan struct{} // one for each run under way
 
-	changing sync.Mutex // held over Deploy, Remove, Resume, Skip, Close: one at a time
+	changing sync.Mutex // held over Deploy, Remove, Pause, Resume, Skip, Close: one at a time
 
 	mu          sync.Mutex
 	deployments map[string]*deployment
@@ -148,7 +152,7 @@ func (r *Runtime) load(ctx context.Context, record string, into any) error {
 
 // start begins the goroutine of a deployment.
 func (r *Runtime) start(ctx context.Context, dep deployed, p *wasm.Program, st state) error {
-	d := &deployment{runtime: r, spec: dep.Spec, id: dep.ID, program: p, state: st, wake: make(chan struct{}, 1), begun: make(chan struct{}, 1), done: make(chan struct{})}
+	d := &deployment{runtime: r, spec: dep.Spec, id: dep.ID, program: p, state: st, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	var err error
 	if d.on, err = r.store.Log(ctx, dep.On); err == nil {
 		d.to, err = r.store.Log(ctx, dep.To)
@@ -256,21 +260,21 @@ func (r *Runtime) Begin(on logstore.LogID, head edgeistry.Place) error {
 	r.mu.Lock()
 	var waiting []*deployment
 	for _, d := range r.deployments {
-		if d.spec.On == on && !r.closed {
+		if d.spec.On == on && !r.closed && d.snapshot().Awaiting {
 			waiting = append(waiting, d)
 		}
 	}
 	r.mu.Unlock()
 	for _, d := range waiting {
-		st := d.snapshot()
-		if !st.Awaiting {
-			continue
-		}
-		st.Awaiting, st.Cursor = false, head
-		if err := d.save(st, nil); err != nil {
+		err := d.change(func(st *state) error {
+			if st.Awaiting {
+				st.Awaiting, st.Cursor = false, head
+			}
+			return nil
+		})
+		if err != nil {
 			return fmt.Errorf("begin function %q: %w", d.spec.Name, err)
 		}
-		d.begin()
 	}
 	return nil
 }
@@ -366,48 +370,67 @@ func (r *Runtime) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// Resume lets a parked function try its entry again.
-func (r *Runtime) Resume(ctx context.Context, name string) error {
-	return r.unpark(ctx, name, func(*deployment, *state) error { return nil })
-}
-
-// Skip lets a parked function go on after the entry that it failed on, which it counts as handled without output.
-func (r *Runtime) Skip(ctx context.Context, name string) error {
-	return r.unpark(ctx, name, func(d *deployment, st *state) error {
-		entries, err := d.on.After(ctx, st.Cursor, 1)
-		if err != nil {
-			return err
-		}
-		if len(entries) > 0 {
-			st.Cursor = entries[0].Place
-			st.Count++
-		}
-		return nil
+// Pause stops a function until Resume, across restarts. When it returns, no run is under way; entries appended meanwhile wait.
+// A function that is paused already stays so.
+func (r *Runtime) Pause(_ context.Context, name string) error {
+	return r.change(name, func(d *deployment) error {
+		d.pausing.Store(true)
+		defer d.pausing.Store(false)
+		return d.change(func(st *state) error { st.Paused = true; return nil })
 	})
 }
 
-func (r *Runtime) unpark(ctx context.Context, name string, change func(*deployment, *state) error) error {
+// Resume lets a paused function go on, and a parked one try its entry again. ErrRunning: it is neither.
+func (r *Runtime) Resume(_ context.Context, name string) error {
+	return r.change(name, func(d *deployment) error {
+		return d.change(func(st *state) error {
+			switch {
+			case !st.Parked && !st.Paused:
+				return ErrRunning
+			case st.Parked && !d.usable():
+				return fmt.Errorf("it cannot go on: %s", st.Error)
+			}
+			st.Parked, st.Paused = false, false
+			return nil
+		})
+	})
+}
+
+// Skip lets a parked function go on after the entry that it failed on, which it counts as handled without output. A paused one
+// stays paused. ErrNotParked: it failed on none.
+func (r *Runtime) Skip(ctx context.Context, name string) error {
+	return r.change(name, func(d *deployment) error {
+		return d.change(func(st *state) error {
+			switch {
+			case !st.Parked:
+				return ErrNotParked
+			case !d.usable():
+				return fmt.Errorf("it cannot go on: %s", st.Error)
+			}
+			entries, err := d.on.After(ctx, st.Cursor, 1)
+			if err != nil {
+				return err
+			}
+			if len(entries) > 0 {
+				st.Cursor = entries[0].Place
+				st.Count++
+			}
+			st.Parked = false
+			return nil
+		})
+	})
+}
+
+func (r *Runtime) change(name string, change func(*deployment) error) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
 	d, err := r.find(name)
 	if err != nil {
 		return err
 	}
-	st := d.snapshot()
-	if !st.Parked {
-		return fmt.Errorf("function %q is not parked", name)
-	}
-	if d.program == nil || d.on == nil || d.to == nil {
-		return fmt.Errorf("function %q cannot go on: %s", name, st.Error)
-	}
-	if err := change(d, &st); err != nil {
+	if err := change(d); err != nil {
 		return fmt.Errorf("function %q: %w", name, err)
 	}
-	st.Parked = false
-	if err := d.save(st, nil); err != nil {
-		return fmt.Errorf("function %q: %w", name, err)
-	}
-	d.wake <- struct{}{} // a parked deployment waits for it
 	return nil
 }
 
@@ -444,7 +467,8 @@ type state struct {
 	Count   uint64          `json:"count"`
 	Outputs uint64          `json:"outputs"`
 	Error   string          `json:"error,omitempty"`
-	Parked  bool            `json:"parked,omitempty"`
+	Parked  bool            `json:"parked,omitempty"` // it failed on the entry after the cursor
+	Paused  bool            `json:"paused,omitempty"` // by Pause
 	// Awaiting is set until it is known where the log stood when the function was deployed.
 	Awaiting bool `json:"awaiting,omitempty"`
 }
