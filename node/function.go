@@ -60,18 +60,52 @@ func (n *Node) Deploy(ctx context.Context, r api.DeployRequest) (*api.Function, 
 			return nil, err
 		}
 	}
-	list, err := n.Functions(ctx)
+	f, err := n.function(ctx, r.Name)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(r.Module)
+	f.Hash = hex.EncodeToString(sum[:])
+	return f, nil
+}
+
+// ChangeFunction pauses, resumes or removes a function, or lets it skip the entry that it failed on, and returns it as it is
+// then; for remove, as it was.
+func (n *Node) ChangeFunction(ctx context.Context, action string, r api.FunctionRequest) (*api.Function, error) {
+	before, err := n.function(ctx, r.Name)
+	if err != nil {
+		return nil, err
+	}
+	change, ok := map[string]func(context.Context, string) error{
+		"pause": n.functions.Pause, "resume": n.functions.Resume, "skip": n.functions.Skip, "remove": n.functions.Remove,
+	}[action]
+	if !ok {
+		return nil, api.Errorf(api.NotFound, "functions have no action %q", action)
+	}
+	if err := change(ctx, r.Name); err != nil {
+		if errors.Is(err, function.ErrRunning) || errors.Is(err, function.ErrNotParked) {
+			return nil, &api.Error{Kind: api.Usage, Message: err.Error(), Action: "edgeistry fn ls shows the state of each function"}
+		}
+		return nil, err
+	}
+	if action == "remove" {
+		return before, n.endUnusedPulls(ctx)
+	}
+	return n.function(ctx, r.Name)
+}
+
+// function returns one deployed function.
+func (n *Node) function(ctx context.Context, name string) (*api.Function, error) {
+	list, err := n.Functions(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range list {
-		if f.Name == r.Name {
-			f.Hash = hex.EncodeToString(sum[:])
+		if f.Name == name {
 			return &f, nil
 		}
 	}
-	return nil, api.Errorf(api.Failed, "function %q was removed meanwhile", r.Name)
+	return nil, &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("no function is called %.40q here", name), Action: "use a name of edgeistry fn ls"}
 }
 
 // beginning is where a function begins with its log, where that is not the head that the log has in this store.
@@ -214,9 +248,7 @@ func (n *Node) Functions(ctx context.Context) ([]api.Function, error) {
 			Cursor: api.Head{Incarnation: s.Position.Incarnation, Sequence: s.Position.Sequence}, TimeoutMS: int(s.Timeout.Milliseconds()),
 			MemoryPages: int(s.Pages), Window: s.Window, ModuleSize: s.ModuleSize,
 		}
-		if state, _, ok := strings.Cut(s.State, ":"); ok {
-			f.State = state
-		}
+		f.State, _, _ = strings.Cut(s.State, ":")
 		n.mu.Lock()
 		p := n.pulls[s.On]
 		n.mu.Unlock()

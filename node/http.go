@@ -139,6 +139,11 @@ func (s *httpServer) handler() http.Handler {
 	mux.HandleFunc("POST /v1/devices/rename", body(maxSmallBody, n.RenameDevice))
 	mux.HandleFunc("POST /v1/services/forget", body(maxSmallBody, n.ForgetService))
 	mux.HandleFunc("POST /v1/functions/deploy", body(api.MaxBody, n.Deploy))
+	for _, action := range []string{"pause", "resume", "skip", "remove"} {
+		mux.HandleFunc("POST /v1/functions/"+action, body(maxSmallBody, func(ctx context.Context, r api.FunctionRequest) (*api.Function, error) {
+			return n.ChangeFunction(ctx, action, r)
+		}))
+	}
 	mux.HandleFunc("POST /v1/stop", body(maxSmallBody, func(context.Context, struct{}) (*struct{}, error) {
 		n.RequestStop()
 		return &struct{}{}, nil

@@ -122,6 +122,35 @@ func (n *Node) startPull(ctx context.Context, id logstore.LogID, with *capabilit
 	return nil
 }
 
+// endUnusedPulls ends the copying of logs that no function runs on any more. What was copied stays.
+func (n *Node) endUnusedPulls(ctx context.Context) error {
+	n.pulling.Lock()
+	defer n.pulling.Unlock()
+	used := make(map[logstore.LogID]bool)
+	for _, f := range n.functions.List() {
+		used[f.On] = true
+	}
+	var unused []*pull
+	n.mu.Lock()
+	for id, p := range n.pulls {
+		if !used[id] {
+			unused = append(unused, p)
+		}
+	}
+	n.mu.Unlock()
+	for _, p := range unused {
+		if _, err := n.store.Commit(ctx, logstore.Transaction{Records: []logstore.Record{{Name: pullRecord(p.id), Delete: true}}}); err != nil {
+			return err
+		}
+		p.cancel()
+		<-p.done
+		n.mu.Lock()
+		delete(n.pulls, p.id)
+		n.mu.Unlock()
+	}
+	return nil
+}
+
 // pulled says whether a log of another node is copied here.
 func (n *Node) pulled(id logstore.LogID) bool {
 	n.mu.Lock()

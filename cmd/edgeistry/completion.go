@@ -77,6 +77,18 @@ func (c *cli) completeDevices(_ *cobra.Command, args []string, _ string) ([]stri
 	return offer(names)
 }
 
+// completeDeployed offers the functions that run on this node.
+func (c *cli) completeDeployed(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	c.quickly(func(ctx context.Context, client *api.Client) {
+		functions, _ := client.Functions(ctx)
+		for _, f := range functions {
+			names = append(names, f.Name)
+		}
+	})
+	return offer(names)
+}
+
 // completeNodes offers services, and the nodes that are connected.
 func (c *cli) completeNodes(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return offer(append(c.serviceNames(), c.peers()...))

@@ -26,7 +26,16 @@ func (c *cli) fnCommand() *cobra.Command {
 with the note that the entry is done, so that its effects happen exactly once, also across crashes.`,
 		`  edgeistry fn deploy smooth.wasm --on greenhouse/temperature --to smoothed
   edgeistry fn ls`,
-		c.fnDeployCommand(), c.fnListCommand())
+		c.fnDeployCommand(), c.fnListCommand(),
+		c.fnChangeCommand("pause", "paused", "Pause a function",
+			`Pause stops a function, across restarts of the node too. Entries that are appended meanwhile wait. When it returns, no run is under way.`),
+		c.fnChangeCommand("resume", "resumed", "Let a paused or parked function go on",
+			`Resume lets a paused function go on with the entries that wait. A parked one tries the entry that it failed on again.`),
+		c.fnChangeCommand("skip", "skipped the entry of", "Let a parked function go on after the entry that it failed on",
+			`Skip counts the entry that a parked function failed on as handled, without output. "fn ls" names the entry and the error.`),
+		c.fnChangeCommand("remove", "removed", "Remove a function",
+			`Remove stops a function and forgets it with its position. What it appended stays, and so does the copy of a log of another service that
+it ran on; copying ends if no other function runs on that log.`))
 }
 
 func (c *cli) fnDeployCommand() *cobra.Command {
@@ -142,6 +151,38 @@ func (c *cli) fnListCommand() *cobra.Command {
 			})
 		},
 	}
+}
+
+// fnChangeCommand is a command that takes the name of a function and asks the node for the action of that name.
+func (c *cli) fnChangeCommand(action, done, short, long string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     action + " NAME",
+		Short:   short,
+		Long:    long,
+		Example: "  edgeistry fn " + action + " smooth",
+		Args:    cobra.ExactArgs(1),
+
+		ValidArgsFunction: first(c.completeDeployed),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.ask(cmd.Context(), "asking the node to "+action+" "+args[0], func(ctx context.Context, _ *state.State, client *api.Client) error {
+				f, err := client.ChangeFunction(ctx, action, args[0])
+				if err != nil {
+					return err
+				}
+				return c.show(f, func() {
+					c.printf("%s %s", done, f.Name)
+					if action != "remove" {
+						c.printf(": %s", f.State)
+					}
+					c.printf(", done up to %s\n", place(f.Cursor.Incarnation, f.Cursor.Sequence))
+				})
+			})
+		},
+	}
+	if action == "remove" {
+		cmd.Use, cmd.Aliases, cmd.Example = "rm NAME", []string{"remove"}, "  edgeistry fn rm smooth"
+	}
+	return cmd
 }
 
 func (c *cli) functionTable(functions []api.Function) {

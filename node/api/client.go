@@ -217,6 +217,12 @@ func (c *Client) Deploy(ctx context.Context, req DeployRequest) (*Function, erro
 	return post[Function](ctx, c, "/v1/functions/deploy", req)
 }
 
+// ChangeFunction pauses, resumes or removes a function, or skips the entry that it failed on: "pause", "resume", "remove",
+// "skip".
+func (c *Client) ChangeFunction(ctx context.Context, action, name string) (*Function, error) {
+	return post[Function](ctx, c, "/v1/functions/"+action, FunctionRequest{Name: name})
+}
+
 // Functions lists the deployed functions.
 func (c *Client) Functions(ctx context.Context) ([]Function, error) {
 	r, err := get[struct {

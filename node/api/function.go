@@ -19,6 +19,11 @@ type DeployRequest struct {
 	EvenIfMissing bool `json:"even_if_missing,omitempty"`
 }
 
+// FunctionRequest names a deployed function.
+type FunctionRequest struct {
+	Name string `json:"name"`
+}
+
 // Function is a deployed function with its state.
 type Function struct {
 	Name       string `json:"name"`
@@ -29,7 +34,7 @@ type Function struct {
 	Runs       uint64 `json:"runs"`           // entries handled
 	Outputs    uint64 `json:"outputs"`        // entries appended
 	Cursor     Head   `json:"cursor"`         // the entry handled last
-	State      string `json:"state"`          // "running", "retrying (2 of 5)", "parked", "stopped"
+	State      string `json:"state"`          // "running", "paused", "paused, parked", "waiting", "retrying (2 of 5)", "parked", "stopped"
 	Problem    string `json:"problem,omitempty"`
 	PullState  string `json:"pull_state,omitempty"` // of the copy of a log of another node: "starting", "following", "retrying", "refused"
 	PullFrom   string `json:"pull_from,omitempty"`  // peer ID
