@@ -178,6 +178,10 @@ func (d *dialer) dial(ctx context.Context, info peer.AddrInfo) {
 		why = d.named(info, why)
 	}
 
+	if why != nil && why.Cause == dialerror.OtherNode && why.Is == d.h.ID() {
+		why.Text += "; that is this node's own ID: the address leads back here, or a copy of this node runs there"
+	}
+
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t := d.targets[info.ID]

@@ -22,6 +22,7 @@ type ownRecord struct {
 	record  Record
 	value   []byte
 	holders map[peer.ID]struct{} // connected peers that said that they stored this value
+	settled bool                 // published, and no node knew a newer one
 }
 
 // maxPuts bounds how many nodes are asked to store at once.
@@ -60,6 +61,7 @@ func (r *Registry) Publish(ctx context.Context, priv crypto.PrivKey, rec Record)
 		asked, stored := r.spread(ctx, o)
 		signal(r.feed)
 		if stored == asked || ctx.Err() != nil {
+			r.settle(o)
 			return stored, nil
 		}
 		newer, err := r.superseded(ctx, o)
@@ -67,6 +69,7 @@ func (r *Registry) Publish(ctx context.Context, priv crypto.PrivKey, rec Record)
 			return stored, fmt.Errorf("publish %s: %w", rec.Service, err)
 		}
 		if !newer {
+			r.settle(o)
 			return stored, nil
 		}
 		if !auto {
@@ -74,6 +77,13 @@ func (r *Registry) Publish(ctx context.Context, priv crypto.PrivKey, rec Record)
 		}
 	}
 	return 0, fmt.Errorf("publish %s: %w: another node publishes it too", rec.Service, ErrRollback)
+}
+
+// settle notes that no node knows a newer record than an own one: one that shows up later is another node's.
+func (r *Registry) settle(o *ownRecord) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o.settled = true
 }
 
 // keep seals a record and stores it on this node.
@@ -114,6 +124,9 @@ func (r *Registry) keep(ctx context.Context, priv crypto.PrivKey, rec Record, au
 	}
 	o := &ownRecord{record: rec, value: value, holders: make(map[peer.ID]struct{})}
 	r.mu.Lock()
+	if before := r.own[rec.Service]; before != nil {
+		o.settled = before.settled // a newer record that refuses this one came after the one before
+	}
 	r.own[rec.Service] = o
 	r.mu.Unlock()
 	return o, nil
@@ -132,6 +145,7 @@ func (r *Registry) learnStored(ctx context.Context, id edgeistry.ServiceID) erro
 	if err != nil {
 		return nil // expired, most likely: it does not matter any more
 	}
+	r.noticeTwin(&rec, stored.GetValue())
 	if err := r.known.offer(ctx, rec, stored.GetValue(), r.now(), true); err != nil && !errors.Is(err, ErrRollback) {
 		return err
 	}
@@ -198,6 +212,7 @@ func (r *Registry) superseded(ctx context.Context, o *ownRecord) (bool, error) {
 	if err != nil || compare(&rec, value, &o.record, o.value) <= 0 {
 		return false, nil
 	}
+	r.noticeTwin(&rec, value)
 	return true, r.known.offer(ctx, rec, value, r.now(), true)
 }
 

@@ -35,6 +35,8 @@ type Config struct {
 	EnableMDNS bool               // find members on the local network; a failure is a warning
 	Logger     *slog.Logger       // nil: slog.Default()
 	Limits     Limits
+	// Twin is called when another node with this node's identity is noticed. It must not block.
+	Twin func()
 
 	now func() time.Time // nil: time.Now
 }
@@ -55,6 +57,7 @@ type Limits struct {
 	SettleTime     time.Duration // how long a lookup waits for a better record after the first
 	MinBackoff     time.Duration // between attempts to reach a seed, and to store a record at a node
 	MaxBackoff     time.Duration
+	TwinTime       time.Duration // between two looks for another node with this node's identity
 	ArrivalTime    time.Duration // how long a lookup of a node without peers waits for the first, while it dials
 }
 
@@ -71,6 +74,7 @@ func DefaultLimits() Limits {
 		SettleTime:     300 * time.Millisecond,
 		MinBackoff:     500 * time.Millisecond,
 		MaxBackoff:     30 * time.Second,
+		TwinTime:       time.Minute,
 		ArrivalTime:    3 * time.Second,
 	}
 }
@@ -95,6 +99,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.MinBackoff, &d.MinBackoff},
 		{&l.MaxBackoff, &d.MaxBackoff},
 		{&l.ArrivalTime, &d.ArrivalTime},
+		{&l.TwinTime, &d.TwinTime},
 	} {
 		if *f.field <= 0 {
 			*f.field = *f.value
@@ -114,6 +119,7 @@ type Registry struct {
 	limits    Limits
 	log       *slog.Logger
 	now       func() time.Time
+	began     time.Time // when this run began
 
 	known  *knownRecords
 	peers  *goodPeers
@@ -134,6 +140,8 @@ type Registry struct {
 	closed  bool
 	own     map[edgeistry.ServiceID]*ownRecord
 	flights map[edgeistry.ServiceID]*flight
+	twin    *Twin         // nil: none was noticed
+	onTwin  func()        // Config.Twin
 	arrived chan struct{} // closed and replaced when a member of the mesh arrives
 
 	closing  sync.Once
@@ -166,6 +174,7 @@ func New(ctx context.Context, h host.Host, cfg Config) (_ *Registry, err error) 
 	if r.now == nil {
 		r.now = time.Now
 	}
+	r.began, r.onTwin = r.now(), cfg.Twin
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -191,6 +200,7 @@ func New(ctx context.Context, h host.Host, cfg Config) (_ *Registry, err error) 
 	r.wg.Go(r.watch)
 	f := &feeder{min: r.limits.MinBackoff, max: r.limits.MaxBackoff, missing: r.missing, put: r.putAt, wake: r.feed}
 	r.wg.Go(func() { f.run(r.ctx) })
+	r.wg.Go(func() { r.seekTwin(r.ctx) })
 	if cfg.EnableMDNS {
 		r.startMDNS()
 	}

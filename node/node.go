@@ -185,7 +185,7 @@ func (n *Node) openHost(ctx context.Context, ds datastore.Batching) error {
 		n.log.Warn("a seed in config.yaml is this node itself; it is left out", "node", n.host.ID())
 	}
 	n.registry, err = dht.New(ctx, n.host, dht.Config{
-		Mesh: n.cfg.Mesh, Datastore: ds, Seeds: n.seeds(), EnableMDNS: n.cfg.EnableMDNS, Logger: n.log,
+		Mesh: n.cfg.Mesh, Datastore: ds, Seeds: n.seeds(), EnableMDNS: n.cfg.EnableMDNS, Logger: n.log, Twin: n.twinNoticed,
 	})
 	return err
 }

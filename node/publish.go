@@ -54,6 +54,13 @@ func (p *publisher) again() {
 	}
 }
 
+// twinNoticed publishes this node's records again, so that another node with this identity notices this one, too.
+func (n *Node) twinNoticed() {
+	if n.publisher != nil {
+		n.publisher.again()
+	}
+}
+
 // run publishes until ctx ends.
 func (p *publisher) run(ctx context.Context) {
 	defer p.events.Close()

@@ -29,6 +29,12 @@ func (n *Node) Status(ctx context.Context) (*api.Status, error) {
 	if !s.InMesh {
 		s.MeshProblem = n.NotInMesh()
 	}
+	if twin, ok := n.registry.Twin(); ok {
+		s.Twin = &api.Twin{Since: twin.Since, Seen: twin.Seen, Addrs: []string{}}
+		for _, a := range twin.Addrs {
+			s.Twin.Addrs = append(s.Twin.Addrs, a.String())
+		}
+	}
 	if n.port != nil {
 		s.CoAP = n.port.Addr().String()
 	}

@@ -387,6 +387,10 @@ func (x *examination) mesh(s *api.Status, config *config.Config) {
 	default:
 		x.add("mesh", warning, "edgeistry id says how others join through this node", "no peer, and no seed is configured")
 	}
+	if s.Twin != nil {
+		x.add("identity", broken, "stop one of the two: only one node may run with an identity; make the other a node of its own with edgeistry init",
+			"another node runs with this node's identity, at %s, since %s", twinAddr(s.Twin), stamp(s.Twin.Since))
+	}
 	state := broken
 	if len(s.Peers) > 0 {
 		state = warning

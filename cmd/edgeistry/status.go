@@ -56,6 +56,9 @@ func (c *cli) showStatus(s *api.Status) {
 		{"running", fmt.Sprintf("for %s, version %s, process %d", span(c.now().Sub(s.Started)), s.Version, s.PID)},
 		{"mesh", mesh},
 	}
+	if s.Twin != nil {
+		lines = append(lines, [2]string{"identity", "another node runs with this node's identity, at " + twinAddr(s.Twin) + "; edgeistry doctor says what to do"})
+	}
 	for _, seed := range s.Seeds {
 		if seed.Problem != "" {
 			lines = append(lines, [2]string{"seed", seed.ID + "   " + seed.Problem})
@@ -100,4 +103,12 @@ func withPeer(addr, node string) string {
 		return addr
 	}
 	return addr + "/p2p/" + node
+}
+
+// twinAddr returns where another node with this node's identity is.
+func twinAddr(t *api.Twin) string {
+	if len(t.Addrs) == 0 {
+		return "an unknown address"
+	}
+	return t.Addrs[0]
 }

@@ -20,6 +20,7 @@ type Status struct {
 	Standing  string    `json:"standing"`
 	Addrs     []string  `json:"addrs"` // as told to others
 	Relay     Relay     `json:"relay"`
+	Twin      *Twin     `json:"twin,omitempty"` // another node that runs with this node's identity
 	Peers     []Peer    `json:"peers"`
 	Seeds     []Seed    `json:"seeds"`
 	Services  []Service `json:"services"`
@@ -36,6 +37,13 @@ type Relay struct {
 	Text    string   `json:"text"`              // "relayed through 12D3KooW..."
 	Serving bool     `json:"serving"`
 	Limits  string   `json:"limits,omitempty"` // of what it relays for others
+}
+
+// Twin is another node that runs with this node's identity, most likely on a copy of its state directory.
+type Twin struct {
+	Since time.Time `json:"since"` // when it was noticed first
+	Seen  time.Time `json:"seen"`
+	Addrs []string  `json:"addrs"` // where its records say that it is
 }
 
 // Seed is a node to join the mesh by.
