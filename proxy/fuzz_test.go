@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ func (s spy) Exchange(_ context.Context, req *coap.Message) (*coap.Message, coap
 		}
 	}
 	_, protected := req.Get(coap.OptionRequest)
-	if path := req.Path(); isClaim(req) || !protected && path != "/h" && path != "/.well-known/core" {
+	if path := req.Path(); path == "/k" || strings.HasPrefix(path, "/k/") || !protected && path != "/h" && path != "/.well-known/core" {
 		s.t.Fatalf("%s reached the device", path)
 	}
 	return &coap.Message{Code: coap.CodeContent}, coap.Legs{}, nil

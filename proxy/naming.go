@@ -8,65 +8,64 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// named is a request whose naming options are read and taken out.
-type named struct {
-	req     *coap.Message // a copy; options may be changed, their bytes not
-	service edgeistry.ServiceID
-	own     bool // it names no service but this node
+// naming is what a request says about whom it is for. Of a repeated option the first counts.
+type naming struct {
+	host, uri, scheme          []byte
+	hasHost, hasURI, hasScheme bool
 }
 
-// name reads Proxy-Uri, Proxy-Scheme, Uri-Host and Uri-Port. It gives a refusal if they name nothing that is ours to
-// reach.
-func name(from coap.Source, req *coap.Message) (named, *coap.Message) {
-	n := named{req: &coap.Message{
-		Code: req.Code, Payload: req.Payload, Options: append([]coap.Option(nil), req.Options...),
-	}}
-	_, protected := req.Get(coap.OptionRequest)
-	host, hasHost := req.Get(coap.OptionURIHost)
-	uri, hasURI := req.Get(coap.OptionProxyURI)
-	scheme, hasScheme := req.Get(coap.OptionProxyScheme)
-	for _, o := range []uint16{
-		coap.OptionURIHost, coap.OptionURIPort, coap.OptionProxyURI, coap.OptionProxyScheme,
-	} {
-		n.req.Remove(o)
-	}
+func (n *naming) take(o coap.Option) {
 	switch {
-	case hasURI && protected:
-		return n, capability.Refusal(capability.ReasonBadOption)
-	case hasURI:
-		u, err := coap.ParseURI(string(uri))
+	case o.Number == coap.OptionURIHost && !n.hasHost:
+		n.host, n.hasHost = o.Value, true
+	case o.Number == coap.OptionProxyURI && !n.hasURI:
+		n.uri, n.hasURI = o.Value, true
+	case o.Number == coap.OptionProxyScheme && !n.hasScheme:
+		n.scheme, n.hasScheme = o.Value, true
+	}
+}
+
+// name fills in which service the request is for. It returns the options with the path and the queries that count: those of
+// Proxy-Uri, if there is one, take precedence over Uri-Path and Uri-Query (RFC 7252 section 5.10.2).
+func (r *request) name(n *naming, options []coap.Option) ([]coap.Option, *coap.Message) {
+	switch {
+	case n.hasURI && r.protected:
+		return nil, capability.Refusal(capability.ReasonBadOption)
+	case n.hasURI:
+		u, err := coap.ParseURI(string(n.uri))
 		if err != nil || (u.Port != "" && u.Port != "5683") {
-			return n, refuseProxying()
+			return nil, refuseProxying()
 		}
-		// RFC 7252 section 5.10.2: Proxy-Uri takes precedence over the Uri-* options.
-		n.req.Remove(coap.OptionURIPath)
-		n.req.Remove(coap.OptionURIQuery)
+		m := coap.Message{Options: append([]coap.Option(nil), options...)}
+		m.Remove(coap.OptionURIPath)
+		m.Remove(coap.OptionURIQuery)
 		for _, segment := range u.Path {
-			n.req.Add(coap.OptionURIPath, []byte(segment))
+			m.Add(coap.OptionURIPath, []byte(segment))
 		}
 		for _, query := range u.Queries {
-			n.req.Add(coap.OptionURIQuery, []byte(query))
+			m.Add(coap.OptionURIQuery, []byte(query))
 		}
-		host, hasHost = []byte(u.Host), true
-	case hasScheme:
-		if !strings.EqualFold(string(scheme), "coap") || !hasHost {
-			return n, refuseProxying()
+		options = m.Options
+		n.host, n.hasHost = []byte(u.Host), true
+	case n.hasScheme:
+		if !strings.EqualFold(string(n.scheme), "coap") || !n.hasHost {
+			return nil, refuseProxying()
 		}
 	}
-	if !hasHost {
-		n.own = true
-		return n, nil
+	if !n.hasHost {
+		r.own = true
+		return options, nil
 	}
-	id, err := edgeistry.ParseServiceID(strings.ToLower(string(host)))
+	id, err := edgeistry.ParseServiceID(strings.ToLower(string(n.host)))
 	switch {
 	case err == nil:
-		n.service = id
-		return n, nil
-	case !hasURI && !hasScheme && (from.Local || from.Datagram): // the name by which the client found this node
-		n.own = true
-		return n, nil
+		r.service = id
+		return options, nil
+	case !n.hasURI && !n.hasScheme && (r.from.Local || r.from.Datagram): // the name by which the client found this node
+		r.own = true
+		return options, nil
 	}
-	return n, refuseProxying()
+	return nil, refuseProxying()
 }
 
 func refuseProxying() *coap.Message {

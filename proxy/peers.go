@@ -1,10 +1,12 @@
 package proxy
 
 import (
-	"container/list"
 	"math"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/time/rate"
 
 	"github.com/edgeistry/edgeistry/coap"
 )
@@ -14,20 +16,21 @@ import (
 type peers struct {
 	limits Limits
 
-	mu     sync.Mutex
-	known  map[string]*list.Element // of *peer
-	recent *list.List
+	mu    sync.Mutex
+	known *simplelru.LRU[string, *peer]
 }
 
 type peer struct {
-	name     string
 	underWay int
-	openings float64 // how many more it may make now
-	counted  time.Time
+	openings *rate.Limiter
 }
 
 func newPeers(limits Limits) *peers {
-	return &peers{limits: limits, known: make(map[string]*list.Element), recent: list.New()}
+	known, err := simplelru.NewLRU[string, *peer](limits.Peers, nil)
+	if err != nil {
+		panic(err) // cannot happen: Limits.withDefaults makes the number positive
+	}
+	return &peers{limits: limits, known: known}
 }
 
 // enter counts a request; false means that the peer has too many under way. leave must be called when it is over.
@@ -61,41 +64,35 @@ func (p *peers) open(from coap.Source, now time.Time) (wait time.Duration, ok bo
 	if who == nil {
 		return time.Second, false
 	}
-	rate := float64(p.limits.Openings) / p.limits.OpeningsWindow.Seconds()
-	if who.counted.IsZero() {
-		who.openings = float64(p.limits.Openings)
-	} else {
-		who.openings = min(float64(p.limits.Openings), who.openings+now.Sub(who.counted).Seconds()*rate)
+	taken := who.openings.ReserveN(now, 1)
+	if wait = taken.DelayFrom(now); wait > 0 {
+		taken.CancelAt(now)
+		return wait, false
 	}
-	who.counted = now
-	if who.openings < 1 {
-		return time.Duration((1 - who.openings) / rate * float64(time.Second)), false
-	}
-	who.openings--
 	return 0, true
 }
 
-// find gives the peer's counts, or nil if all places are taken by peers at work. The caller holds mu.
+// find returns the peer's counts, or nil if all places are taken by peers at work. The caller holds mu.
 func (p *peers) find(name string) *peer {
-	if e, ok := p.known[name]; ok {
-		p.recent.MoveToFront(e)
-		return e.Value.(*peer)
+	if who, ok := p.known.Get(name); ok {
+		return who
 	}
-	if p.recent.Len() >= p.limits.Peers && !p.evict() {
+	if p.known.Len() >= p.limits.Peers && !p.evict() {
 		return nil
 	}
-	who := &peer{name: name}
-	p.known[name] = p.recent.PushFront(who)
+	who := &peer{openings: rate.NewLimiter(rate.Limit(float64(p.limits.Openings)/p.limits.OpeningsWindow.Seconds()), p.limits.Openings)}
+	p.known.Add(name, who)
 	return who
 }
 
+// evict drops the peer seen longest ago. A peer at work counts as seen just now.
 func (p *peers) evict() bool {
-	for e := p.recent.Back(); e != nil; e = e.Prev() {
-		if who := e.Value.(*peer); who.underWay == 0 {
-			delete(p.known, who.name)
-			p.recent.Remove(e)
-			return true
+	for range p.known.Len() {
+		name, who, ok := p.known.GetOldest()
+		if ok && who.underWay == 0 {
+			return p.known.Remove(name)
 		}
+		p.known.Get(name)
 	}
 	return false
 }

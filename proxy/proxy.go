@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,12 +23,9 @@ type Link interface {
 
 // Config configures a Proxy.
 type Config struct {
-	// Resolve gives the way to the home node of a service that is not here, or an error that wraps ErrNotFound.
-	// nil: only services that are here are served.
+	// Resolve gives the way to the home node of a service that is not here, or an error that wraps ErrNotFound. It is asked for this
+	// node's own callers only. nil: only services that are here are served.
 	Resolve func(ctx context.Context, id edgeistry.ServiceID) (coap.Doer, error)
-	// EnableTransit lets mesh peers reach services of other nodes through this one. Without it only this node's own
-	// callers do.
-	EnableTransit bool
 	// First, if set, is called before each exchange with a device, but not before one that is Foremost: it gives the node the time to
 	// deliver what must reach the device before anything else. An error is what the exchange fails with.
 	First func(ctx context.Context, id edgeistry.ServiceID) error
@@ -79,6 +74,9 @@ type Proxy struct {
 	log   *slog.Logger
 	peers *peers
 
+	serve       handler // all stages
+	serveDevice handler // those for a device here
+
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -109,6 +107,7 @@ func New(cfg Config) (*Proxy, error) {
 		services: make(map[edgeistry.ServiceID]*service),
 		denied:   make(map[edgeistry.ServiceID]*denylist.List),
 	}
+	p.serve = p.build()
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -204,29 +203,6 @@ func (p *Proxy) find(id edgeistry.ServiceID) *service {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.services[id]
-}
-
-// Device tells about one device.
-type Device struct {
-	ID       edgeistry.ServiceID
-	Manifest edgeistry.Manifest
-	Link     Link
-	Waiting  int       // requests in its queue
-	Seen     time.Time // when it answered last; zero: not since it was added
-}
-
-// Devices tells about all devices here, in the order of their IDs.
-func (p *Proxy) Devices() []Device {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var devices []Device
-	for _, s := range p.services {
-		if s.device != nil {
-			devices = append(devices, s.device.describe())
-		}
-	}
-	slices.SortFunc(devices, func(a, b Device) int { return strings.Compare(a.ID.String(), b.ID.String()) })
-	return devices
 }
 
 // Local gives the entry for callers in this process.

@@ -556,10 +556,8 @@ func TestForward(t *testing.T) {
 	req.Set(coap.OptionURIHost, []byte(other.String()))
 	wantCode(t, "a service that nobody serves", p.ServeCoAP(bounded(t), plain, req), coap.CodeNotFound)
 
-	cfg.EnableTransit = true
-	p = start(t, cfg)
 	req.Set(coap.OptionURIHost, []byte(service.String()))
-	wantCode(t, "transit", p.ServeCoAP(bounded(t), mesh, req), coap.CodeContent)
+	wantCode(t, "without a hop limit", p.ServeCoAP(bounded(t), plain, req), coap.CodeContent)
 	if hops, _ := onward.GetUint(coap.OptionHopLimit); hops != 7 {
 		t.Errorf("onward with Hop-Limit %d, want 7", hops)
 	}

@@ -1,64 +1,66 @@
 package proxy
 
 import (
+	"context"
+
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// Limits of a request's naming options (docs/spec/wire.md).
-const (
-	maxSegments = 3
-	maxQueries  = 4
-	maxPart     = edgeistry.MaxName
-)
-
-// screen checks a named request and takes out what is new on every hop. It never mends a protected request: what may not
-// stand in one is refused.
-func screen(req *coap.Message) *coap.Message {
-	if len(req.Options) > coap.MaxOptions {
-		return capability.Refusal(capability.ReasonMalformed)
+// screen checks the options of a request and keeps those that go on: what is new on every hop is taken out. It never mends a
+// protected request: what may not stand in one is refused.
+func (r *request) screen(options []coap.Option) *coap.Message {
+	kept := make([]coap.Option, 0, len(options)+2) // and what forward adds
+	segments, queries, naming := 0, 0, 0
+	var refusal *coap.Message // of the option that comes first
+	refuse := func(reason capability.Reason) {
+		if refusal == nil {
+			refusal = capability.Refusal(reason)
+		}
 	}
-	_, protected := req.Get(coap.OptionRequest)
-	kept := req.Options[:0:0]
-	segments, queries := 0, 0
-	for _, o := range req.Options {
+	for _, o := range options {
 		switch o.Number {
 		case coap.OptionURIPath:
 			segments++
-			if len(o.Value) > maxPart {
-				return capability.Refusal(capability.ReasonMalformed)
-			}
-			if !isName(string(o.Value)) {
-				return capability.Refusal(capability.ReasonNotFound)
+			switch {
+			case len(o.Value) > edgeistry.MaxName:
+				refuse(capability.ReasonMalformed)
+			case !isName(string(o.Value)):
+				refuse(capability.ReasonNotFound)
 			}
 			kept = append(kept, o)
 		case coap.OptionURIQuery:
 			queries++
-			if len(o.Value) > maxPart {
-				return capability.Refusal(capability.ReasonMalformed)
+			if len(o.Value) > edgeistry.MaxName {
+				refuse(capability.ReasonMalformed)
 			}
 			kept = append(kept, o)
 		case coap.OptionIfMatch, coap.OptionIfNoneMatch, coap.OptionObserve, coap.OptionContentFormat,
 			coap.OptionAccept, coap.OptionBlock1, coap.OptionBlock2, coap.OptionRequestTag,
 			coap.OptionRequest:
 			kept = append(kept, o)
-		case coap.OptionURIHost, coap.OptionURIPort, coap.OptionProxyURI, coap.OptionProxyScheme,
-			coap.OptionMaxAge, coap.OptionSize1, coap.OptionSize2,
-			coap.OptionHopLimit, coap.OptionTrace: // new on every hop
+		case coap.OptionURIHost, coap.OptionURIPort, coap.OptionProxyURI, coap.OptionProxyScheme:
+			naming++
+		case coap.OptionMaxAge, coap.OptionSize1, coap.OptionSize2, coap.OptionHopLimit, coap.OptionTrace: // new on every hop
 		default:
-			if protected || o.Number&1 == 1 {
-				return capability.Refusal(capability.ReasonBadOption)
+			if r.protected || o.Number&1 == 1 {
+				refuse(capability.ReasonBadOption)
 			}
 			if o.Number == coap.OptionETag {
 				kept = append(kept, o)
 			}
 		}
 	}
-	if segments > maxSegments || queries > maxQueries {
+	switch {
+	case len(options)-naming > coap.MaxOptions:
+		return capability.Refusal(capability.ReasonMalformed)
+	case refusal != nil:
+		return refusal
+	case segments > coap.MaxSegments || queries > coap.MaxQueries:
 		return capability.Refusal(capability.ReasonMalformed)
 	}
-	req.Options = kept
+	r.msg.Options = kept
 	return nil
 }
 
@@ -68,16 +70,10 @@ func isName(segment string) bool {
 	return segment == ".well-known" || edgeistry.CheckName(segment) == nil
 }
 
-// opens tells whether a request costs the verifier a cookie or a chain.
-func opens(req *coap.Message) bool { return capability.IsHello(req) || capability.IsOpen(req) }
-
-// isClaim tells whether a request is for the claim, which only the local claim may reach.
-func isClaim(req *coap.Message) bool {
-	first, ok := req.Get(coap.OptionURIPath)
-	return ok && string(first) == "k"
-}
-
-func isCore(req *coap.Message) bool {
-	_, protected := req.Get(coap.OptionRequest)
-	return !protected && req.Code == coap.CodeGET && req.Path() == "/.well-known/core"
+// refuseClaim keeps the claim from everybody: only the local claim, which uses the link itself, reaches it.
+func refuseClaim(ctx context.Context, r *request, next handler) (*coap.Message, error) {
+	if first, ok := r.msg.Get(coap.OptionURIPath); ok && string(first) == "k" {
+		return capability.Refusal(capability.ReasonClaimClosed), nil
+	}
+	return next(ctx, r)
 }

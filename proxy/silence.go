@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link"
 )
@@ -45,31 +44,34 @@ func Patience(ctx context.Context, limit time.Duration) context.Context {
 
 // ask makes one exchange; the caller has the turn. A device that is away and was silent towards another request since this one came is
 // not asked once more.
-func (d *device) ask(ctx context.Context, came time.Time, req *coap.Message) (*coap.Message, coap.Legs, error) {
+func (d *device) ask(ctx context.Context, r *request) (*coap.Message, error) {
 	limit, _ := ctx.Value(patienceKey{}).(time.Duration)
 	since, away := d.away()
-	if away && d.probedAfter(came) {
-		return nil, coap.Legs{}, &AwayError{Since: since, Err: coap.ErrTimeout}
+	if away && d.probedAfter(r.waits.since) {
+		return nil, &AwayError{Since: since, Err: coap.ErrTimeout}
 	}
 	if away && (limit == 0 || limit > awayProbe) {
 		limit = awayProbe
 	}
-	asked := ctx
 	if limit > 0 {
 		var cancel context.CancelFunc
-		asked, cancel = context.WithTimeoutCause(ctx, limit, coap.ErrTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, coap.ErrTimeout)
 		defer cancel()
 	}
 	began := time.Now()
-	resp, legs, err := d.link.Exchange(asked, req)
+	resp, legs, err := d.link.Exchange(ctx, r.msg)
 	d.heard(began, err)
-	if silent(err) && away {
-		err = &AwayError{Since: since, Err: err}
+	if err != nil {
+		if silent(err) && away {
+			err = &AwayError{Since: since, Err: err}
+		}
+		return nil, err
 	}
-	if err == nil {
-		d.noteBoot(req, resp)
-	}
-	return resp, legs, err
+	d.noteBoot(r, resp)
+	r.trace.add(coap.LegQueue, r.waits.took+legs.Queue)
+	r.trace.add(coap.LegLink, legs.Link)
+	r.trace.add(coap.LegDevice, legs.Device)
+	return resp, nil
 }
 
 // silent reports whether an exchange ended without any sign of the device.
@@ -116,8 +118,8 @@ func (p *Proxy) Away(id edgeistry.ServiceID) (since time.Time, away bool) {
 }
 
 // noteBoot hands on the boot counter that the answer to a hello begins with.
-func (d *device) noteBoot(req, resp *coap.Message) {
-	if d.booted != nil && capability.IsHello(req) && resp.Success() && len(resp.Payload) >= 4 {
+func (d *device) noteBoot(r *request, resp *coap.Message) {
+	if d.booted != nil && r.hello && resp.Success() && len(resp.Payload) >= 4 {
 		d.booted(d.id, binary.BigEndian.Uint32(resp.Payload))
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
+
+	"github.com/edgeistry/edgeistry/coap"
 )
 
 var errQueueFull = errors.New("the device's queue is full")
@@ -26,6 +29,24 @@ type waiter struct {
 }
 
 func newTurns(limit int) *turns { return &turns{limit: limit, lines: make(map[string][]*waiter)} }
+
+// waits is when a request came to a device's queue, and how long it was in it.
+type waits struct {
+	since time.Time
+	took  time.Duration
+}
+
+// takeTurn lets one request at a time through to the device.
+func (d *device) takeTurn(ctx context.Context, r *request, next handler) (*coap.Message, error) {
+	r.waits.since = time.Now()
+	done, err := d.turns.wait(ctx, r.from.Peer)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	r.waits.took = time.Since(r.waits.since)
+	return next(ctx, r)
+}
 
 // wait returns when it is the caller's turn; done must be called at its end.
 func (t *turns) wait(ctx context.Context, peer string) (done func(), err error) {

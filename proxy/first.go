@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/denylist"
 )
 
 type foremostKey struct{}
@@ -18,13 +17,15 @@ func Foremost(ctx context.Context) context.Context {
 // IsForemost tells such requests, for a service in this process that consults the deny list itself.
 func IsForemost(ctx context.Context) bool { return ctx.Value(foremostKey{}) != nil }
 
-// judge gives the refusal of a request that a deny list stops; nil: it may pass.
-func judge(ctx context.Context, denied *denylist.List, req *coap.Message) *coap.Message {
-	if denied == nil || IsForemost(ctx) {
-		return nil
+// goFirst lets the node deliver what must reach the device before this request.
+func (d *device) goFirst(ctx context.Context, r *request, next handler) (*coap.Message, error) {
+	if d.first != nil && !IsForemost(ctx) {
+		if err := d.first(ctx, d.id); err != nil {
+			if since, away := d.away(); away && silent(err) {
+				err = &AwayError{Since: since, Err: err}
+			}
+			return nil, err
+		}
 	}
-	if j := denied.Judge(req); j != denylist.Pass {
-		return denylist.Refusal(j)
-	}
-	return nil
+	return next(ctx, r)
 }

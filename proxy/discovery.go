@@ -78,17 +78,21 @@ func (c *coreCache) replace(body []byte) {
 	c.body, c.err, c.until = body, nil, time.Now().Add(c.age)
 }
 
-// serveCore answers GET /.well-known/core of a device.
-func (p *Proxy) serveCore(ctx context.Context, from coap.Source, d *device, req *coap.Message, t *trace) *coap.Message {
+// discover answers GET /.well-known/core of a device.
+func (p *Proxy) discover(ctx context.Context, r *request, next handler) (*coap.Message, error) {
+	if !r.core {
+		return next(ctx, r)
+	}
+	d := r.here.device
 	body, left, err := d.core.get(ctx, p.start, func() ([]byte, error) {
 		ctx, cancel := context.WithTimeoutCause(p.ctx, p.cfg.Limits.Exchange, coap.ErrTimeout)
 		defer cancel()
 		return readCore(ctx, d)
 	})
 	if err != nil {
-		return refuse(err)
+		return nil, err
 	}
-	return p.document(from, req, body, left)
+	return p.document(r.from, r.msg, body, left), nil
 }
 
 // readCore reads the whole document, block by block if the device serves it so (RFC 7959).
@@ -102,7 +106,7 @@ func readCore(ctx context.Context, d *device) ([]byte, error) {
 		if number > 0 {
 			req.AddUint(coap.OptionBlock2, number<<4|size)
 		}
-		resp, err := d.exchange(ctx, "core", nil, req, &trace{})
+		resp, err := d.exchange(ctx, &request{from: coap.Source{Peer: "core"}, msg: req})
 		if err != nil {
 			return nil, err
 		}
@@ -127,10 +131,13 @@ func readCore(ctx context.Context, d *device) ([]byte, error) {
 	return nil, fmt.Errorf("read core of %s: more than %d blocks", d.id, maxCoreBlocks)
 }
 
-// serveOwn answers what names no service: the node itself lists the services that are here, to its own callers.
-func (p *Proxy) serveOwn(from coap.Source, req *coap.Message) *coap.Message {
-	if !isCore(req) || (!from.Local && !from.Datagram) {
-		return said(&coap.Message{Code: coap.CodeNotFound}, "name a service in Uri-Host or Proxy-Uri: k51...")
+// listOwn answers what names no service: the node itself lists the services that are here, to its own callers.
+func (p *Proxy) listOwn(ctx context.Context, r *request, next handler) (*coap.Message, error) {
+	if !r.own {
+		return next(ctx, r)
+	}
+	if !r.core || (!r.from.Local && !r.from.Datagram) {
+		return said(&coap.Message{Code: coap.CodeNotFound}, "name a service in Uri-Host or Proxy-Uri: k51..."), nil
 	}
 	p.mu.Lock()
 	var links []string
@@ -141,7 +148,7 @@ func (p *Proxy) serveOwn(from coap.Source, req *coap.Message) *coap.Message {
 	}
 	p.mu.Unlock()
 	slices.Sort(links)
-	return p.document(from, req, []byte(strings.Join(links, ",")), time.Second)
+	return p.document(r.from, r.msg, []byte(strings.Join(links, ",")), time.Second), nil
 }
 
 // document answers a GET with a link-format document: 2.03 to who holds it already, else 2.05, in blocks where need be.
