@@ -50,10 +50,12 @@ func (s *Store) Commit(ctx context.Context, tx Transaction) ([]Receipt, error) {
 
 // write is what a caller hands to the committer: a transaction or a mirror.
 type write struct {
-	ctx    context.Context
-	tx     Transaction
-	mirror *mirror
-	result chan result // of capacity 1: the committer never waits for the caller
+	ctx     context.Context
+	tx      Transaction
+	mirror  *mirror
+	drop    *Log        // a log to take out of the catalogue
+	deletes []string    // keys of dropped logs
+	result  chan result // of capacity 1: the committer never waits for the caller
 }
 
 type result struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/logstore/storetest"
 	"github.com/ipfs/go-datastore"
+	"github.com/ipfs/go-datastore/query"
 )
 
 var errDisk = errors.New("input/output error")
@@ -353,4 +355,69 @@ func contents(t *testing.T, ds datastore.Batching) string {
 		return all + "damage: " + err.Error()
 	}
 	return all + " setting " + string(value)
+}
+
+// TestADropThatWasCutShortIsMadeUpFor stops the store at each write of a drop. After the next start the log is there whole, or
+// gone with every key, and its number is not used again.
+func TestADropThatWasCutShortIsMadeUpFor(t *testing.T) {
+	id := logstore.LogID{Service: storetest.Service(), Name: "events"}
+	for _, kind := range []string{"commit", "commit after writing", "sync"} {
+		for n := int64(1); ; n++ {
+			ds := newMap()
+			disk := &faulty{Batching: ds, kind: kind, n: n}
+			store, err := logstore.Open(t.Context(), ds, logstore.Config{Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l, err := store.Log(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 5 {
+				if _, err := l.Append(t.Context(), logstore.AppendRequest{Payload: []byte("old")}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			store, err = logstore.Open(t.Context(), disk, logstore.Config{Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			dropped := store.Drop(t.Context(), id)
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			store, err = logstore.Open(t.Context(), ds, logstore.Config{Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatalf("%s %d: open after it: %v", kind, n, err)
+			}
+			if l, err = store.Log(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+			if store.Has(id) {
+				if got, err := l.Last(t.Context(), 10); err != nil || len(got) != 5 {
+					t.Errorf("%s %d: half of the log is there: %d entries, %v", kind, n, len(got), err)
+				}
+			} else {
+				if r, err := l.Append(t.Context(), logstore.AppendRequest{Payload: []byte("new")}); err != nil || r.Place.Sequence != 1 {
+					t.Errorf("%s %d: the log made anew begins at %+v, %v", kind, n, r.Place, err)
+				}
+				keys, err := ds.Query(t.Context(), query.Query{Prefix: "/logs/e", KeysOnly: true})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if left, err := keys.Rest(); err != nil || len(left) != 1 {
+					t.Errorf("%s %d: %d entries are on disk, %v, want the new one alone", kind, n, len(left), err)
+				}
+			}
+			if err := store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if dropped == nil { // it came through: no write was left to fail
+				break
+			}
+		}
+	}
 }

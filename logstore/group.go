@@ -12,12 +12,13 @@ import (
 // group is what the next batch will write, and how logs and producers stand after it. Writes are staged one by one;
 // one that is refused leaves no trace.
 type group struct {
-	c      *committer
-	tails  map[*Log]tail
-	marks  map[string]mark
-	puts   []put
-	bytes  int
-	writes []staged
+	c       *committer
+	tails   map[*Log]tail
+	marks   map[string]mark
+	puts    []put
+	dropped []*Log
+	bytes   int
+	writes  []staged
 
 	undo undo // of the write being staged
 }
@@ -62,12 +63,22 @@ func (g *group) stage(w *write) (r result, fits bool) {
 		return result{err: err}, true
 	}
 	g.undo = undo{puts: len(g.puts), bytes: g.bytes, tails: g.undo.tails[:0], marks: g.undo.marks[:0]}
-	if w.mirror != nil {
+	switch {
+	case w.drop != nil:
+		if _, ok := g.tails[w.drop]; ok {
+			return result{}, false
+		}
+		r.err = g.drop(w.drop)
+	case w.deletes != nil:
+		for _, key := range w.deletes {
+			g.put(key, nil)
+		}
+	case w.mirror != nil:
 		if _, ok := g.tails[w.mirror.log]; ok {
 			return result{}, false
 		}
 		r.stored, r.err = g.mirror(w)
-	} else {
+	default:
 		r.receipts, r.err = g.transaction(w)
 	}
 	if r.err != nil {
@@ -243,6 +254,7 @@ func (g *group) publish() {
 	for key, m := range g.marks {
 		g.c.marks.put(key, m)
 	}
+	g.publishDrops()
 	for l, t := range g.tails {
 		if !l.catalogued {
 			l.catalogued = true

@@ -109,6 +109,13 @@ func Open(ctx context.Context, ds datastore.Batching, cfg Config) (*Store, error
 	if err := s.openWitness(group); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
+	unfinished, err := s.unfinishedDrops(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open log store: %w", err)
+	}
+	for _, number := range unfinished {
+		s.next = max(s.next, number+1)
+	}
 	s.committer = startCommitter(s, group)
 	s.closing = sync.OnceValue(func() error {
 		s.committer.close()
@@ -117,6 +124,11 @@ func Open(ctx context.Context, ds datastore.Batching, cfg Config) (*Store, error
 		}
 		return s.witness.close()
 	})
+	for _, number := range unfinished {
+		if err := s.sweep(ctx, number); err != nil {
+			return nil, errors.Join(fmt.Errorf("open log store: %w", err), s.Close())
+		}
+	}
 	return s, nil
 }
 

@@ -37,6 +37,7 @@ func Run(t *testing.T, backend func(t *testing.T) Backend) {
 		"Transaction":     transaction,
 		"Records":         records,
 		"Limits":          limits,
+		"Drop":            drop,
 		"Changed":         changed,
 		"Closed":          closed,
 	} {
@@ -572,6 +573,56 @@ func records(t *testing.T, f *fixture) {
 	}
 	if err := f.store.Put(t.Context(), "big", make([]byte, logstore.MaxRecord+1)); !errors.Is(err, logstore.ErrTooLarge) {
 		t.Errorf("Put of too much = %v, want ErrTooLarge", err)
+	}
+}
+
+// drop: a dropped log is gone with all it had, now and after the next start; a log made anew under its name begins at 1.
+func drop(t *testing.T, f *fixture) {
+	id := logstore.LogID{Service: Service(), Name: "events"}
+	l, other := f.log(t, "events"), f.log(t, "other")
+	add(t, other, "stays")
+	for batch := range 3 { // more than one chunk
+		var tx logstore.Transaction
+		for i := range logstore.MaxTransaction {
+			r := logstore.AppendRequest{Payload: []byte{1}, Producer: fmt.Sprint("p", i%7), ProducerSeq: uint64(batch*logstore.MaxTransaction + i + 1)}
+			tx.Appends = append(tx.Appends, logstore.Append{Log: l, AppendRequest: r})
+		}
+		if _, err := f.store.Commit(t.Context(), tx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.store.Drop(t.Context(), id); err != nil {
+		t.Fatalf("Drop() = %v", err)
+	}
+	if err := f.store.Drop(t.Context(), id); err != nil {
+		t.Errorf("Drop() of what is gone = %v", err)
+	}
+	if _, err := l.Append(t.Context(), logstore.AppendRequest{Payload: []byte{1}}); !errors.Is(err, logstore.ErrDropped) {
+		t.Errorf("append to a dropped log = %v, want ErrDropped", err)
+	}
+	if head := l.Head(); head != (edgeistry.Head{}) || f.store.Has(id) {
+		t.Errorf("a dropped log has the head %+v", head)
+	}
+	anew := f.log(t, "events")
+	r, err := anew.Append(t.Context(), logstore.AppendRequest{Payload: []byte("first"), Producer: "p0", ProducerSeq: 1})
+	if err != nil || r.Place.Sequence != 1 {
+		t.Errorf("the log made anew begins at %+v, %v", r.Place, err)
+	}
+	f.reopen(t)
+	entries, err := f.log(t, "events").Last(t.Context(), 10)
+	if got := texts(entries); err != nil || got != "1.1=first" {
+		t.Errorf("after a start: %q, %v", got, err)
+	}
+	if entries, err := f.log(t, "other").Last(t.Context(), 10); err != nil || texts(entries) != "1.1=stays" {
+		t.Errorf("another log: %q, %v", texts(entries), err)
+	}
+	if names, err := f.store.Records(t.Context(), "dropping", 10); err != nil || len(names) > 0 {
+		t.Errorf("records of the drop are left: %q, %v", names, err)
+	}
+	// A log that was opened and has no entry takes no place any more.
+	f.log(t, "empty")
+	if err := f.store.Drop(t.Context(), logstore.LogID{Service: Service(), Name: "empty"}); err != nil {
+		t.Error(err)
 	}
 }
 
