@@ -7,13 +7,14 @@ import (
 	"strings"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
 // RemoveDevice takes a device out of this node: its link, names, capabilities and key. The device itself is not told, and
 // stays claimed: only a factory reset, or a backup of the key, makes it usable again.
-func (n *Node) RemoveDevice(_ context.Context, r api.RemoveDeviceRequest) (*api.Forgotten, error) {
+func (n *Node) RemoveDevice(ctx context.Context, r api.RemoveDeviceRequest) (*api.Forgotten, error) {
 	n.claims.Lock()
 	defer n.claims.Unlock()
 	d, err := n.deviceNamed(r.Device)
@@ -24,8 +25,12 @@ func (n *Node) RemoveDevice(_ context.Context, r api.RemoveDeviceRequest) (*api.
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range d.logs {
-		out.Kept = append(out.Kept, l.name)
+	copies, err := n.copiesOf(ctx, d.Service)
+	if err != nil {
+		return nil, err
+	}
+	if out.Logs = copies; r.KeepLogs {
+		out.Logs, out.Kept = out.Kept, copies
 	}
 	if err := n.unused(d.Service); err != nil {
 		return nil, err
@@ -38,7 +43,23 @@ func (n *Node) RemoveDevice(_ context.Context, r api.RemoveDeviceRequest) (*api.
 		return nil, err
 	}
 	n.log.Info("device removed", "service", d.Service, "name", d.Name)
-	return out, n.drop(d.Service, out)
+	errs := []error{n.drop(d.Service, out)}
+	for _, name := range out.Logs {
+		errs = append(errs, n.store.Drop(ctx, logstore.LogID{Service: d.Service, Name: name}))
+	}
+	return out, errors.Join(errs...)
+}
+
+// copiesOf returns the names of the logs of a service that this node's store has.
+func (n *Node) copiesOf(ctx context.Context, id edgeistry.ServiceID) ([]string, error) {
+	all, err := n.store.Logs(ctx)
+	names := []string{}
+	for _, log := range all {
+		if log.Service == id {
+			names = append(names, log.Name)
+		}
+	}
+	return names, err
 }
 
 // RenameDevice gives a device another local name. Its capabilities in the keychain go with it: OLD/anna becomes NEW/anna. It
@@ -167,7 +188,7 @@ func (n *Node) lastName(id edgeistry.ServiceID, name string) bool {
 // known returns the local names of a service and its capabilities in the keychain, of those names for which wanted is true;
 // capabilities may stand under the service's ID as well.
 func (n *Node) known(id edgeistry.ServiceID, wanted func(name string) bool) (*api.Forgotten, error) {
-	out := &api.Forgotten{Service: id.String(), Names: []string{}, Capabilities: []string{}, Kept: []string{}}
+	out := &api.Forgotten{Service: id.String(), Names: []string{}, Capabilities: []string{}, Logs: []string{}, Kept: []string{}}
 	names, err := n.state.Names()
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
+	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/state"
 )
@@ -55,14 +56,26 @@ func chain(t *testing.T, h *state.State) (names []string) {
 func TestADeviceIsRemoved(t *testing.T) {
 	h := testHome(t, nil)
 	key := claimedDevice(t, h, "greenhose")
-	_, c := startNode(t, h)
+	n, c := startNode(t, h)
 	if err := h.SaveCapability(key.ID.String()+"/spare", key.Owner()); err != nil {
+		t.Fatal(err)
+	}
+	copied := logstore.LogID{Service: key.ID, Name: "temperature"}
+	log, err := n.store.Log(t.Context(), copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Mirror(t.Context(), edgeistry.Hash{}, edgeistry.Place{Incarnation: 1, Sequence: 1}, [][]byte{{0, 215}}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"greenhose/anna", "greenhose/owner", key.ID.String() + "/spare"}
 	preview, err := c.RemoveDevice(t.Context(), api.RemoveDeviceRequest{Device: "greenhose", Preview: true})
-	if err != nil || !slices.Equal(preview.Capabilities, want) || !preview.Key || !slices.Equal(preview.Kept, []string{"temperature"}) {
-		t.Fatalf("preview is %+v, %v, want the capabilities %q, the key, and the log kept", preview, err, want)
+	if err != nil || !slices.Equal(preview.Capabilities, want) || !preview.Key || !slices.Equal(preview.Logs, []string{"temperature"}) {
+		t.Fatalf("preview is %+v, %v, want the capabilities %q, the key, and the log", preview, err, want)
+	}
+	keeps, err := c.RemoveDevice(t.Context(), api.RemoveDeviceRequest{Device: "greenhose", Preview: true, KeepLogs: true})
+	if err != nil || len(keeps.Logs) > 0 || !slices.Equal(keeps.Kept, []string{"temperature"}) {
+		t.Fatalf("preview with the logs kept is %+v, %v", keeps, err)
 	}
 	if got := chain(t, h); len(got) != 4 { // with the node's own
 		t.Fatalf("after a preview the keychain holds %q", got)
@@ -85,6 +98,9 @@ func TestADeviceIsRemoved(t *testing.T) {
 	}
 	if kept, err := h.Devices(); err != nil || len(kept) != 0 {
 		t.Errorf("the next start finds %v, %v", kept, err)
+	}
+	if n.store.Has(copied) {
+		t.Error("the copy of its log is still there")
 	}
 	if _, err := c.RemoveDevice(t.Context(), api.RemoveDeviceRequest{Device: "node"}); api.KindOf(err) != api.NotFound {
 		t.Errorf("removing the node itself: %v, want not_found", err)

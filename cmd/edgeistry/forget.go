@@ -13,27 +13,28 @@ import (
 )
 
 func (c *cli) deviceRemoveCommand() *cobra.Command {
-	var yes bool
+	var yes, keepLog bool
 	cmd := &cobra.Command{
 		Use:     "rm DEVICE",
 		Aliases: []string{"remove"},
 		Short:   "Take a device out of this node, with its key and its capabilities",
-		Long: `Rm takes out a device that is gone: its link, its local names, its capabilities in the keychain, and its key. It says what will be
-lost and asks; a script says --yes. The copies of its logs stay on this node's disk.
+		Long: `Rm takes out a device that is gone: its link, its local names, its capabilities in the keychain, its key, and the copies of its logs,
+which --keep-log leaves on this node's disk. It says what will be lost and asks; a script says --yes.
 
 The device itself is not told. It stays claimed and obeys nobody, until a factory reset (its button) or until the key is restored from
 a backup. What others were given for it ends as well only when the device is reset: before, "cap revoke" ends it.`,
-		Example:           "  edgeistry device rm greenhouse\n  edgeistry device rm greenhouse --yes",
+		Example:           "  edgeistry device rm greenhouse\n  edgeistry device rm greenhouse --keep-log --yes",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: c.completeDevices,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.ask(cmd.Context(), "removing "+args[0], func(ctx context.Context, _ *state.State, client *api.Client) error {
 				return c.lose(args[0], yes, func(preview bool) (*api.Forgotten, error) {
-					return client.RemoveDevice(ctx, api.RemoveDeviceRequest{Device: args[0], Preview: preview})
+					return client.RemoveDevice(ctx, api.RemoveDeviceRequest{Device: args[0], KeepLogs: keepLog, Preview: preview})
 				})
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&keepLog, "keep-log", false, "leave the copies of its logs on disk")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }
@@ -94,7 +95,7 @@ func (c *cli) lose(what string, yes bool, do func(preview bool) (*api.Forgotten,
 	if err != nil {
 		return err
 	}
-	loses := will.Key || len(will.Capabilities) > 0
+	loses := will.Key || len(will.Capabilities)+len(will.Logs) > 0
 	if loses {
 		c.note("%s", strings.Join(losses(will), "\n"))
 	}
@@ -129,6 +130,9 @@ func losses(f *api.Forgotten) []string {
 	if len(f.Capabilities) > 0 {
 		lines = append(lines, "lost: from the keychain "+strings.Join(f.Capabilities, ", "))
 	}
+	if len(f.Logs) > 0 {
+		lines = append(lines, "lost: the copies of its logs "+strings.Join(f.Logs, ", "))
+	}
 	if len(f.Names) > 0 {
 		lines = append(lines, "lost: the names "+strings.Join(f.Names, ", "))
 	}
@@ -142,6 +146,9 @@ func lossesInShort(f *api.Forgotten) string {
 	}
 	if len(f.Capabilities) > 0 {
 		parts = append(parts, strings.Join(f.Capabilities, ", ")+" of the keychain")
+	}
+	if len(f.Logs) > 0 {
+		parts = append(parts, "the copies of its logs")
 	}
 	return strings.Join(parts, " and ")
 }

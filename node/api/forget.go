@@ -4,8 +4,9 @@ import "context"
 
 // RemoveDeviceRequest takes a device out of the node: its link, its names, its key and its capabilities.
 type RemoveDeviceRequest struct {
-	Device  string `json:"device"`            // ID or local name
-	Preview bool   `json:"preview,omitempty"` // say what would be lost and change nothing
+	Device   string `json:"device"`              // ID or local name
+	KeepLogs bool   `json:"keep_logs,omitempty"` // leave the copies of its logs on disk
+	Preview  bool   `json:"preview,omitempty"`   // say what would be lost and change nothing
 }
 
 // RenameDeviceRequest gives a device another local name.
@@ -26,6 +27,7 @@ type Forgotten struct {
 	Names        []string `json:"names"`         // local names
 	Capabilities []string `json:"capabilities"`  // keychain names
 	Key          bool     `json:"key,omitempty"` // the service's key: nobody can mint or revoke its capabilities any more
+	Logs         []string `json:"logs"`          // logs whose copies go
 	Kept         []string `json:"kept"`          // logs whose copies stay on this node's disk
 	Preview      bool     `json:"preview,omitempty"`
 }
