@@ -293,17 +293,3 @@ func closed(err error) bool {
 	var e *api.Error
 	return errors.As(err, &e) && e.Denial != nil && e.Denial.Reason == uint8(capability.ReasonClaimClosed)
 }
-
-// claimLines is Claim for the HTTP API.
-func (n *Node) claimLines(_ context.Context, r api.ClaimRequest, l *lines) error {
-	result, err := n.Claim(n.ctx, r, func(step, of int, text string) {
-		_ = l.send(api.ClaimStep{Step: step, Of: of, Text: text}) // a claim goes on when nobody watches any more
-	})
-	if err != nil {
-		return err
-	}
-	if err := l.send(map[string]any{"result": result}); err != nil {
-		return fmt.Errorf("tell the result: %w", err)
-	}
-	return nil
-}

@@ -27,6 +27,7 @@ import (
 	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/config"
+	"github.com/edgeistry/edgeistry/node/server"
 	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
 	"github.com/edgeistry/edgeistry/relay"
@@ -72,7 +73,7 @@ type Node struct {
 	functions *function.Runtime
 	policies  *wasm.Policies    // run the programs of capabilities
 	port      *udpserver.Server // nil: no CoAP port
-	http      *httpServer
+	http      *server.Server
 	publisher *publisher
 
 	ctx    context.Context // ends when the node is told to stop
@@ -132,6 +133,9 @@ func New(ctx context.Context, h *state.State, cfg Config) (_ *Node, err error) {
 func (n *Node) openStore(ctx context.Context) error {
 	var err error
 	if n.lock, err = n.state.Lock(); err != nil {
+		return err
+	}
+	if err := n.state.RemoveEndpoint(); err != nil { // of a node that was killed: nobody must follow it
 		return err
 	}
 	var ds datastore.Batching
@@ -283,14 +287,14 @@ func (n *Node) openPorts(context.Context) error {
 			return fmt.Errorf("%w; choose another coap_listen in config.yaml", err)
 		}
 	}
-	l, err := listenHTTP(n.cfg.APIListen)
+	l, err := server.Listen(n.cfg.APIListen)
 	if err != nil {
 		return err
 	}
-	if n.http, err = serveHTTP(n.ctx, n, l, n.log); err != nil {
+	if n.http, err = server.New(n.ctx, n, l, server.Config{Logger: n.log, ErrorOf: asAPIError}); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	return n.state.SaveEndpoint(state.Endpoint{Address: n.http.address(), Token: n.http.token, PID: os.Getpid()})
+	return n.state.SaveEndpoint(state.Endpoint{Address: n.http.Address(), Token: n.http.Token(), PID: os.Getpid()})
 }
 
 // spawn runs f until the node stops; Close waits for it.
@@ -348,7 +352,7 @@ func (n *Node) closeAll() error {
 	n.cancel() // streams and waiting requests end
 	if n.http != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		errs = append(errs, n.http.close(ctx), n.state.RemoveEndpoint())
+		errs = append(errs, n.http.Close(ctx), n.state.RemoveEndpoint())
 		cancel()
 	}
 	closeIf(n.port != nil, func() error { return n.port.Close() })

@@ -22,7 +22,7 @@ func (n *Node) Status(ctx context.Context) (*api.Status, error) {
 	own := n.state.OwnService().ID
 	s := &api.Status{
 		Node: n.host.ID().String(), Mesh: n.cfg.Mesh, Version: n.version, Home: n.state.Dir(), PID: os.Getpid(),
-		API: "http://" + n.http.address(), Service: own.String(),
+		API: "http://" + n.http.Address(), Service: own.String(),
 		Ready: n.NotReady() == "" && n.readyMS.Load() > 0, InMesh: n.NotInMesh() == "", Standing: n.standing(), Addrs: mesh.Addrs(n.host), Relay: n.relayStatus(),
 		Peers: n.peers(), Seeds: n.seedStates(), Functions: len(n.functions.List()), Started: n.started, ReadyMS: float64(n.readyMS.Load()) / 1000,
 	}
@@ -104,7 +104,10 @@ const maxPings = 20
 
 // Ping measures the way to a node, named by its ID or by a service that it is home to.
 func (n *Node) Ping(ctx context.Context, r api.PingRequest) (*api.PingResult, error) {
-	count := min(max(r.Count, 1), maxPings)
+	if r.Count < 0 || r.Count > maxPings {
+		return nil, api.Errorf(api.Usage, "count must be 1 to %d", maxPings)
+	}
+	count := max(r.Count, 1)
 	out := &api.PingResult{}
 	target, err := peer.Decode(r.Target)
 	if err != nil || strings.HasPrefix(r.Target, "k") {
@@ -163,4 +166,12 @@ func (n *Node) connectHome(ctx context.Context, id edgeistry.ServiceID) (peer.ID
 		return h.ID, nil
 	}
 	return "", failed
+}
+
+// notNil makes an empty list an empty JSON array.
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
 }

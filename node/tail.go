@@ -6,6 +6,7 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/server"
 )
 
 // How a device that is away is followed.
@@ -14,18 +15,11 @@ const (
 	liveAgain = 5 * time.Second  // between attempts at a device that was away, at least
 )
 
-// Listener takes what Tail gives. What one of its funcs returns ends Tail.
-type Listener struct {
-	Source func(api.Source) error // the log can be read: from where, and again when that changes
-	Entry  func(api.Entry) error
-	Idle   func() error // now and then while there is nothing new
-}
-
 // tail is one reader that follows a log.
 type tail struct {
 	live   *source
 	copy   *source // what is followed while a device is away; nil: nothing
-	to     Listener
+	to     server.Listener
 	first  time.Duration    // for the first answer of a device
 	at     edgeistry.Place  // of the entry before the next
 	before edgeistry.Place  // of the last entry that was given
@@ -35,7 +29,7 @@ type tail struct {
 
 // Tail gives the entries that a request names, then each new one, until ctx ends. Where the device does not answer and the capability has a
 // mirror half, the copy at its home node is followed instead, until the device is back.
-func (n *Node) Tail(ctx context.Context, r api.ReadRequest, to Listener) error {
+func (n *Node) Tail(ctx context.Context, r api.ReadRequest, to server.Listener) error {
 	s, err := n.sourceOf(ctx, r, true)
 	if err != nil {
 		return err
@@ -200,13 +194,4 @@ func (s *source) rest(ctx context.Context, changed <-chan struct{}) bool {
 		return false
 	}
 	return true
-}
-
-// tailLines is Tail for the HTTP API.
-func (n *Node) tailLines(ctx context.Context, r api.ReadRequest, l *lines) error {
-	return n.Tail(ctx, r, Listener{
-		Source: func(s api.Source) error { return l.send(map[string]any{"source": s}) },
-		Entry:  func(e api.Entry) error { return l.send(e) },
-		Idle:   l.blank,
-	})
 }

@@ -50,7 +50,7 @@ func runAgainst(t *testing.T, a answers, stdin string, args ...string) (code int
 	if _, ok := a["/healthz"]; !ok {
 		a["/healthz"] = map[string]bool{"ok": true}
 	}
-	server := httptest.NewServer(a)
+	server := fakeNode(a)
 	defer server.Close()
 	if err := h.SaveEndpoint(state.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
 		t.Fatal(err)
@@ -59,6 +59,14 @@ func runAgainst(t *testing.T, a answers, stdin string, args ...string) (code int
 	c.stdin = strings.NewReader(stdin)
 	code = c.run(context.Background(), append(args, "--home", dir))
 	return code, strings.ReplaceAll(out.String(), dir, "HOME"), strings.ReplaceAll(errs.String(), dir, "HOME")
+}
+
+// fakeNode serves as a node whose token is "t".
+func fakeNode(h http.Handler) *httptest.Server {
+	s := httptest.NewUnstartedServer(nil)
+	s.Config.Handler = api.Proving("t", s.Listener.Addr().String(), h)
+	s.Start()
+	return s
 }
 
 // setupCode is that of a device that does not exist.
@@ -308,7 +316,7 @@ func TestATimeoutSaysWhatWasWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	release := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	server := fakeNode(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-release:
 		case <-r.Context().Done():

@@ -21,7 +21,7 @@ func (c *cli) connect() (*state.State, *api.Client, error) {
 	}
 	client, err := api.Dial(h)
 	if err != nil {
-		if api.KindOf(err) == api.NotFound {
+		if api.KindOf(err) == api.NotFound && !errors.Is(err, state.ErrForeign) {
 			return nil, nil, c.noNode(h)
 		}
 		return nil, nil, err
@@ -54,7 +54,13 @@ func (c *cli) explain(ctx context.Context, h *state.State, client *api.Client, e
 		return cause
 	}
 	// The file api outlives a node that was killed, so only asking tells a node without the thing from no node.
-	if exitCode(err) == exitNotFound && api.KindOf(client.Healthy(ctx)) == api.NotFound {
+	if exitCode(err) != exitNotFound || errors.Is(err, api.ErrStranger) {
+		return err
+	}
+	if gone := client.Healthy(ctx); api.KindOf(gone) == api.NotFound {
+		if errors.Is(gone, api.ErrStranger) {
+			return gone
+		}
 		return c.noNode(h)
 	}
 	return err

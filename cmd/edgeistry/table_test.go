@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,7 +42,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := httptest.NewServer(answers{
+		server := fakeNode(answers{
 			"/healthz": map[string]bool{"ok": true},
 			"/v1/devices": map[string]any{"devices": []api.Device{{
 				Service: service, Name: "greenhouse", Link: "serial:/dev/ttyUSB0", Board: "ATmega328P", Seen: at, Problem: "the line is down",

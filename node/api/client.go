@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -28,11 +27,12 @@ type Client struct {
 	http  *http.Client
 }
 
-// New makes a client for an address (127.0.0.1:7780) and token.
+// New makes a client for an address (127.0.0.1:7780) and token. The client sends the token on a connection only after the other side
+// has proved that it knows the token itself.
 func New(address, token string) *Client {
 	t := &http.Transport{
 		Proxy:               nil, // loopback: never through a proxy of the environment
-		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+		DialContext:         dialNode(token),
 		MaxIdleConnsPerHost: 8,
 		IdleConnTimeout:     30 * time.Second,
 	}
@@ -47,10 +47,10 @@ func Dial(h *state.State) (*Client, error) {
 	e, err := h.Endpoint()
 	if err != nil {
 		kind := Failed
-		if errors.Is(err, state.ErrNotFound) {
+		if errors.Is(err, state.ErrNotFound) || errors.Is(err, state.ErrForeign) {
 			kind = NotFound
 		}
-		return nil, &Error{Kind: kind, Message: err.Error()}
+		return nil, &Error{Kind: kind, Message: err.Error(), cause: err}
 	}
 	return New(e.Address, e.Token), nil
 }
@@ -294,7 +294,10 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 
 // transportError says whether no node is there, it did not answer in time, or something else broke.
 func (c *Client) transportError(ctx context.Context, err error) *Error {
+	var known *Error
 	switch {
+	case errors.As(err, &known):
+		return known
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded):
 		return Errorf(Timeout, "the node at %s did not answer in time", c.base)
 	case ctx.Err() != nil:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,7 +16,9 @@ import (
 // testClient talks to a handler that stands in for a node.
 func testClient(t *testing.T, h http.HandlerFunc) *Client {
 	t.Helper()
-	s := httptest.NewServer(h)
+	s := httptest.NewUnstartedServer(nil)
+	s.Config.Handler = Proving("token", s.Listener.Addr().String(), h)
+	s.Start()
 	t.Cleanup(s.Close)
 	c := New(strings.TrimPrefix(s.URL, "http://"), "token")
 	t.Cleanup(c.Close)
@@ -131,5 +134,92 @@ func TestCallResultErr(t *testing.T) {
 		if want == Denied && (!errors.As(err, &e) || e.Denial == nil || !e.Denial.Verified || e.Denial.Frame != 2) {
 			t.Errorf("CallResult %s: %+v has no denial", code, e)
 		}
+	}
+}
+
+// TestClientChecksTheServer: a program that took the port of a node that is gone never sees the token.
+func TestClientChecksTheServer(t *testing.T) {
+	const token = "a token that must not leave"
+	for name, answer := range map[string]func(w http.ResponseWriter, r *http.Request, address string){
+		"says ok":         func(w http.ResponseWriter, _ *http.Request, _ string) { fmt.Fprint(w, `{}`) },
+		"is another kind": func(w http.ResponseWriter, _ *http.Request, _ string) { w.WriteHeader(404) },
+		"redirects": func(w http.ResponseWriter, r *http.Request, _ string) {
+			http.Redirect(w, r, "/v1/status", http.StatusTemporaryRedirect)
+		},
+		"answers more than it was asked": func(w http.ResponseWriter, _ *http.Request, _ string) { fmt.Fprint(w, strings.Repeat("a", 1<<20)) },
+		"passes the challenge on to the node at another port": func(w http.ResponseWriter, r *http.Request, _ string) {
+			Proving(token, "127.0.0.1:1", nil).ServeHTTP(w, r)
+		},
+		"knows another token": func(w http.ResponseWriter, r *http.Request, address string) {
+			Proving("another", address, nil).ServeHTTP(w, r)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := httptest.NewUnstartedServer(nil)
+			address := s.Listener.Addr().String()
+			s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Authorization") != "" || r.URL.Path != WhoAmIPath {
+					t.Errorf("the stranger was sent %s with %q", r.URL, r.Header.Get("Authorization"))
+				}
+				answer(w, r, address)
+			})
+			s.Start()
+			defer s.Close()
+			c := New(address, token)
+			defer c.Close()
+			for _, err := range []error{c.Healthy(t.Context()), c.Stop(t.Context())} {
+				if !errors.Is(err, ErrStranger) || KindOf(err) != NotFound || !strings.Contains(err.Error(), "another program answers at "+address) {
+					t.Errorf("a request to a stranger = %v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestClientChecksEachConnection: the node may go while the client lives, and its port with it.
+func TestClientChecksEachConnection(t *testing.T) {
+	real := httptest.NewUnstartedServer(nil)
+	address := real.Listener.Addr().String()
+	real.Config.Handler = Proving("token", address, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"node":"n"}`) }))
+	real.Start()
+	c := New(address, "token")
+	defer c.Close()
+	for range 2 {
+		if _, err := c.Status(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	real.Close()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			t.Error("the stranger got the token")
+		}
+	}))
+	_ = stranger.Listener.Close()
+	stranger.Listener = l
+	stranger.Start()
+	defer stranger.Close()
+	if _, err := c.Status(t.Context()); !errors.Is(err, ErrStranger) {
+		t.Errorf("Status after the port changed hands = %v", err)
+	}
+}
+
+// TestClientOfASilentListener: what accepts and says nothing is given up, by the caller's time if that is shorter.
+func TestClientOfASilentListener(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c := New(l.Addr().String(), "token")
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := c.Status(ctx); KindOf(err) != Timeout {
+		t.Errorf("Status = %v, want a timeout", err)
 	}
 }

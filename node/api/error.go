@@ -60,7 +60,12 @@ type Error struct {
 	Denial  *Denial  `json:"denial,omitempty"`
 	// Head is the log's head when an append expected another one.
 	Head *Head `json:"head,omitempty"`
+
+	cause error // what the caller of this package may ask for with errors.Is
 }
+
+// Unwrap returns the cause, if this package knows one.
+func (e *Error) Unwrap() error { return e.cause }
 
 // Denial says who refused a request, and why.
 type Denial struct {

@@ -6,15 +6,18 @@ import (
 	"fmt"
 	"io/fs"
 	"net/netip"
+	"os"
 
 	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
-// Endpoint says where the running node's HTTP API is, and the token it asks for. It is the file api.
+// Endpoint says where the running node's HTTP API is, and the token it asks for. It is the file api. It names the state directory
+// that it belongs to, because the file of a running node may be copied with its directory.
 type Endpoint struct {
 	Address string `json:"address"` // 127.0.0.1:7780
 	Token   string `json:"token"`
 	PID     int    `json:"pid"`
+	State   string `json:"state"` // absolute path of the node's state directory; SaveEndpoint sets it
 }
 
 // String hides the token.
@@ -25,6 +28,7 @@ func (e Endpoint) Format(s fmt.State, _ rune) { fmt.Fprint(s, e.String()) }
 
 // SaveEndpoint replaces the file api.
 func (h *State) SaveEndpoint(e Endpoint) error {
+	e.State = h.dir
 	data, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("save endpoint: %w", err)
@@ -32,7 +36,7 @@ func (h *State) SaveEndpoint(e Endpoint) error {
 	return atomicfile.Write(h.path("api"), append(data, '\n'), atomicfile.Secret)
 }
 
-// RemoveEndpoint removes the file api, when the node stops.
+// RemoveEndpoint removes the file api: when the node stops, and when it starts, because a node that was killed leaves its own.
 func (h *State) RemoveEndpoint() error { return atomicfile.Remove(h.path("api")) }
 
 // Endpoint reads the file api. ErrNotFound: no node runs here, or it has not started its API.
@@ -53,5 +57,22 @@ func (h *State) Endpoint() (Endpoint, error) {
 	if err != nil || !addr.Addr().IsLoopback() || e.Token == "" {
 		return Endpoint{}, &FileError{Path: path, Problem: "it names no loopback address and token", Action: "start the node again"}
 	}
+	if !sameDir(e.State, h.dir) {
+		return Endpoint{}, fmt.Errorf("no node runs on %s: its file api %w (%.200q), which was copied while it ran; to do: use --home %.200q, or start a node here",
+			h.dir, ErrForeign, e.State, e.State)
+	}
 	return e, nil
+}
+
+// sameDir reports whether two paths name one directory, by whatever links they lead there.
+func sameDir(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }

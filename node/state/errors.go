@@ -14,6 +14,9 @@ var ErrNoState = errors.New("no home here")
 // ErrNotFound is returned for a name, key, capability or device that the home does not hold.
 var ErrNotFound = errors.New("not found")
 
+// ErrForeign is returned for a file api that belongs to the node of another state directory.
+var ErrForeign = errors.New("is of the node on another state directory")
+
 // FileError says which file of a home is unusable, why, and what to do. It never holds the file's content.
 type FileError struct {
 	Path    string

@@ -394,3 +394,44 @@ func TestSaveOwn(t *testing.T) {
 		t.Errorf("SaveServiceKey changed a key that was handed out")
 	}
 }
+
+// TestEndpointOfACopy: the file api that was copied with the directory of a running node leads nobody to that node.
+func TestEndpointOfACopy(t *testing.T) {
+	s := newState(t)
+	if err := s.SaveEndpoint(Endpoint{Address: "127.0.0.1:7780", Token: "secret"}); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(dir, os.DirFS(s.Dir())); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"api", "identity.key", "service.key", "config.yaml", "keychain/node/owner"} {
+		if err := os.Chmod(filepath.Join(dir, name), 0o600); err != nil { // CopyFS adds bits
+			t.Fatal(err)
+		}
+	}
+	copied, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := copied.Endpoint(); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), s.Dir()) || strings.Contains(err.Error(), "secret") {
+		t.Errorf("Endpoint of a copy = %v, want ErrForeign and the other directory", err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(s.Dir(), link); err != nil {
+		t.Fatal(err)
+	}
+	linked, err := Open(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := linked.Endpoint(); err != nil || e.Token != "secret" {
+		t.Errorf("Endpoint by a link to the directory = %v, %v", e, err)
+	}
+	if err := atomicfile.Write(filepath.Join(s.Dir(), "api"), []byte(`{"address":"127.0.0.1:7780","token":"x","pid":1}`), atomicfile.Secret); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Endpoint(); err == nil {
+		t.Error("Endpoint took a file that names no directory")
+	}
+}
