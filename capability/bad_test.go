@@ -282,7 +282,7 @@ func TestAudience(t *testing.T) {
 	if v := m.ask(s, callMessage("valve", 1)); v.Reason != ReasonNotEvaluable || v.Constraint != TypeAudience {
 		t.Errorf("peer not known: %+v", v)
 	}
-	for _, peer := range []PeerKey{testPeer(), {1}} {
+	for _, peer := range []edgeistry.PeerKey{testPeer(), {1}} {
 		req := callMessage("valve", 1)
 		if _, err := s.Protect(req, 0, m.now); err != nil {
 			t.Fatal(err)

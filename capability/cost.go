@@ -57,7 +57,7 @@ func (c *Capability) Cost() Cost { return c.CostWith(nil, nil) }
 func (c *Capability) CostWith(also []*Capability, discharges []*Discharge) Cost {
 	parts := append([]*Capability{c}, also...)
 	open, request := tally{}, tally{}
-	open.ready(9 + nonceSize + HeaderSize) // cookie
+	open.ready(9 + nonceSize + headerSize) // cookie
 	carried := len(parts) - 1              // a byte between two parts
 	for i, part := range parts {
 		open.chain(part)
@@ -118,7 +118,7 @@ func (k *tally) chain(c *Capability) {
 	for i, f := range c.Frames {
 		length := 2 + len(f)
 		if i == 0 {
-			length += 1 + HeaderSize
+			length += 1 + headerSize
 		}
 		k.hmac(length)
 	}

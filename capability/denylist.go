@@ -24,7 +24,7 @@ func Fingerprints(carried []byte) [][16]byte {
 func fingerprints(parts []part) [][16]byte {
 	var list [][16]byte
 	for i := range parts {
-		end := HeaderSize
+		end := headerSize
 		for _, f := range parts[i].frames[:parts[i].nframes] {
 			end += 1 + len(f)
 			sum := sha256.Sum256(parts[i].bytes[:end])

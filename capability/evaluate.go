@@ -3,6 +3,7 @@ package capability
 import (
 	"math"
 
+	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability/program"
 	"github.com/edgeistry/edgeistry/coap"
 )
@@ -29,8 +30,8 @@ type Situation struct {
 	Hold    uint8 // of the request, as HoldDuration reads it
 	Boot    uint32
 	Now     Now
-	Peer    PeerKey        // who asks; zero: not known
-	Program program.Runner // nil: programs cannot be evaluated
+	Peer    edgeistry.PeerKey // who asks; zero: not known
+	Program program.Runner    // nil: programs cannot be evaluated
 
 	meters *meters // counts and rates of the session; nil: they cannot be evaluated
 }
@@ -157,7 +158,7 @@ func (j *judgement) limit(t ConstraintType, v []byte) (formed bool, r Reason) {
 	case TypeRate:
 		return true, j.meters.rate(frameIndex(j.part, j.frame), l.Rate, j.Now.Tick)
 	case TypeAudience:
-		if j.Peer == (PeerKey{}) {
+		if j.Peer == (edgeistry.PeerKey{}) {
 			return true, ReasonNotEvaluable
 		}
 		holds = j.Peer == l.Audience

@@ -102,9 +102,9 @@ func verifyAlone(kb *midstate, carried []byte, req *coap.Message) bool {
 	}
 	m := macs.Get().(*mac)
 	defer m.release()
-	header := carried[:HeaderSize]
+	header := carried[:headerSize]
 	frames := parts[0].frames[:parts[0].nframes]
-	m.input = append(append(m.input[:0], labelHead, HeaderSize), header...)
+	m.input = append(append(m.input[:0], labelHead, headerSize), header...)
 	m.input = append(append(m.input, byte(len(frames[0]))), frames[0]...)
 	key := *m.sumInput(kb)
 	for _, f := range frames[1:] {

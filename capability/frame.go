@@ -20,20 +20,20 @@ type FrameSpec struct {
 // Limit is one constraint that is no grant. Type says which of the other fields counts.
 type Limit struct {
 	Type       ConstraintType
-	Bound      Bound      // TypeBound
-	Sequence   Sequence   // TypeSequence
-	Unix       uint32     // TypeExpiry: now must be before; TypeNotBefore: now must not be before
-	Lease      Lease      // TypeLease
-	Hold       uint8      // TypeHold, as HoldDuration reads it
-	Salt       [4]byte    // TypeSalt
-	Count      Count      // TypeCount
-	Rate       Rate       // TypeRate
-	Audience   PeerKey    // TypeAudience
-	Depth      uint8      // TypeDepth: at most so many frames follow this one
-	ThirdParty ThirdParty // TypeThirdParty
-	Program    []byte     // TypeProgram: the body of a WebAssembly function
-	Also       Also       // TypeAlso
-	Raw        []byte     // types that this version does not know; they deny
+	Bound      Bound             // TypeBound
+	Sequence   Sequence          // TypeSequence
+	Unix       uint32            // TypeExpiry: now must be before; TypeNotBefore: now must not be before
+	Lease      Lease             // TypeLease
+	Hold       uint8             // TypeHold, as HoldDuration reads it
+	Salt       [4]byte           // TypeSalt
+	Count      Count             // TypeCount
+	Rate       Rate              // TypeRate
+	Audience   edgeistry.PeerKey // TypeAudience
+	Depth      uint8             // TypeDepth: at most so many frames follow this one
+	ThirdParty ThirdParty        // TypeThirdParty
+	Program    []byte            // TypeProgram: the body of a WebAssembly function
+	Also       Also              // TypeAlso
+	Raw        []byte            // types that this version does not know; they deny
 }
 
 // A program's length; what else makes one valid is docs/spec/program.md.
@@ -248,7 +248,7 @@ func (l *Limit) decode(t ConstraintType, v []byte) (err error) {
 		if len(v) != len(l.Audience) {
 			return errConstraint
 		}
-		l.Audience = PeerKey(v)
+		l.Audience = edgeistry.PeerKey(v)
 	case TypeDepth:
 		l.Depth, err = parseByte(v)
 	case TypeThirdParty:

@@ -106,8 +106,8 @@ func TestCarriedRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := unhex(t, "1f 01020304 0506 07 08090a0b"); !bytes.Equal(b[:HeaderSize], want) {
-		t.Errorf("header = %x, want %x", b[:HeaderSize], want)
+	if want := unhex(t, "1f 01020304 0506 07 08090a0b"); !bytes.Equal(b[:headerSize], want) {
+		t.Errorf("header = %x, want %x", b[:headerSize], want)
 	}
 	var p part
 	rest, err := p.decode(b)

@@ -75,9 +75,9 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	if cfg.Buckets < 1 || cfg.Buckets > maxBuckets {
 		return nil, fmt.Errorf("guard: %d buckets (1 to %d)", cfg.Buckets, maxBuckets)
 	}
-	if cfg.Slots < 1 || cfg.Slots > maxSlots || cfg.MaxCarried < HeaderSize+1 || cfg.MaxCarried > maxCarried {
+	if cfg.Slots < 1 || cfg.Slots > maxSlots || cfg.MaxCarried < headerSize+1 || cfg.MaxCarried > maxCarried {
 		return nil, fmt.Errorf("guard: %d slots (1 to %d), %d bytes carried (%d to %d)",
-			cfg.Slots, maxSlots, cfg.MaxCarried, HeaderSize+1, maxCarried)
+			cfg.Slots, maxSlots, cfg.MaxCarried, headerSize+1, maxCarried)
 	}
 	return &Guard{
 		cfg: cfg, mac: newMAC(), generations: cfg.Generations, ring: newRing(cfg.Opens), slots: make([]slot, cfg.Slots),
@@ -110,7 +110,7 @@ func (g *Guard) Hello(payload []byte, now Now) ([]byte, Reason) {
 	if len(payload) != helloSize {
 		return nil, ReasonMalformed
 	}
-	header := [HeaderSize]byte(payload[nonceSize:])
+	header := [headerSize]byte(payload[nonceSize:])
 	if (header[0]&mirrorBit != 0) != g.cfg.Mirror {
 		return nil, ReasonMalformed
 	}
@@ -143,16 +143,16 @@ func (g *Guard) AnswerHello(req *coap.Message, now Now) *coap.Message {
 // Check judges a request. Either it is admitted: the caller acts once, on Admission.Request, and answers through the Admission; or
 // the message is what to send: a refusal, or the answer that a duplicate gets again.
 func (g *Guard) Check(req *coap.Message, now Now) (*Admission, *coap.Message) {
-	return g.CheckFrom(PeerKey{}, req, now)
+	return g.CheckFrom(edgeistry.PeerKey{}, req, now)
 }
 
 // CheckFrom is Check for a verifier that knows which libp2p peer asks: only there AUDIENCE can hold.
-func (g *Guard) CheckFrom(peer PeerKey, req *coap.Message, now Now) (*Admission, *coap.Message) {
+func (g *Guard) CheckFrom(peer edgeistry.PeerKey, req *coap.Message, now Now) (*Admission, *coap.Message) {
 	return g.admission(asked{peer: peer, now: now}, req)
 }
 
 // CheckForemost is CheckFrom past the deny list: for a verifier's own requests that end a capability, perhaps under that very one.
-func (g *Guard) CheckForemost(peer PeerKey, req *coap.Message, now Now) (*Admission, *coap.Message) {
+func (g *Guard) CheckForemost(peer edgeistry.PeerKey, req *coap.Message, now Now) (*Admission, *coap.Message) {
 	return g.admission(asked{peer: peer, now: now, foremost: true}, req)
 }
 
@@ -168,7 +168,7 @@ func (g *Guard) admission(ask asked, req *coap.Message) (*Admission, *coap.Messa
 type asked struct {
 	proof *proof
 	query coap.Query // of a request that is not private
-	peer  PeerKey
+	peer  edgeistry.PeerKey
 	now   Now
 
 	foremost bool // no deny list stops it

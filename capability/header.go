@@ -9,7 +9,7 @@ const (
 	version = 1
 
 	// HeaderSize is the length of a header in bytes.
-	HeaderSize = 12
+	headerSize = 12
 	// MaxFrames bounds the frames of a capability.
 	MaxFrames = 4
 	// maxFrame bounds a frame in bytes.
@@ -40,8 +40,8 @@ type Header struct {
 	Nonce      [4]byte
 }
 
-func (h Header) encode() [HeaderSize]byte {
-	var b [HeaderSize]byte
+func (h Header) encode() [headerSize]byte {
+	var b [headerSize]byte
 	b[0] = version<<4 | h.Branch
 	copy(b[1:5], h.Hint[:])
 	binary.BigEndian.PutUint16(b[5:7], h.Epoch)
@@ -52,7 +52,7 @@ func (h Header) encode() [HeaderSize]byte {
 
 var errHeaderVersion = errors.New("header of another version")
 
-func decodeHeader(b [HeaderSize]byte) (Header, error) {
+func decodeHeader(b [headerSize]byte) (Header, error) {
 	if b[0]>>4 != version {
 		return Header{}, errHeaderVersion
 	}

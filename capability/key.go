@@ -84,9 +84,9 @@ func (ke EpochKey) Next(epoch uint16, r [32]byte) EpochKey {
 }
 
 // headKey gives k0 = H(Kb, 02 | u8 length | header | u8 length | frame 1).
-func headKey(kb BranchKey, header [HeaderSize]byte, first Frame) [keySize]byte {
-	var room [3 + HeaderSize + maxFrame]byte
-	b := append(room[:0], labelHead, HeaderSize)
+func headKey(kb BranchKey, header [headerSize]byte, first Frame) [keySize]byte {
+	var room [3 + headerSize + maxFrame]byte
+	b := append(room[:0], labelHead, headerSize)
 	b = append(b, header[:]...)
 	b = append(b, byte(len(first)))
 	return derive(kb[:], append(b, first...))
@@ -118,8 +118,8 @@ func padKey(ks [keySize]byte, sequence uint32) [keySize]byte {
 }
 
 // cookieMAC gives H(cookie key, 08 | boot u32 | tick u32 | caller nonce | header), cut to 8 bytes.
-func cookieMAC(key [keySize]byte, boot, tick uint32, nonce [nonceSize]byte, header [HeaderSize]byte) [cookieMACLen]byte {
-	b := make([]byte, 0, 9+nonceSize+HeaderSize)
+func cookieMAC(key [keySize]byte, boot, tick uint32, nonce [nonceSize]byte, header [headerSize]byte) [cookieMACLen]byte {
+	b := make([]byte, 0, 9+nonceSize+headerSize)
 	b = append(b, labelCookie)
 	b = binary.BigEndian.AppendUint32(b, boot)
 	b = binary.BigEndian.AppendUint32(b, tick)

@@ -117,13 +117,13 @@ func (p *part) decode(b []byte) (rest []byte, err error) {
 
 // decodeFrames takes header and frames off b.
 func (p *part) decodeFrames(b []byte) (rest []byte, err error) {
-	if len(b) < HeaderSize+1 {
+	if len(b) < headerSize+1 {
 		return nil, errCarried
 	}
-	if p.header, err = decodeHeader([HeaderSize]byte(b)); err != nil {
+	if p.header, err = decodeHeader([headerSize]byte(b)); err != nil {
 		return nil, err
 	}
-	rest = b[HeaderSize:]
+	rest = b[headerSize:]
 	for len(rest) > 0 && rest[0] <= maxFrame {
 		length := int(rest[0])
 		if p.nframes == MaxFrames || length > len(rest)-1 {

@@ -9,7 +9,7 @@ import (
 const (
 	nonceSize  = 8
 	cookieSize = 16
-	helloSize  = nonceSize + HeaderSize
+	helloSize  = nonceSize + headerSize
 
 	formOpen          = 0x1f
 	formSession       = 0x20

@@ -13,7 +13,7 @@ import (
 const DefaultHold = 10 * time.Second
 
 // keptCarried is the longest carried form that a slot keeps; of a longer one it keeps a digest.
-const keptCarried = HeaderSize + 40
+const keptCarried = headerSize + 40
 
 var (
 	// ErrUntagged says that an answer of success came without proof: somebody on the way made it up.

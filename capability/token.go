@@ -123,7 +123,7 @@ func Parse(text string) (*Capability, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b) < HeaderSize+1+1+tokenTail {
+	if len(b) < headerSize+1+1+tokenTail {
 		return nil, fmt.Errorf("%w: too short", errToken)
 	}
 	return parseToken(b)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability/program"
 	"github.com/edgeistry/edgeistry/coap"
 )
@@ -70,7 +71,7 @@ func policyCases() []evaluateCase {
 	}
 }
 
-func testPeer() PeerKey { return PeerKey(bytesFor("peer", 32)) }
+func testPeer() edgeistry.PeerKey { return edgeistry.PeerKey(bytesFor("peer", 32)) }
 
 // A program is judged by whoever runs programs; its body here is what the test says it is.
 func TestEvaluateProgram(t *testing.T) {

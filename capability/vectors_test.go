@@ -55,7 +55,7 @@ func vectorBytes(value any) []byte {
 		return x[:]
 	case Identity:
 		return x[:]
-	case PeerKey:
+	case edgeistry.PeerKey:
 		return x[:]
 	case [12]byte:
 		return x[:]

@@ -21,8 +21,8 @@ func TestHead(t *testing.T) {
 		t.Errorf("DecodeHead = %v, %v, want %v", back, err, head)
 	}
 	for _, n := range []int{0, 27, 29} {
-		if _, err := DecodeHead(make([]byte, n)); !errors.Is(err, ErrHead) {
-			t.Errorf("DecodeHead(%d bytes) = %v, want ErrHead", n, err)
+		if _, err := DecodeHead(make([]byte, n)); !errors.Is(err, errHead) {
+			t.Errorf("DecodeHead(%d bytes) = %v, want errHead", n, err)
 		}
 	}
 }
@@ -46,14 +46,14 @@ func TestRange(t *testing.T) {
 				t.Errorf("entry %d = %x, want %x", i, back.Entries[i], r.Entries[i])
 			}
 		}
-		if want := rangeHead + RangeSize(r.Entries); len(raw) != want {
+		if want := rangeHead + rangeSize(r.Entries); len(raw) != want {
 			t.Errorf("%d bytes, want %d", len(raw), want)
 		}
 	}
-	if _, err := EncodeRange(Range{First: 1<<32 - 1, Entries: [][]byte{{1}, {2}}}); !errors.Is(err, ErrRange) {
+	if _, err := EncodeRange(Range{First: 1<<32 - 1, Entries: [][]byte{{1}, {2}}}); !errors.Is(err, errRange) {
 		t.Errorf("sequence beyond 32 bits: %v", err)
 	}
-	if _, err := EncodeRange(Range{Entries: [][]byte{make([]byte, 1<<16)}}); !errors.Is(err, ErrRange) {
+	if _, err := EncodeRange(Range{Entries: [][]byte{make([]byte, 1<<16)}}); !errors.Is(err, errRange) {
 		t.Errorf("entry of 64 KiB: %v", err)
 	}
 }
@@ -105,8 +105,8 @@ func TestTrace(t *testing.T) {
 		t.Errorf("a trace of %d bytes", n)
 	}
 	for _, raw := range [][]byte{nil, {2}, {1, 3}, make([]byte, 66)} {
-		if _, err := DecodeTrace(raw); !errors.Is(err, ErrTrace) {
-			t.Errorf("DecodeTrace(%x) = %v, want ErrTrace", raw, err)
+		if _, err := DecodeTrace(raw); !errors.Is(err, errTrace) {
+			t.Errorf("DecodeTrace(%x) = %v, want errTrace", raw, err)
 		}
 	}
 }
@@ -137,8 +137,8 @@ func TestLinks(t *testing.T) {
 		"</f/a>;rt=\"edg.fn\";arg=\"\x1b[2J\"", "</>;rt=\"edg.dev\";bd=\"\n\"",
 		strings.Repeat("</>,", MaxLinks) + "</>", strings.Repeat("a", MaxLinkBytes+1),
 	} {
-		if m, err := DecodeLinks([]byte(bad)); !errors.Is(err, ErrLinks) {
-			t.Errorf("DecodeLinks(%.60q) = %+v, %v, want ErrLinks", bad, m, err)
+		if m, err := DecodeLinks([]byte(bad)); !errors.Is(err, errLinks) {
+			t.Errorf("DecodeLinks(%.60q) = %+v, %v, want errLinks", bad, m, err)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func FuzzLinks(f *testing.F) {
 			return
 		}
 		once, err := EncodeLinks(m)
-		if errors.Is(err, ErrLinks) {
+		if errors.Is(err, errLinks) {
 			return // MaxLinks without a link to the device: one more does not fit
 		}
 		if err != nil {
@@ -184,10 +184,10 @@ func TestParseURI(t *testing.T) {
 	for _, bad := range []string{
 		"", "coap:", "coaps://k51/", "http://k51/", "//k51/", "coap://", "coap:///x", "coap://u@k51/", "coap://k51:x/", "coap://k51:123456/",
 		"coap://k51/../k", "coap://k51/%2e%2E/k", "coap://k51/.", "coap://k51/%", "coap://k51/%1", "coap://k51/%zz", "coap://k51/a#f",
-		"coap://k51/a b", "coap://k51/\x00", "coap://k51/é", "coap://k51/" + strings.Repeat("a", 256), "coap://" + strings.Repeat("a", MaxURI),
+		"coap://k51/a b", "coap://k51/\x00", "coap://k51/é", "coap://k51/" + strings.Repeat("a", 256), "coap://" + strings.Repeat("a", maxURI),
 	} {
-		if got, err := ParseURI(bad); !errors.Is(err, ErrURI) {
-			t.Errorf("ParseURI(%.60q) = %+v, %v, want ErrURI", bad, got, err)
+		if got, err := ParseURI(bad); !errors.Is(err, errURI) {
+			t.Errorf("ParseURI(%.60q) = %+v, %v, want errURI", bad, got, err)
 		}
 	}
 }
@@ -200,7 +200,7 @@ func FuzzURI(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(text) > MaxURI || u.Host == "" || u.Host != strings.ToLower(u.Host) {
+		if len(text) > maxURI || u.Host == "" || u.Host != strings.ToLower(u.Host) {
 			t.Fatalf("ParseURI(%q) = %+v", text, u)
 		}
 		for _, segment := range u.Path {

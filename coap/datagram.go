@@ -30,7 +30,7 @@ type Datagram struct {
 
 // Append appends the encoded form (RFC 7252 section 3) to dst.
 func (d *Datagram) Append(dst []byte) ([]byte, error) {
-	m, err := ToMessage(&d.Message)
+	m, err := toMessage(&d.Message)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (d *Datagram) Append(dst []byte) ([]byte, error) {
 // DecodeDatagram reads one message. The result has no part in raw. With an *OptionError everything but the
 // options and the payload is valid, so that the sender can be answered; with ErrMalformed nothing is.
 func DecodeDatagram(raw []byte) (*Datagram, error) {
-	if len(raw) < 4 || raw[0]>>6 != 1 || int(raw[0]&0x0F) > MaxToken || len(raw) < 4+int(raw[0]&0x0F) {
+	if len(raw) < 4 || raw[0]>>6 != 1 || int(raw[0]&0x0F) > maxToken || len(raw) < 4+int(raw[0]&0x0F) {
 		return nil, fmt.Errorf("%w: header", ErrMalformed)
 	}
 	if raw[1] == 0 && len(raw) != 4 {
@@ -64,7 +64,7 @@ func DecodeDatagram(raw []byte) (*Datagram, error) {
 		Token:   raw[4:tokenEnd:tokenEnd],
 		Message: Message{Code: raw[1]},
 	}
-	if _, err := ScanOptions(raw[tokenEnd:]); err != nil {
+	if _, err := scanOptions(raw[tokenEnd:]); err != nil {
 		if optionError := (*OptionError)(nil); errors.As(err, &optionError) {
 			return d, err
 		}
@@ -74,12 +74,12 @@ func DecodeDatagram(raw []byte) (*Datagram, error) {
 	if _, err := udpcoder.DefaultCoder.Decode(raw, &m); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	d.Message = *FromMessage(&m)
+	d.Message = *fromMessage(&m)
 	return d, nil
 }
 
-// ToMessage gives the form that go-coap's coders take. It shares the values' bytes with m.
-func ToMessage(m *Message) (message.Message, error) {
+// toMessage gives the form that go-coap's coders take. It shares the values' bytes with m.
+func toMessage(m *Message) (message.Message, error) {
 	out := message.Message{Code: codes.Code(m.Code), Payload: m.Payload}
 	if len(m.Options) > MaxOptions {
 		return out, fmt.Errorf("message of %d options, at most %d", len(m.Options), MaxOptions)
@@ -96,8 +96,8 @@ func ToMessage(m *Message) (message.Message, error) {
 	return out, nil
 }
 
-// FromMessage takes code, options and payload of a message that go-coap decoded. It shares their bytes.
-func FromMessage(m *message.Message) *Message {
+// fromMessage takes code, options and payload of a message that go-coap decoded. It shares their bytes.
+func fromMessage(m *message.Message) *Message {
 	out := &Message{Code: uint8(m.Code), Payload: m.Payload}
 	if len(m.Options) > 0 {
 		out.Options = make([]Option, 0, len(m.Options))

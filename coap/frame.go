@@ -35,7 +35,7 @@ func (f *frame) isSignal() bool { return f.message.Code>>5 == 7 }
 
 // append encodes the frame (RFC 8323 section 3.2).
 func (f *frame) append(dst []byte) ([]byte, error) {
-	m, err := ToMessage(&f.message)
+	m, err := toMessage(&f.message)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func readFrame(r *bufio.Reader, limit int) (*frame, error) {
 	}
 	f := &frame{token: h.Token, message: Message{Code: uint8(h.Code)}}
 	if !f.isSignal() {
-		if _, err := ScanOptions(body); err != nil {
+		if _, err := scanOptions(body); err != nil {
 			return f, err
 		}
 	}
@@ -98,7 +98,7 @@ func readFrame(r *bufio.Reader, limit int) (*frame, error) {
 	if _, err := tcpcoder.DefaultCoder.DecodeWithHeader(body, h, &m); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	f.message = *FromMessage(&m)
+	f.message = *fromMessage(&m)
 	return f, nil
 }
 

@@ -56,8 +56,8 @@ const (
 	maxTimings   = 12
 )
 
-// ErrTrace says that an option value is no trace.
-var ErrTrace = errors.New("malformed trace")
+// errTrace says that an option value is no trace.
+var errTrace = errors.New("malformed trace")
 
 // EncodeTrace gives the value of the Trace option in a response: version 1, then u8 leg | u32 microseconds each.
 func EncodeTrace(timings []Timing) []byte {
@@ -73,7 +73,7 @@ func EncodeTrace(timings []Timing) []byte {
 // DecodeTrace reads what EncodeTrace gives. Legs that it does not know are kept.
 func DecodeTrace(b []byte) ([]Timing, error) {
 	if len(b) < 1 || b[0] != traceVersion || (len(b)-1)%5 != 0 || len(b) > 1+5*maxTimings {
-		return nil, ErrTrace
+		return nil, errTrace
 	}
 	var timings []Timing
 	for b = b[1:]; len(b) > 0; b = b[5:] {

@@ -16,8 +16,8 @@ const (
 	maxText      = 64   // bytes of one attribute's value
 )
 
-// ErrLinks says that a text is no link format, or too long.
-var ErrLinks = errors.New("malformed link format")
+// errLinks says that a text is no link format, or too long.
+var errLinks = errors.New("malformed link format")
 
 // EncodeLinks gives a manifest in the link format of RFC 6690, as docs/spec/wire.md shows it.
 func EncodeLinks(m edgeistry.Manifest) ([]byte, error) {
@@ -54,7 +54,7 @@ func EncodeLinks(m edgeistry.Manifest) ([]byte, error) {
 	}
 	b.WriteString(";v=1")
 	if n := len(m.Logs) + len(m.Functions) + 1; n > MaxLinks || b.Len() > MaxLinkBytes {
-		return nil, fmt.Errorf("%w: %d links of %d bytes", ErrLinks, n, b.Len())
+		return nil, fmt.Errorf("%w: %d links of %d bytes", errLinks, n, b.Len())
 	}
 	return []byte(b.String()), nil
 }
@@ -64,7 +64,7 @@ func quote(b *strings.Builder, name, value string) error {
 		return nil
 	}
 	if !isText(value) {
-		return fmt.Errorf("%w: %s", ErrLinks, name)
+		return fmt.Errorf("%w: %s", errLinks, name)
 	}
 	fmt.Fprintf(b, `;%s="%s"`, name, value)
 	return nil
@@ -88,12 +88,12 @@ func isText(s string) bool {
 func DecodeLinks(b []byte) (edgeistry.Manifest, error) {
 	var m edgeistry.Manifest
 	if len(b) > MaxLinkBytes {
-		return m, fmt.Errorf("%w: %d bytes", ErrLinks, len(b))
+		return m, fmt.Errorf("%w: %d bytes", errLinks, len(b))
 	}
 	s := linkScanner{rest: string(b)}
 	for n := 0; s.rest != ""; n++ {
 		if n == MaxLinks {
-			return m, fmt.Errorf("%w: more than %d links", ErrLinks, MaxLinks)
+			return m, fmt.Errorf("%w: more than %d links", errLinks, MaxLinks)
 		}
 		target, attributes, err := s.link()
 		if err != nil {
@@ -111,7 +111,7 @@ func addLink(m *edgeistry.Manifest, target string, attributes map[string]string)
 	case "edg.log":
 		name, ok := strings.CutPrefix(target, "/l/")
 		if !ok || edgeistry.CheckName(name) != nil {
-			return fmt.Errorf("%w: log at %.40q", ErrLinks, target)
+			return fmt.Errorf("%w: log at %.40q", errLinks, target)
 		}
 		period, err := number(attributes["p"])
 		if err != nil {
@@ -123,24 +123,24 @@ func addLink(m *edgeistry.Manifest, target string, attributes map[string]string)
 		}
 		for _, l := range m.Logs {
 			if l.Name == name {
-				return fmt.Errorf("%w: log %s twice", ErrLinks, name)
+				return fmt.Errorf("%w: log %s twice", errLinks, name)
 			}
 		}
 		m.Logs = append(m.Logs, edgeistry.LogInfo{Name: name, Period: period, Size: size})
 	case "edg.fn":
 		name, ok := strings.CutPrefix(target, "/f/")
 		if !ok || edgeistry.CheckName(name) != nil || !isText(attributes["arg"]) {
-			return fmt.Errorf("%w: function at %.40q", ErrLinks, target)
+			return fmt.Errorf("%w: function at %.40q", errLinks, target)
 		}
 		for _, f := range m.Functions {
 			if f.Name == name {
-				return fmt.Errorf("%w: function %s twice", ErrLinks, name)
+				return fmt.Errorf("%w: function %s twice", errLinks, name)
 			}
 		}
 		m.Functions = append(m.Functions, edgeistry.FunctionInfo{Name: name, Argument: attributes["arg"]})
 	case "edg.dev":
 		if !isText(attributes["bd"]) || !isText(attributes["fw"]) {
-			return fmt.Errorf("%w: device at %.40q", ErrLinks, target)
+			return fmt.Errorf("%w: device at %.40q", errLinks, target)
 		}
 		m.Board, m.Firmware = attributes["bd"], attributes["fw"]
 	}
@@ -153,7 +153,7 @@ func number(s string) (uint32, error) {
 	}
 	n, err := strconv.ParseUint(s, 10, 32)
 	if err != nil {
-		return 0, fmt.Errorf("%w: number %.20q", ErrLinks, s)
+		return 0, fmt.Errorf("%w: number %.20q", errLinks, s)
 	}
 	return uint32(n), nil
 }
@@ -165,11 +165,11 @@ type linkScanner struct{ rest string }
 func (s *linkScanner) link() (target string, attributes map[string]string, err error) {
 	s.space()
 	if !strings.HasPrefix(s.rest, "<") {
-		return "", nil, fmt.Errorf("%w: want <", ErrLinks)
+		return "", nil, fmt.Errorf("%w: want <", errLinks)
 	}
 	target, rest, ok := strings.Cut(s.rest[1:], ">")
 	if !ok {
-		return "", nil, fmt.Errorf("%w: want >", ErrLinks)
+		return "", nil, fmt.Errorf("%w: want >", errLinks)
 	}
 	s.rest = rest
 	attributes = make(map[string]string)
@@ -183,7 +183,7 @@ func (s *linkScanner) link() (target string, attributes map[string]string, err e
 		switch c {
 		case ',':
 			if s.space(); s.rest == "" {
-				return "", nil, fmt.Errorf("%w: nothing after a comma", ErrLinks)
+				return "", nil, fmt.Errorf("%w: nothing after a comma", errLinks)
 			}
 			return target, attributes, nil
 		case ';':
@@ -191,7 +191,7 @@ func (s *linkScanner) link() (target string, attributes map[string]string, err e
 				return "", nil, err
 			}
 		default:
-			return "", nil, fmt.Errorf("%w: %.1q after a link", ErrLinks, c)
+			return "", nil, fmt.Errorf("%w: %.1q after a link", errLinks, c)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func (s *linkScanner) attribute(into map[string]string) error {
 	}
 	name := s.rest[:end]
 	if name == "" {
-		return fmt.Errorf("%w: attribute without a name", ErrLinks)
+		return fmt.Errorf("%w: attribute without a name", errLinks)
 	}
 	s.rest = s.rest[end:]
 	value := ""
@@ -239,14 +239,14 @@ func (s *linkScanner) value() (string, error) {
 			return b.String(), nil
 		case '\\':
 			if i++; i == len(s.rest) {
-				return "", fmt.Errorf("%w: want \"", ErrLinks)
+				return "", fmt.Errorf("%w: want \"", errLinks)
 			}
 			b.WriteByte(s.rest[i])
 		default:
 			b.WriteByte(c)
 		}
 	}
-	return "", fmt.Errorf("%w: want \"", ErrLinks)
+	return "", fmt.Errorf("%w: want \"", errLinks)
 }
 
 func (s *linkScanner) space() { s.rest = strings.TrimLeft(s.rest, " \r\n\t") }

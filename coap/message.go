@@ -15,7 +15,6 @@ const (
 	CodePOST              uint8 = 0x02
 	CodePUT               uint8 = 0x03
 	CodeDELETE            uint8 = 0x04
-	CodeCreated           uint8 = 0x41
 	CodeValid             uint8 = 0x43 // what the asker holds is still right (RFC 7252 section 5.9.1.3)
 	CodeChanged           uint8 = 0x44
 	CodeContent           uint8 = 0x45
@@ -124,7 +123,7 @@ func (m *Message) Remove(number uint16) {
 
 // AddUint adds an option whose value is a number in CoAP's shortest form (RFC 7252 3.2): 0 is empty.
 func (m *Message) AddUint(number uint16, value uint32) {
-	m.Add(number, AppendUint(nil, value))
+	m.Add(number, appendUint(nil, value))
 }
 
 // GetUint reads an option of CoAP's uint format of at most 4 bytes.
@@ -140,8 +139,8 @@ func (m *Message) GetUint(number uint16) (uint32, bool) {
 	return n, true
 }
 
-// AppendUint appends the shortest form of value.
-func AppendUint(dst []byte, value uint32) []byte {
+// appendUint appends the shortest form of value.
+func appendUint(dst []byte, value uint32) []byte {
 	for shift := 24; shift >= 0; shift -= 8 {
 		if b := value >> shift; b != 0 {
 			dst = append(dst, byte(b))

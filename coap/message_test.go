@@ -46,8 +46,8 @@ func TestUint(t *testing.T) {
 	for value, want := range map[uint32][]byte{
 		0: {}, 1: {1}, 255: {255}, 256: {1, 0}, 0x10000: {1, 0, 0}, 0x01000000: {1, 0, 0, 0}, 0xffffffff: {255, 255, 255, 255},
 	} {
-		if got := AppendUint([]byte{}, value); !bytes.Equal(got, want) {
-			t.Errorf("AppendUint(%d) = %x, want %x", value, got, want)
+		if got := appendUint([]byte{}, value); !bytes.Equal(got, want) {
+			t.Errorf("appendUint(%d) = %x, want %x", value, got, want)
 		}
 		m := &Message{}
 		m.AddUint(OptionSize1, value)

@@ -12,7 +12,7 @@ const (
 	MaxDatagram = 1152    // one UDP datagram (RFC 7252 section 4.6)
 	MaxSerial   = 200     // one message on a serial line: what the ATmega328P takes
 	MaxStream   = 1 << 17 // one message on a mesh stream
-	MaxToken    = 8
+	maxToken    = 8
 )
 
 // Doer carries one request to whoever answers and gives the answer: a link, a mesh stream, or a proxy.

@@ -17,8 +17,8 @@ const (
 
 // Errors of payloads.
 var (
-	ErrHead  = errors.New("malformed log head")
-	ErrRange = errors.New("malformed log range")
+	errHead  = errors.New("malformed log head")
+	errRange = errors.New("malformed log range")
 )
 
 // EncodeHead gives the payload of GET /l/NAME: incarnation u32 | sequence u32 | oldest kept u32 | hash (16).
@@ -33,7 +33,7 @@ func EncodeHead(h edgeistry.Head) []byte {
 // DecodeHead reads what EncodeHead gives.
 func DecodeHead(b []byte) (edgeistry.Head, error) {
 	if len(b) != headSize {
-		return edgeistry.Head{}, fmt.Errorf("%w: %d bytes, want %d", ErrHead, len(b), headSize)
+		return edgeistry.Head{}, fmt.Errorf("%w: %d bytes, want %d", errHead, len(b), headSize)
 	}
 	return edgeistry.Head{
 		Place:  edgeistry.Place{Incarnation: binary.BigEndian.Uint32(b), Sequence: binary.BigEndian.Uint32(b[4:])},
@@ -55,15 +55,15 @@ type Range struct {
 //	incarnation u32 | first sequence u32 | previous hash (16) | entries: u16 length | payload
 func EncodeRange(r Range) ([]byte, error) {
 	if uint64(r.First)+uint64(len(r.Entries)) > math.MaxUint32+1 {
-		return nil, fmt.Errorf("%w: sequence beyond 32 bits", ErrRange)
+		return nil, fmt.Errorf("%w: sequence beyond 32 bits", errRange)
 	}
-	b := make([]byte, 0, rangeHead+RangeSize(r.Entries))
+	b := make([]byte, 0, rangeHead+rangeSize(r.Entries))
 	b = binary.BigEndian.AppendUint32(b, r.Incarnation)
 	b = binary.BigEndian.AppendUint32(b, r.First)
 	b = append(b, r.Previous[:]...)
 	for _, e := range r.Entries {
 		if len(e) > math.MaxUint16 {
-			return nil, fmt.Errorf("%w: entry of %d bytes", ErrRange, len(e))
+			return nil, fmt.Errorf("%w: entry of %d bytes", errRange, len(e))
 		}
 		b = binary.BigEndian.AppendUint16(b, uint16(len(e)))
 		b = append(b, e...)
@@ -71,8 +71,8 @@ func EncodeRange(r Range) ([]byte, error) {
 	return b, nil
 }
 
-// RangeSize gives the bytes that entries take in a range, for who must stop at what fits; the rest of a range is 24 bytes.
-func RangeSize(entries [][]byte) int {
+// rangeSize gives the bytes that entries take in a range, for who must stop at what fits; the rest of a range is 24 bytes.
+func rangeSize(entries [][]byte) int {
 	n := 0
 	for _, e := range entries {
 		n += 2 + len(e)
@@ -83,7 +83,7 @@ func RangeSize(entries [][]byte) int {
 // DecodeRange reads what EncodeRange gives. The entries share b's bytes.
 func DecodeRange(b []byte) (Range, error) {
 	if len(b) < rangeHead {
-		return Range{}, fmt.Errorf("%w: %d bytes", ErrRange, len(b))
+		return Range{}, fmt.Errorf("%w: %d bytes", errRange, len(b))
 	}
 	r := Range{
 		Incarnation: binary.BigEndian.Uint32(b),
@@ -92,17 +92,17 @@ func DecodeRange(b []byte) (Range, error) {
 	}
 	for b = b[rangeHead:]; len(b) > 0; {
 		if len(b) < 2 {
-			return Range{}, fmt.Errorf("%w: cut short", ErrRange)
+			return Range{}, fmt.Errorf("%w: cut short", errRange)
 		}
 		n := int(binary.BigEndian.Uint16(b))
 		if b = b[2:]; n > len(b) {
-			return Range{}, fmt.Errorf("%w: cut short", ErrRange)
+			return Range{}, fmt.Errorf("%w: cut short", errRange)
 		}
 		r.Entries = append(r.Entries, b[:n:n])
 		b = b[n:]
 	}
 	if uint64(r.First)+uint64(len(r.Entries)) > math.MaxUint32+1 {
-		return Range{}, fmt.Errorf("%w: sequence beyond 32 bits", ErrRange)
+		return Range{}, fmt.Errorf("%w: sequence beyond 32 bits", errRange)
 	}
 	return r, nil
 }

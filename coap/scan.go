@@ -87,7 +87,7 @@ func rule(number uint16) (optionRule, bool) {
 	return optionRule{}, false
 }
 
-// ScanOptions reads the options at the head of raw, the part of a message after its token. It gives the offset
+// scanOptions reads the options at the head of raw, the part of a message after its token. It gives the offset
 // of the payload, which is len(raw) if there is none. Everything is checked before any option is kept: form
 // (ErrMalformed), at most MaxOptions options, and each known option's length and count (*OptionError; the offset is
 // right even then).
@@ -95,7 +95,7 @@ func rule(number uint16) (optionRule, bool) {
 //	+---------------+---------------+---------------+--------------+---------+
 //	| delta 4 bits  | length 4 bits | delta 0-2 B   | length 0-2 B | value   |  ... FF payload
 //	+---------------+---------------+---------------+--------------+---------+
-func ScanOptions(raw []byte) (payload int, err error) {
+func scanOptions(raw []byte) (payload int, err error) {
 	var (
 		illegal *OptionError
 		number  int

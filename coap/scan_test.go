@@ -57,13 +57,13 @@ func TestScanOptionsLengths(t *testing.T) {
 				continue
 			}
 			raw := append(option(int(c.number), make([]byte, length)), 0xFF, 1)
-			payload, err := ScanOptions(raw)
+			payload, err := scanOptions(raw)
 			var illegal *OptionError
 			if legal := length >= c.min && length <= c.max; legal != (err == nil) || !legal && !errors.As(err, &illegal) {
-				t.Errorf("ScanOptions(option %d of %d bytes) = %v, want legal %v", c.number, length, err, legal)
+				t.Errorf("scanOptions(option %d of %d bytes) = %v, want legal %v", c.number, length, err, legal)
 			}
 			if payload != len(raw)-1 {
-				t.Errorf("ScanOptions(option %d of %d bytes): payload at %d, want %d", c.number, length, payload, len(raw)-1)
+				t.Errorf("scanOptions(option %d of %d bytes): payload at %d, want %d", c.number, length, payload, len(raw)-1)
 			}
 			if illegal != nil && illegal.Number != c.number {
 				t.Errorf("illegal option %d, want %d", illegal.Number, c.number)
@@ -92,8 +92,8 @@ func TestScanOptionsRefuses(t *testing.T) {
 		many = append(many, 0xB0&^0xF0) // delta 0, length 0
 	}
 	many[0] = 0xB0
-	if _, err := ScanOptions(many); err != nil {
-		t.Errorf("ScanOptions(%d options) = %v", MaxOptions, err)
+	if _, err := scanOptions(many); err != nil {
+		t.Errorf("scanOptions(%d options) = %v", MaxOptions, err)
 	}
 	for _, c := range []struct {
 		name string
@@ -113,10 +113,10 @@ func TestScanOptionsRefuses(t *testing.T) {
 		{"Uri-Host twice", append(option(3, []byte("a")), option(0, []byte("b"))...), false},
 		{"65001 twice", append(option(65001, make([]byte, 20)), option(0, make([]byte, 20))...), false},
 	} {
-		_, err := ScanOptions(c.raw)
+		_, err := scanOptions(c.raw)
 		var illegal *OptionError
 		if err == nil || errors.Is(err, ErrMalformed) != c.form || errors.As(err, &illegal) == c.form {
-			t.Errorf("%s: ScanOptions = %v", c.name, err)
+			t.Errorf("%s: scanOptions = %v", c.name, err)
 		}
 	}
 }
@@ -198,7 +198,7 @@ func FuzzScanOptions(f *testing.F) {
 	f.Add([]byte{0xD1, 3, 1})
 	f.Add([]byte{0x00})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		payload, err := ScanOptions(raw)
+		payload, err := scanOptions(raw)
 		if err != nil {
 			return
 		}

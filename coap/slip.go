@@ -14,7 +14,7 @@ const (
 // The leading END ends whatever noise the receiver has collected before.
 func AppendSLIP(dst, message []byte) []byte {
 	var sum [2]byte
-	binary.BigEndian.PutUint16(sum[:], CRC16(message))
+	binary.BigEndian.PutUint16(sum[:], crc16(message))
 	dst = append(dst, slipEnd)
 	dst = appendEscaped(dst, message)
 	dst = appendEscaped(dst, sum[:])
@@ -35,8 +35,8 @@ func appendEscaped(dst, b []byte) []byte {
 	return dst
 }
 
-// CRC16 is CRC-16/CCITT-FALSE: polynomial 1021, start FFFF, not reflected, not inverted.
-func CRC16(b []byte) uint16 {
+// crc16 is CRC-16/CCITT-FALSE: polynomial 1021, start FFFF, not reflected, not inverted.
+func crc16(b []byte) uint16 {
 	crc := uint16(0xFFFF)
 	for _, c := range b {
 		crc ^= uint16(c) << 8
@@ -108,7 +108,7 @@ func (r *SLIPReader) end() ([]byte, bool) {
 		return nil, false
 	}
 	message := frame[:len(frame)-2]
-	if binary.BigEndian.Uint16(frame[len(message):]) != CRC16(message) {
+	if binary.BigEndian.Uint16(frame[len(message):]) != crc16(message) {
 		r.Dropped++
 		return nil, false
 	}

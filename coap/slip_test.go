@@ -17,8 +17,8 @@ func feed(r *SLIPReader, b []byte) [][]byte {
 }
 
 func TestCRC16(t *testing.T) {
-	if got := CRC16([]byte("123456789")); got != 0x29B1 { // the check value of CRC-16/CCITT-FALSE
-		t.Errorf("CRC16 = %04x, want 29b1", got)
+	if got := crc16([]byte("123456789")); got != 0x29B1 { // the check value of CRC-16/CCITT-FALSE
+		t.Errorf("crc16 = %04x, want 29b1", got)
 	}
 }
 

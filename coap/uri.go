@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// MaxURI bounds a URI in bytes; Proxy-Uri has the same bound (RFC 7252 section 5.10).
-const MaxURI = 1034
+// maxURI bounds a URI in bytes; Proxy-Uri has the same bound (RFC 7252 section 5.10).
+const maxURI = 1034
 
-// ErrURI says that a text is no coap URI of this profile.
-var ErrURI = errors.New("not a coap URI")
+// errURI says that a text is no coap URI of this profile.
+var errURI = errors.New("not a coap URI")
 
 // URI is a coap URI in the parts that become options: nothing is percent-encoded any more.
 type URI struct {
@@ -23,16 +23,16 @@ type URI struct {
 // ParseURI splits an absolute URI of scheme coap as RFC 7252 section 6.4 says. There is no fragment and no user.
 func ParseURI(text string) (URI, error) {
 	var u URI
-	if len(text) > MaxURI {
-		return u, fmt.Errorf("%w: %d bytes", ErrURI, len(text))
+	if len(text) > maxURI {
+		return u, fmt.Errorf("%w: %d bytes", errURI, len(text))
 	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok || !strings.EqualFold(scheme, "coap") {
-		return u, fmt.Errorf("%w: want coap://", ErrURI)
+		return u, fmt.Errorf("%w: want coap://", errURI)
 	}
 	for i := range len(rest) {
 		if rest[i] <= 0x20 || rest[i] >= 0x7F || strings.IndexByte(`#"<>\^{|}`+"`", rest[i]) >= 0 {
-			return u, fmt.Errorf("%w: character %.1q", ErrURI, rest[i])
+			return u, fmt.Errorf("%w: character %.1q", errURI, rest[i])
 		}
 	}
 	end := strings.IndexAny(rest, "/?")
@@ -60,7 +60,7 @@ func ParseURI(text string) (URI, error) {
 
 func (u *URI) authority(text string) error {
 	if strings.ContainsRune(text, '@') {
-		return fmt.Errorf("%w: it names a user", ErrURI)
+		return fmt.Errorf("%w: it names a user", errURI)
 	}
 	host, port := text, ""
 	if i := strings.LastIndexByte(text, ':'); i >= 0 && !strings.HasSuffix(text, "]") {
@@ -68,7 +68,7 @@ func (u *URI) authority(text string) error {
 	}
 	for i := range len(port) {
 		if port[i] < '0' || port[i] > '9' || len(port) > 5 {
-			return fmt.Errorf("%w: port", ErrURI)
+			return fmt.Errorf("%w: port", errURI)
 		}
 	}
 	host, err := unescape(host)
@@ -76,7 +76,7 @@ func (u *URI) authority(text string) error {
 		return err
 	}
 	if host == "" || len(host) > 255 {
-		return fmt.Errorf("%w: host", ErrURI)
+		return fmt.Errorf("%w: host", errURI)
 	}
 	u.Host, u.Port = strings.ToLower(host), port
 	return nil
@@ -92,7 +92,7 @@ func (u *URI) path(text string) error {
 			return err
 		}
 		if segment == "." || segment == ".." || len(segment) > 255 {
-			return fmt.Errorf("%w: path", ErrURI)
+			return fmt.Errorf("%w: path", errURI)
 		}
 		u.Path = append(u.Path, segment)
 	}
@@ -111,11 +111,11 @@ func unescape(s string) (string, error) {
 			continue
 		}
 		if i+2 >= len(s) {
-			return "", fmt.Errorf("%w: percent-encoding", ErrURI)
+			return "", fmt.Errorf("%w: percent-encoding", errURI)
 		}
 		high, low := hexDigit(s[i+1]), hexDigit(s[i+2])
 		if high < 0 || low < 0 {
-			return "", fmt.Errorf("%w: percent-encoding", ErrURI)
+			return "", fmt.Errorf("%w: percent-encoding", errURI)
 		}
 		b = append(b, byte(high<<4|low))
 		i += 2

@@ -50,6 +50,9 @@ func newGuard(t *testing.T, mirror bool) *capability.Guard {
 
 var now = capability.Now{Tick: 1000}
 
+// headerSize is the length of a header in the carried form (docs/spec/capability.md).
+const headerSize = 12
+
 func start(t *testing.T, l *denylist.List, g *capability.Guard, c *capability.Capability, mirror bool) *caller {
 	t.Helper()
 	hello, err := capability.NewHello(rand.Reader, c)
@@ -239,7 +242,7 @@ func TestSlotTakenUnseen(t *testing.T) {
 // TestCarried looks into carried forms of several parts with discharges, in each form of option 65001 that has one.
 func TestCarried(t *testing.T) {
 	header := func(branch byte) []byte {
-		return append([]byte{0x10 | branch}, make([]byte, capability.HeaderSize-1)...)
+		return append([]byte{0x10 | branch}, make([]byte, headerSize-1)...)
 	}
 	first := append(header(1), 2, 'a', 'b', 0)
 	second := append(header(2), 1, 'c')
@@ -270,7 +273,7 @@ func TestCarried(t *testing.T) {
 			"first frame of the first part": {of(first[:len(first)-1]), true},
 			"last frame of the first part":  {of(first), true},
 			"second part":                   {of(second), true},
-			"header alone":                  {of(second[:capability.HeaderSize]), false},
+			"header alone":                  {of(second[:headerSize]), false},
 			"both parts as one":             {of(carried), false},
 		} {
 			l := new(denylist.List)

@@ -44,8 +44,8 @@ type hosted struct {
 	store    *logstore.Store
 	clock    clock
 	log      *slog.Logger
-	self     capability.PeerKey // of this node: who asks over its own interfaces
-	direct   *capability.Guard  // nil: the device answers for itself
+	self     edgeistry.PeerKey // of this node: who asks over its own interfaces
+	direct   *capability.Guard // nil: the device answers for itself
 	mirror   *capability.Guard
 	manifest func() edgeistry.Manifest
 	// bump keeps a new generation, and says whether it is kept even where it fails; nil: not here.
@@ -160,23 +160,23 @@ func (s *hosted) check(ctx context.Context, guard *capability.Guard, from coap.S
 }
 
 // peer tells which libp2p peer asks; nobody knows where a datagram comes from.
-func (s *hosted) peer(from coap.Source) capability.PeerKey {
+func (s *hosted) peer(from coap.Source) edgeistry.PeerKey {
 	switch {
 	case from.Datagram:
-		return capability.PeerKey{}
+		return edgeistry.PeerKey{}
 	case from.Local:
 		return s.self
 	}
-	key, err := capability.ParsePeerKey(from.Peer)
+	key, err := edgeistry.ParsePeerKey(from.Peer)
 	if err != nil { // a peer with a key of another kind: no AUDIENCE can name it
-		return capability.PeerKey{}
+		return edgeistry.PeerKey{}
 	}
 	return key
 }
 
 // peerKey gives the node's own key; the home always makes an Ed25519 one.
-func (n *Node) peerKey() capability.PeerKey {
-	key, _ := capability.ParsePeerKey(n.host.ID().String())
+func (n *Node) peerKey() edgeistry.PeerKey {
+	key, _ := edgeistry.ParsePeerKey(n.host.ID().String())
 	return key
 }
 

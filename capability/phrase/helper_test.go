@@ -17,7 +17,7 @@ func bytesFor(label string, n int) []byte {
 	return sum[:n]
 }
 
-func testPeer() capability.PeerKey { return capability.PeerKey(bytesFor("peer", 32)) }
+func testPeer() edgeistry.PeerKey { return edgeistry.PeerKey(bytesFor("peer", 32)) }
 
 func unhex(t testing.TB, text string) []byte {
 	t.Helper()

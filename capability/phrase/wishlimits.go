@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/program"
 )
@@ -80,7 +81,7 @@ func (w Wish) meters() ([]capability.Limit, error) {
 func (w Wish) people() ([]capability.Limit, error) {
 	var limits []capability.Limit
 	if w.Audience != "" {
-		peer, err := capability.ParsePeerKey(w.Audience)
+		peer, err := edgeistry.ParsePeerKey(w.Audience)
 		if err != nil {
 			return nil, err
 		}

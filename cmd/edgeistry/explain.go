@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/capability/phrase"
@@ -223,7 +224,7 @@ func (c *cli) situation(req *coap.Message, f *explainFlags) (capability.Situatio
 		return s, err
 	}
 	if f.peer != "" {
-		if s.Peer, err = capability.ParsePeerKey(f.peer); err != nil {
+		if s.Peer, err = edgeistry.ParsePeerKey(f.peer); err != nil {
 			return s, usagef("--peer: %w", err)
 		}
 	}

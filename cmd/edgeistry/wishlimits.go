@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/capability/program"
@@ -52,7 +53,7 @@ func (c *cli) wishLimits(cmd *cobra.Command, w *wishFlags, wish *phrase.Wish) er
 		wish.Rate = w.rate
 	}
 	if w.audience != "" {
-		if _, err := capability.ParsePeerKey(w.audience); err != nil {
+		if _, err := edgeistry.ParsePeerKey(w.audience); err != nil {
 			return usagef("--audience: %w", err)
 		}
 		wish.Audience = w.audience
