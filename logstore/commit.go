@@ -153,7 +153,7 @@ func (c *committer) run() {
 	if err != nil {
 		c.store.cfg.Logger.Error("log store acknowledges nothing any more", "error", err)
 		if c.store.cfg.Fatal != nil {
-			c.store.cfg.Fatal(err)
+			c.store.cfg.Fatal(asFull(err))
 		}
 	}
 }

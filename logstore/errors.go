@@ -3,7 +3,9 @@ package logstore
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/edgeistry/edgeistry"
 )
 
@@ -33,6 +35,39 @@ var (
 	// ErrNotFound says that there is no such record.
 	ErrNotFound = errors.New("no such record")
 )
+
+// FullError says that the disk has no room. Nothing is damaged, and what was acknowledged is on disk.
+type FullError struct {
+	Free uint64 // bytes, where known
+	Err  error
+}
+
+func (e *FullError) Error() string {
+	if e.Free > 0 {
+		return fmt.Sprintf("the disk is full: %d kB are free, %d MB are needed", e.Free>>10, minRoom>>20)
+	}
+	return "the disk is full: " + e.Err.Error()
+}
+
+func (e *FullError) Unwrap() error { return e.Err }
+
+// isFull reports whether a write failed for want of room, or of quota.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+// IsDamage reports whether an error of opening or reading says that files are damaged.
+func IsDamage(err error) bool {
+	var corrupt *CorruptError
+	return errors.As(err, &corrupt) || pebble.IsCorruptionError(err) || errors.Is(err, errChecksum)
+}
+
+// asFull makes a *FullError of an error that says so.
+func asFull(err error) error {
+	var full *FullError
+	if !isFull(err) || errors.As(err, &full) {
+		return err
+	}
+	return &FullError{Err: err}
+}
 
 // ConflictError refuses a compare-and-append: the head is not the expected one.
 type ConflictError struct {

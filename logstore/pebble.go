@@ -1,6 +1,7 @@
 package logstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,8 +28,8 @@ type PebbleConfig struct {
 	// Failed is told of what could not be written or read in the background (a full disk, say): pebble itself would try again for ever,
 	// while writes wait. Called once, on a goroutine of its own.
 	Failed func(error)
-	// Fatal is told why pebble cannot go on, and must not return. Default: panic.
-	Fatal func(why string)
+	// Fatal is told why pebble cannot go on (a *FullError where the disk is full), and must not return. Default: panic.
+	Fatal func(why error)
 }
 
 // OpenPebble opens the embedded datastore in a directory, which it makes if there is none. It is how a node stores. Close the
@@ -41,6 +44,12 @@ func OpenPebble(path string) (datastore.Batching, io.Closer, error) {
 
 // Open is OpenPebble with a configuration.
 func (c PebbleConfig) Open(path string) (datastore.Batching, io.Closer, error) {
+	return c.OpenContext(context.Background(), path)
+}
+
+// OpenContext is Open that ends with ctx. It returns a *FullError if the disk has no room for the datastore to work in.
+func (c PebbleConfig) OpenContext(ctx context.Context, path string) (_ datastore.Batching, _ io.Closer, err error) {
+	defer func() { err = asFull(err) }()
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -62,12 +71,15 @@ func (c PebbleConfig) Open(path string) (datastore.Batching, io.Closer, error) {
 			return nil, nil, fmt.Errorf("open datastore: %w", err)
 		}
 	}
+	if usage, err := c.FS.GetDiskUsage(path); err == nil && usage.AvailBytes < minRoom {
+		return nil, nil, fmt.Errorf("open datastore %s: %w", path, &FullError{Free: usage.AvailBytes, Err: syscall.ENOSPC})
+	}
 	if desc, err := pebble.Peek(path, c.FS); err != nil {
 		return nil, nil, fmt.Errorf("open datastore %s: %w", path, err)
 	} else if !desc.Exists {
 		// The first write-ahead log of a new store cannot yet tell damage in its middle from a torn end; those of a
 		// store that was opened before can.
-		ds, err := c.open(path)
+		ds, err := c.open(ctx, path)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -75,23 +87,96 @@ func (c PebbleConfig) Open(path string) (datastore.Batching, io.Closer, error) {
 			return nil, nil, fmt.Errorf("make datastore %s: %w", path, err)
 		}
 	}
-	ds, err := c.open(path)
+	ds, err := c.open(ctx, path)
 	if err != nil {
 		return nil, nil, err
 	}
 	return ds, ds, nil
 }
 
-func (c PebbleConfig) open(path string) (*pebbleds.Datastore, error) {
+// closable is a database whose Close ends. Pebble's own waits, for ever where it cannot write.
+type closable struct {
+	*pebbleds.Datastore
+	failed chan struct{} // closed when something could not be written in the background
+}
+
+// closeTime bounds Close once something could not be written.
+const closeTime = time.Second
+
+// Close writes out what is in memory. What was acknowledged is on disk before.
+func (d *closable) Close() error {
+	done := make(chan error, 1)
+	go func() { done <- d.Datastore.Close() }()
+	select {
+	case err := <-done:
+		return err
+	case <-d.failed:
+	}
+	t := time.NewTimer(closeTime)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-t.C:
+		return errors.New("the datastore cannot be written, so it is not closed; what was acknowledged is on disk")
+	}
+}
+
+const (
+	// minRoom is what a store needs at least to open: two memory tables are written out, and a log file begins.
+	minRoom = 8 << 20
+	// failurePause is between two attempts of pebble to write in the background. It makes none itself.
+	failurePause = 100 * time.Millisecond
+)
+
+// open opens the database. Pebble does not return from opening while it cannot write, so open returns without it then: the
+// caller is expected to end the process.
+func (c PebbleConfig) open(ctx context.Context, path string) (*closable, error) {
+	type opened struct {
+		ds  *pebbleds.Datastore
+		err error
+	}
+	result, failed, stuck := make(chan opened), make(chan error, 1), make(chan struct{})
+	abandoned := make(chan struct{})
+	go func() {
+		ds, err := c.openNow(path, failed, stuck)
+		select {
+		case result <- opened{ds, err}:
+		case <-abandoned:
+			if err == nil {
+				_ = ds.Close() // nobody wants it any more
+			}
+		}
+	}()
+	var err error
+	select {
+	case o := <-result:
+		if o.err != nil {
+			return nil, o.err
+		}
+		return &closable{o.ds, stuck}, nil
+	case err = <-failed:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	close(abandoned)
+	return nil, fmt.Errorf("open datastore %s: %w", path, asFull(err))
+}
+
+// openNow opens the database, however long it takes. What cannot be written in the background goes to failed, and to c.Failed.
+func (c PebbleConfig) openNow(path string, failed chan<- error, stuck chan<- struct{}) (*pebbleds.Datastore, error) {
 	cache := pebble.NewCache(c.CacheBytes)
 	defer cache.Unref() // the database holds a reference of its own
 	var once sync.Once
 	listener := &pebble.EventListener{BackgroundError: func(err error) {
 		once.Do(func() {
+			failed <- err // it has room
+			close(stuck)
 			if c.Failed != nil {
-				go c.Failed(err)
+				go c.Failed(asFull(err))
 			}
 		})
+		time.Sleep(failurePause) // pebble tries again at once
 	}}
 	ds, err := pebbleds.NewDatastore(path, pebbleds.WithPebbleOpts(&pebble.Options{
 		EventListener:      listener,
@@ -106,7 +191,7 @@ func (c PebbleConfig) open(path string) (*pebbleds.Datastore, error) {
 		if errors.Is(err, os.ErrPermission) {
 			return nil, fmt.Errorf("open datastore %s: %w: is it another user's?", path, err)
 		}
-		return nil, fmt.Errorf("open datastore %s: %w", path, err)
+		return nil, fmt.Errorf("open datastore %s: %w", path, asFull(err))
 	}
 	return ds, nil
 }
@@ -115,7 +200,7 @@ func (c PebbleConfig) open(path string) (*pebbleds.Datastore, error) {
 type pebbleLogger struct {
 	logger *slog.Logger
 	store  string
-	fatal  func(string)
+	fatal  func(error)
 }
 
 func (l pebbleLogger) Infof(format string, args ...any) {
@@ -131,7 +216,13 @@ func (l pebbleLogger) Fatalf(format string, args ...any) {
 	why := fmt.Sprintf(format, args...)
 	l.logger.Error(why, "store", l.store)
 	if l.fatal != nil {
-		l.fatal(why)
+		cause := errors.New(why)
+		for _, arg := range args {
+			if err, ok := arg.(error); ok && isFull(err) {
+				cause = &FullError{Err: cause}
+			}
+		}
+		l.fatal(cause)
 	}
 	panic("datastore cannot go on: " + why)
 }

@@ -44,6 +44,12 @@ func (e *LossError) Error() string {
 		e.Have, e.Acknowledged, e.Witness)
 }
 
+// WitnessError says that the witness file is damaged or empty. The logs are intact as far as anybody can tell: the file only counts what
+// was acknowledged, and Open makes a new one where there is none.
+type WitnessError struct{ Path string }
+
+func (e *WitnessError) Error() string { return "the witness file " + e.Path + " holds nothing that can be read" }
+
 func encodeGroup(group uint64) []byte {
 	return seal(groupKey, binary.BigEndian.AppendUint64([]byte{valueVersion}, group))
 }
@@ -124,7 +130,7 @@ func openWitness(path string, logger *slog.Logger) (*witness, uint64, error) {
 		}
 	}
 	if !valid {
-		return nil, 0, errors.Join(fmt.Errorf("witness %s is damaged: remove it to go on without it", path), f.Close())
+		return nil, 0, errors.Join(&WitnessError{Path: path}, f.Close())
 	}
 	w := &witness{file: f, logger: logger, signal: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	return w, group, nil

@@ -139,29 +139,46 @@ func (n *Node) openStore(ctx context.Context) error {
 		return err
 	}
 	var ds datastore.Batching
-	unwritable := func(err error) {
-		n.fail(fmt.Errorf("the datastore cannot be written: %w; what was not acknowledged is not stored; to do: see to the disk of %s, then start the node again", err, n.state.DataDir()))
-	}
-	ds, n.closer, err = logstore.PebbleConfig{Logger: n.log, Failed: unwritable, Fatal: func(why string) {
-		fmt.Fprintf(os.Stderr, "edgeistry: the datastore cannot go on: %s\nto do: %s\n", why, n.restoreAdvice())
+	unwritable := func(err error) { n.fail(n.advise(fmt.Errorf("the datastore cannot be written: %w", err))) }
+	ds, n.closer, err = logstore.PebbleConfig{Logger: n.log, Failed: unwritable, Fatal: func(why error) {
+		fmt.Fprintf(os.Stderr, "edgeistry: the datastore cannot go on: %v\n", n.advise(why))
 		os.Exit(1) // pebble must not run on; what was acknowledged is on disk
-	}}.Open(n.state.DataDir())
+	}}.OpenContext(ctx, n.state.DataDir())
 	if err != nil {
-		return fmt.Errorf("%w; to do: %s", err, n.restoreAdvice())
+		return n.advise(err)
 	}
 	n.store, err = logstore.Open(ctx, ds, logstore.Config{Logger: n.log, Witness: n.state.WitnessFile(), Fatal: unwritable})
 	if err != nil {
-		return fmt.Errorf("%w; to do: %s", err, n.restoreAdvice())
+		return n.advise(err)
 	}
 	if n.boot, err = nextBoot(ctx, n.store); err != nil {
-		return err
+		return n.advise(err)
 	}
 	return n.openHost(ctx, ds)
 }
 
-// restoreAdvice is what to do about a damaged datastore.
-func (n *Node) restoreAdvice() string {
-	return fmt.Sprintf("restore %s and %s together from a backup, or move both away (the logs are then missing; keys and capabilities stay)", n.state.DataDir(), n.state.WitnessFile())
+// advise adds to what is wrong with the datastore what to do about it. Nobody is told to put data away that is not known to be damaged.
+func (n *Node) advise(err error) error {
+	var full *logstore.FullError
+	var loss *logstore.LossError
+	var witness *logstore.WitnessError
+	data, file := n.state.DataDir(), n.state.WitnessFile()
+	var do string
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &full):
+		do = fmt.Sprintf("make room on the disk of %s, then start the node again; nothing that was acknowledged is lost", data)
+	case errors.As(err, &loss):
+		do = fmt.Sprintf("restore %s and %s together from the newest backup. If there is none, mv %s %s.old: the node then goes on with what is left, and nodes that copy its logs say how they go on", data, file, file, file)
+	case errors.As(err, &witness):
+		do = fmt.Sprintf("mv %s %s.old, then start the node again: the logs stay as they are, and a new file is made", file, file)
+	case logstore.IsDamage(err):
+		do = fmt.Sprintf("restore %s and %s together from a backup; without one, mv both away: the logs are then missing here, keys and capabilities stay", data, file)
+	default:
+		do = fmt.Sprintf("see to the disk and the permissions of %s, then start the node again; leave the files as they are", data)
+	}
+	return fmt.Errorf("%w; to do: %s", err, do)
 }
 
 // openHost starts the libp2p host and joins the mesh.
