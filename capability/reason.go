@@ -78,7 +78,7 @@ func (r Reason) info() (reasonInfo, bool) {
 		ReasonTime:           {coap.CodeForbidden, "time refused: backwards, or too far forward"},
 		ReasonStorage:        {coap.CodeInternal, "storage failed; nothing was acknowledged"},
 		ReasonWriteBudget:    {coap.CodeUnavailable, "the log's write budget is spent for now"},
-		ReasonDenyListed:     {coap.CodeForbidden, "on the deny list of this node"},
+		ReasonDenyListed:     {coap.CodeForbidden, "on the deny list of the home node"},
 	}
 	if int(r) >= len(table) {
 		return reasonInfo{}, false

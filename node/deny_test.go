@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/edgeistry/edgeistry/capability"
@@ -138,5 +139,33 @@ func TestDenyPastProxy(t *testing.T) {
 				t.Errorf("branch %d, what goes before everything: reason %d", branch, r)
 			}
 		}
+	}
+}
+
+// TestDeniedHereDidNotRun calls a function with a capability that this node's own deny list names, in a session that was
+// open before: nothing was sent, so nobody is told that it may have run.
+func TestDeniedHereDidNotRun(t *testing.T) {
+	h := testHome(t, nil)
+	n, c := startNode(t, h)
+	_, setup, link := greenhouse(t, nil)
+	if _, err := c.Claim(t.Context(), api.ClaimRequest{SetupCode: setup, Link: link, Name: "greenhouse"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	anna := narrow(t, h, "greenhouse/owner", capability.FrameSpec{})
+	call := api.CallRequest{Service: "greenhouse", Method: "POST", Path: "/f/valve", Payload: []byte{5}, Capability: anna}
+	if r, err := c.Call(t.Context(), call); err != nil || !r.OK() {
+		t.Fatalf("call before the denial: %+v, %v", r, err)
+	}
+	k, err := capability.Parse(anna)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.proxy.Deny(n.deviceList()[0].Service, []denylist.Fingerprint{denylist.Of(k)})
+	r, err := c.Call(t.Context(), call)
+	if err != nil || r.OK() || r.Reason != uint8(capability.ReasonDenyListed) {
+		t.Fatalf("call after the denial: %+v, %v", r, err)
+	}
+	if strings.Contains(r.Message, "may have run") {
+		t.Errorf("call after the denial: %q, though nothing was sent", r.Message)
 	}
 }

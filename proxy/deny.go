@@ -19,9 +19,10 @@ func (r *request) judge(ctx context.Context) *coap.Message {
 	return nil
 }
 
-// deny stops what the deny list stops.
+// deny stops what the deny list stops. A caller of this node knows then that nobody else saw the request.
 func deny(ctx context.Context, r *request, next handler) (*coap.Message, error) {
 	if refusal := r.judge(ctx); refusal != nil {
+		coap.MarkUnsent(ctx)
 		return refusal, nil
 	}
 	return next(ctx, r)

@@ -241,6 +241,8 @@ func (c *Caller) act(ctx context.Context, h *held, via *patient, with *capabilit
 			return result, err
 		case denied.ByDevice && denied.Reason == capability.ReasonStale && first(&stale) && ctx.Err() == nil:
 			continue
+		case !denied.ByDevice && denied.here:
+			// Nothing was sent, so it did not run.
 		case !denied.ByDevice:
 			h.doubt()
 			denied.unknown()
@@ -382,6 +384,9 @@ func (c *Caller) once(ctx context.Context, via *patient, service edgeistry.Servi
 	result, err := c.send(ctx, via, out)
 	if err != nil && result == nil && ctx.Err() == nil && !errors.Is(err, coap.ErrTooLarge) {
 		result, err = c.send(ctx, via, out)
+		if denied, ok := errors.AsType[*Denied](err); ok {
+			denied.here = false // the first attempt may have got through
+		}
 	}
 	return result, err
 }
@@ -389,10 +394,13 @@ func (c *Caller) once(ctx context.Context, via *patient, service edgeistry.Servi
 // send gives a Result unless via failed.
 func (c *Caller) send(ctx context.Context, via *patient, out *sent) (*Result, error) {
 	began := c.cfg.Now()
-	resp, err := via.Do(ctx, out.message)
+	waited := via.waited
+	tracked, unsent := coap.TrackUnsent(ctx)
+	resp, err := via.Do(tracked, out.message)
 	if err != nil {
 		return nil, err
 	}
+	here := unsent.Load() && via.waited == waited // after a wait an earlier attempt may have got through
 	now := c.cfg.Now()
 	result := &Result{Response: resp, Request: out.message, Took: now.Sub(began)}
 	if trace, ok := resp.Get(coap.OptionTrace); ok {
@@ -404,7 +412,9 @@ func (c *Caller) send(ctx context.Context, via *patient, out *sent) (*Result, er
 	proven := err == nil && result.Verdict.Tagged
 	switch {
 	case !resp.Success():
-		return result, newDenied(resp, proven)
+		denied := newDenied(resp, proven)
+		denied.here = here
+		return result, denied
 	case !proven && err != nil && !errors.Is(err, capability.ErrUntagged):
 		return result, fmt.Errorf("%w: %w", ErrUnproven, err)
 	case !proven:

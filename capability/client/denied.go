@@ -23,6 +23,7 @@ type Denied struct {
 	Unknown    bool          // a request that acts was refused without proof: it may have run, or may run within its hold
 	Message    string        // for people
 	RetryAfter time.Duration // from Max-Age of 4.29 and 5.03; 0: unknown
+	here       bool          // this process refused the request, and nobody else saw it
 	Waited     time.Duration // how long the caller waited in all for this to pass
 }
 

@@ -12,7 +12,7 @@ func TestDoctorPulls(t *testing.T) {
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	x := &examination{c: &cli{now: func() time.Time { return now }}}
 	x.pulls([]api.Function{
-		{Name: "alarm", On: "greenhouse/temperature", PullState: "refused", PullProblem: "on the deny list of this node", PullFailed: now.Add(-90 * time.Second)},
+		{Name: "alarm", On: "greenhouse/temperature", PullState: "refused", PullProblem: "on the deny list of the home node", PullFailed: now.Add(-90 * time.Second)},
 		{Name: "mean", On: "pump/flow", PullState: "retrying", PullProblem: "no answer", PullFailed: now.Add(-time.Second)},
 		{Name: "archive", On: "barn/events", PullState: "following"},
 	})
@@ -21,7 +21,7 @@ func TestDoctorPulls(t *testing.T) {
 		got = append(got, f.State+" "+f.Text)
 	}
 	want := []string{
-		"fail alarm gets no entries: the copy of greenhouse/temperature was refused 90 s ago: on the deny list of this node",
+		"fail alarm gets no entries: the copy of greenhouse/temperature was refused 90 s ago: on the deny list of the home node",
 		"warn mean gets no new entries: the copy of pump/flow failed 1 s ago: no answer",
 		"ok 1 of 3 get their entries",
 	}
