@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/multiformats/go-multibase"
 	"github.com/multiformats/go-multicodec"
@@ -38,6 +39,10 @@ func ParseServiceID(text string) (ServiceID, error) {
 	if len(text) > MaxServiceIDText || len(text) < 3 || text[0] != multibase.Base36 {
 		return ServiceID{}, ErrServiceID
 	}
+	// Base36 has one text for each string of bytes, but for the case of the letters: a zero in front would be a byte in front.
+	if strings.ContainsAny(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		return ServiceID{}, ErrServiceID
+	}
 	_, b, err := multibase.Decode(text)
 	if err != nil {
 		return ServiceID{}, ErrServiceID
@@ -46,11 +51,7 @@ func ParseServiceID(text string) (ServiceID, error) {
 	if !ok || len(raw) != len(ServiceID{}) {
 		return ServiceID{}, ErrServiceID
 	}
-	id := ServiceID(raw)
-	if id.String() != text {
-		return ServiceID{}, ErrServiceID
-	}
-	return id, nil
+	return ServiceID(raw), nil
 }
 
 // ServiceIDFromBytes reads the 32 raw bytes of the public key.

@@ -19,10 +19,14 @@ func (t *trace) add(leg coap.Leg, took time.Duration) {
 	}
 }
 
-// put returns a copy of the answer with the trace, if it was asked for, instead of any other.
+// put returns the answer with the trace, if it was asked for, instead of any other. The answer may be shared, so it is copied before
+// it is changed.
 func (t *trace) put(resp *coap.Message) *coap.Message {
 	if resp == nil {
 		return nil
+	}
+	if _, other := resp.Get(coap.OptionTrace); !other && !t.wanted {
+		return resp
 	}
 	answer := *resp
 	answer.Options = append([]coap.Option(nil), resp.Options...)
