@@ -50,7 +50,7 @@ standard input.`,
 			if err != nil {
 				return failedf("%s: %w", path, err).Try("correct the file; the comments in a fresh config.yaml explain each key")
 			}
-			out := checkedConfig{File: path, OK: true, Mesh: config.Mesh, Ports: "not tried"}
+			out := checkedConfig{File: path, OK: true, Mesh: config.Mesh, Ports: "not tried", Notes: ownSeeds(dir, &config)}
 			if !elsewhere {
 				problems, own := unusable(cmd.Context(), &config, c.ownPorts(cmd.Context()))
 				if len(problems) > 0 {
@@ -67,6 +67,9 @@ standard input.`,
 				if own := out.Ports; own == "in use by this node" {
 					c.note("its ports are %s", own)
 				}
+				for _, note := range out.Notes {
+					c.note("%s", note)
+				}
 			})
 		},
 	}
@@ -76,10 +79,11 @@ standard input.`,
 
 // checkedConfig is what config check prints.
 type checkedConfig struct {
-	File  string `json:"file"`
-	OK    bool   `json:"ok"`
-	Mesh  string `json:"mesh"`
-	Ports string `json:"ports"` // free, in use by this node, or not tried
+	File  string   `json:"file"`
+	OK    bool     `json:"ok"`
+	Mesh  string   `json:"mesh"`
+	Ports string   `json:"ports"` // free, in use by this node, or not tried
+	Notes []string `json:"notes,omitempty"`
 }
 
 // ownSeeds returns a note for each list of nodes to join by that names the node of a home itself. Such an entry is left
