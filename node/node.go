@@ -37,6 +37,9 @@ import (
 type Config struct {
 	Version string
 	Logger  *slog.Logger // nil: slog.Default()
+	// Fatal is called when the datastore cannot go on, and should end the process: the goroutine that called it never goes on, so
+	// neither New nor Close is sure to return. nil: Run returns the error, after the time for a clean stop.
+	Fatal func(error)
 	// Ready is called once, when the node serves its site. It may not be part of its mesh yet.
 	Ready func(*api.Status)
 	// State is called with one line about the node's standing in the mesh, first after Ready and then when it changes.
@@ -53,6 +56,7 @@ type Node struct {
 	state   *state.State
 	cfg     config.Config
 	version string
+	fatal   func(error) // may be nil
 	log     *slog.Logger
 	started time.Time
 	clock   clock
@@ -105,7 +109,7 @@ func New(ctx context.Context, h *state.State, cfg Config) (_ *Node, err error) {
 		log = slog.Default()
 	}
 	n := &Node{
-		state: h, cfg: h.Config(), version: cfg.Version, log: log, started: time.Now(),
+		state: h, cfg: h.Config(), fatal: cfg.Fatal, version: cfg.Version, log: log, started: time.Now(),
 		devices: make(map[edgeistry.ServiceID]*device), pulls: make(map[logstore.LogID]*pull),
 		revokers: make(map[edgeistry.ServiceID]*revoker), stopped: make(chan struct{}),
 	}
@@ -140,10 +144,9 @@ func (n *Node) openStore(ctx context.Context) error {
 	}
 	var ds datastore.Batching
 	unwritable := func(err error) { n.fail(n.advise(fmt.Errorf("the datastore cannot be written: %w", err))) }
-	ds, n.closer, err = logstore.PebbleConfig{Logger: n.log, Failed: unwritable, Fatal: func(why error) {
-		fmt.Fprintf(os.Stderr, "edgeistry: the datastore cannot go on: %v\n", n.advise(why))
-		os.Exit(1) // pebble must not run on; what was acknowledged is on disk
-	}}.OpenContext(ctx, n.state.DataDir())
+	ds, n.closer, err = logstore.PebbleConfig{
+		Logger: n.log, Failed: unwritable, Fatal: n.datastoreEnded,
+	}.OpenContext(ctx, n.state.DataDir())
 	if err != nil {
 		return n.advise(err)
 	}
@@ -179,6 +182,16 @@ func (n *Node) advise(err error) error {
 		do = fmt.Sprintf("see to the disk and the permissions of %s, then start the node again; leave the files as they are", data)
 	}
 	return fmt.Errorf("%w; to do: %s", err, do)
+}
+
+// datastoreEnded hands on why pebble cannot go on, and never returns: pebble must not run on. What was acknowledged is on disk.
+func (n *Node) datastoreEnded(why error) {
+	err := n.advise(fmt.Errorf("the datastore cannot go on: %w", why))
+	if n.fatal != nil {
+		n.fatal(err)
+	}
+	n.fail(err)
+	select {}
 }
 
 // openHost starts the libp2p host and joins the mesh.

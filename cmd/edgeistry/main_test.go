@@ -106,16 +106,17 @@ func unhex(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), raw, 0o600))
 }
 
-// signal TERM LOCKFILE sends a signal to the process that holds a home.
+// signal NAME LOCKFILE sends a signal to the process that runs on a state directory.
 func signalByLock(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 || args[0] != "TERM" {
-		ts.Fatalf("usage: signal TERM LOCKFILE")
+	signals := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL}
+	if neg || len(args) != 2 || signals[args[0]] == 0 {
+		ts.Fatalf("usage: signal TERM|HUP|KILL LOCKFILE")
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(ts.ReadFile(args[1])))
 	ts.Check(err)
 	process, err := os.FindProcess(pid)
 	ts.Check(err)
-	ts.Check(process.Signal(syscall.SIGTERM))
+	ts.Check(process.Signal(signals[args[0]]))
 }
 
 func copyFile(from, to string) error {

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
@@ -21,9 +24,11 @@ func (c *cli) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the node",
-		Long: `Run starts the node of this home and stays until Ctrl-C or SIGTERM; a second one ends it at once. Killing it at any moment loses
-nothing that was acknowledged. One line on standard output says when it is ready, which means that it serves its site. The log goes to
-standard error. Under systemd use Type=notify: systemctl status then shows the node's standing in its mesh.`,
+		Long: `Run starts the node of this home and stays until Ctrl-C, SIGTERM, or the end of its terminal (SIGHUP;
+under nohup it stays). A second Ctrl-C or SIGTERM ends it at once. Killing it at any moment loses nothing that
+was acknowledged. One line on standard output says when it is ready, which means that it serves its site. The log
+goes to standard error; the node goes on when the log's reader goes away. Under systemd use Type=notify:
+systemctl status then shows the node's standing in its mesh.`,
 		Example: `  edgeistry run
   edgeistry run --home /srv/edgeistry --log-level debug`,
 		Args: cobra.NoArgs,
@@ -47,6 +52,8 @@ func (c *cli) serve(ctx context.Context, level string) error {
 		return err
 	}
 	tameLibraries(logger)
+	ctx, stop := daemonSignals(ctx)
+	defer stop()
 	// systemd's socket is for this process alone, and it may be absent: then there is nobody to tell.
 	tell := func(state string) {
 		if _, err := daemon.SdNotify(false, state); err != nil {
@@ -63,6 +70,10 @@ func (c *cli) serve(ctx context.Context, level string) error {
 			tell(daemon.SdNotifyReady)
 		},
 		State: func(text string) { tell("STATUS=" + text) },
+		Fatal: func(err error) {
+			c.report(failedf("%w", err))
+			os.Exit(exitFailed)
+		},
 	})
 	var locked *state.LockedError
 	if errors.As(err, &locked) {
@@ -72,6 +83,16 @@ func (c *cli) serve(ctx context.Context, level string) error {
 		return failedf("%w", err)
 	}
 	return nil
+}
+
+// daemonSignals returns a context that ends when the node's terminal goes away, so that the node stops cleanly. A node whose log
+// goes into a pipe goes on when the pipe's reader ends: writing then fails with an error, not with a signal.
+func daemonSignals(ctx context.Context) (context.Context, context.CancelFunc) {
+	signal.Ignore(syscall.SIGPIPE)
+	if signal.Ignored(syscall.SIGHUP) { // nohup
+		return ctx, func() {}
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }
 
 // announce prints the one line that says where the node is.
