@@ -33,6 +33,11 @@ type claiming struct {
 // Claim takes ownership of a factory-new device: it becomes a service of this node, whose owner capability is kept in the keychain
 // as NAME/owner. step is told what is done. A claim that was interrupted at any point is taken up by claiming again.
 func (n *Node) Claim(ctx context.Context, r api.ClaimRequest, step func(step, of int, text string)) (*api.ClaimResult, error) {
+	ctx, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	n.claims.Lock()
 	defer n.claims.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, claimTime)

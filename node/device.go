@@ -85,6 +85,11 @@ func newOwn(k *state.ServiceKey, grant capability.Grant) (*capability.Capability
 
 // addDevice makes a device reachable through this node. The link is this device's from then on.
 func (n *Node) addDevice(ctx context.Context, d state.Device, link *link.Link) (*device, error) {
+	ctx, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	n.keys.Lock()
 	defer n.keys.Unlock()
 	key, err := n.state.ServiceKey(d.Service)
@@ -116,8 +121,15 @@ func (n *Node) addDevice(ctx context.Context, d state.Device, link *link.Link) (
 		return nil, err
 	}
 	n.mu.Lock()
-	n.devices[d.Service] = out
+	stopping := n.closing
+	if !stopping { // else Close would not close the link
+		n.devices[d.Service] = out
+	}
 	n.mu.Unlock()
+	if stopping {
+		n.proxy.RemoveDevice(d.Service)
+		return nil, errors.Join(errStopping, n.proxy.HostMirror(d.Service, nil))
+	}
 	return out, nil
 }
 

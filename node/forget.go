@@ -15,6 +15,11 @@ import (
 // RemoveDevice takes a device out of this node: its link, names, capabilities and key. The device itself is not told, and
 // stays claimed: only a factory reset, or a backup of the key, makes it usable again.
 func (n *Node) RemoveDevice(ctx context.Context, r api.RemoveDeviceRequest) (*api.Forgotten, error) {
+	ctx, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	n.claims.Lock()
 	defer n.claims.Unlock()
 	d, err := n.deviceNamed(r.Device)
@@ -64,7 +69,12 @@ func (n *Node) copiesOf(ctx context.Context, id edgeistry.ServiceID) ([]string, 
 
 // RenameDevice gives a device another local name. Its capabilities in the keychain go with it: OLD/anna becomes NEW/anna. It
 // may be repeated after it was interrupted: the new names stand before the old ones go.
-func (n *Node) RenameDevice(_ context.Context, r api.RenameDeviceRequest) (*api.Renamed, error) {
+func (n *Node) RenameDevice(ctx context.Context, r api.RenameDeviceRequest) (*api.Renamed, error) {
+	_, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	n.claims.Lock()
 	defer n.claims.Unlock()
 	d, err := n.deviceNamed(r.Device)
@@ -139,7 +149,12 @@ func (n *Node) dropNames(id edgeistry.ServiceID, from string, moved []string) er
 }
 
 // ForgetService takes a service that this node is not home to out of the names and the keychain.
-func (n *Node) ForgetService(_ context.Context, r api.ForgetServiceRequest) (*api.Forgotten, error) {
+func (n *Node) ForgetService(ctx context.Context, r api.ForgetServiceRequest) (*api.Forgotten, error) {
+	_, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	n.claims.Lock()
 	defer n.claims.Unlock()
 	if r.Service == "" {

@@ -21,6 +21,11 @@ import (
 // Deploy runs a function on every append to a log: of this node's own service, of a device that it is home to, or of any
 // other service, whose log is then copied here under the given capability. Its outputs go into a log of this node's own service.
 func (n *Node) Deploy(ctx context.Context, r api.DeployRequest) (*api.Function, error) {
+	ctx, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	on, err := n.logID(r.On)
 	if err != nil {
 		return nil, err

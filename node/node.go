@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -338,6 +340,27 @@ func (n *Node) spawn(f func(context.Context)) bool {
 	return true
 }
 
+// errStopping is the error of what comes when the node has begun to stop.
+var errStopping = errors.New("the node is stopping")
+
+// enter begins a call that changes what the node keeps. Close waits for the call of leave. The returned context also ends when the node
+// is told to stop.
+func (n *Node) enter(ctx context.Context) (_ context.Context, leave func(), err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closing {
+		return nil, nil, errStopping
+	}
+	n.wg.Add(1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(n.ctx, func() { cancel(errStopping) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+		n.wg.Done()
+	}, nil
+}
+
 // fail stops the node because it cannot go on. The first cause counts.
 func (n *Node) fail(err error) {
 	n.mu.Lock()
@@ -376,7 +399,7 @@ func (n *Node) closeAll() error {
 	}
 	n.mu.Lock()
 	n.closing = true
-	devices, pulls := n.devices, n.pulls
+	devices, pulls := slices.Collect(maps.Values(n.devices)), slices.Collect(maps.Values(n.pulls)) // no more are added
 	n.mu.Unlock()
 	n.RequestStop()
 	n.cancel() // streams and waiting requests end

@@ -79,6 +79,11 @@ func (n *Node) restorePulls(ctx context.Context) error {
 
 // addPull keeps a pull and starts it; one of the same log goes on with the new capability.
 func (n *Node) addPull(ctx context.Context, id logstore.LogID, with *capability.Capability) error {
+	ctx, leave, err := n.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	n.pulling.Lock()
 	defer n.pulling.Unlock()
 	n.mu.Lock()
@@ -113,12 +118,13 @@ func (n *Node) startPull(ctx context.Context, id logstore.LogID, with *capabilit
 	run, cancel := context.WithCancel(n.ctx)
 	p.cancel = cancel
 	n.mu.Lock()
-	n.pulls[id] = p
-	n.mu.Unlock()
-	if !n.spawn(func(context.Context) { p.run(run, log) }) {
+	defer n.mu.Unlock()
+	if n.closing {
 		cancel()
-		close(p.done)
+		return errStopping
 	}
+	n.pulls[id] = p
+	n.wg.Go(func() { p.run(run, log) })
 	return nil
 }
 

@@ -34,6 +34,11 @@ type revoking struct {
 // Revoke ends a capability and what was narrowed from it: here at once, by the deny list, and at the service, by a new generation of its
 // branch or a new epoch, as soon as the service confirms it. It is kept before it has effect, so that neither a stop nor a sleeping device loses it.
 func (n *Node) Revoke(ctx context.Context, r api.RevokeRequest) (*api.RevokeResult, error) {
+	ctx, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	c, err := n.given(r.Capability)
 	if err != nil {
 		return nil, err
@@ -378,7 +383,12 @@ func (n *Node) changeOf(id edgeistry.ServiceID, c state.Change, r *revoker) api.
 }
 
 // Allow takes an entry out of a service's deny list.
-func (n *Node) Allow(_ context.Context, r api.AllowRequest) (*struct{}, error) {
+func (n *Node) Allow(ctx context.Context, r api.AllowRequest) (*struct{}, error) {
+	_, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	id, err := n.service(r.Service)
 	if err != nil {
 		return nil, err
