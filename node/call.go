@@ -10,6 +10,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
+	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/state"
@@ -195,6 +196,12 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 	if m.Path() == "/e" { // the home must have the secret before the service does
 		return nil, &api.Error{Kind: api.Usage, Message: "an epoch is begun by a revocation", Action: "edgeistry cap revoke --epoch"}
 	}
+	hold := time.Duration(r.HoldMS) * time.Millisecond
+	if r.HoldMS != 0 {
+		if err := phrase.CheckHold(hold); err != nil {
+			return nil, api.Errorf(api.Usage, "hold_ms: %v", err)
+		}
+	}
 	if r.Plain {
 		return n.callPlain(ctx, id, m, r.Trace)
 	}
@@ -204,7 +211,7 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 	}
 	began := time.Now()
 	asked := with.request(m, r.Mirror)
-	asked.Hold, asked.Trace = time.Duration(r.HoldMS)*time.Millisecond, r.Trace
+	asked.Hold, asked.Trace = hold, r.Trace
 	res, err := n.callWhenThere(ctx, r.Wait, with, asked)
 	if res == nil && err != nil {
 		return n.callFailed(id, err, time.Since(began))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -109,6 +110,21 @@ func TestFollowInterval(t *testing.T) {
 	for failures, want := range map[int]time.Duration{1: firstRetry, 2: 2 * firstRetry, 100: lastRetry} {
 		if got := retryDelay(failures); got != want {
 			t.Errorf("retryDelay(%d) = %v, want %v", failures, got, want)
+		}
+	}
+}
+
+// TestAHoldIsSaidExactly: a hold that the wire cannot say is refused, never rounded.
+func TestAHoldIsSaidExactly(t *testing.T) {
+	_, c := startNode(t, testHome(t, nil))
+	for _, ms := range []int{90_000, 30_000, 150, -1, 57 * 60_000} {
+		if _, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "POST", Path: "/f/valve", HoldMS: ms}); api.KindOf(err) != api.Usage {
+			t.Errorf("hold_ms %d: %v, want usage", ms, err)
+		}
+	}
+	for _, ms := range []int{0, 100, 19_900, 60_000, 120_000} {
+		if _, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "POST", Path: "/f/valve", HoldMS: ms}); err != nil {
+			t.Errorf("hold_ms %d: %v", ms, err)
 		}
 	}
 }
