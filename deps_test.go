@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
+	"io/fs"
 	"maps"
 	"os/exec"
 	"slices"
@@ -102,6 +106,7 @@ var rules = []rule{
 // listed is what `go list -json` says of a package.
 type listed struct {
 	ImportPath string
+	Dir        string
 	Imports    []string
 	Deps       []string
 }
@@ -109,7 +114,7 @@ type listed struct {
 // packages returns those of this module, by their path relative to its root.
 func packages(t *testing.T) map[string]listed {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...").Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,Deps", "./...").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,6 +247,33 @@ func TestImportsFindsBreaches(t *testing.T) {
 	} {
 		if got := c.rule.breaches(all); !slices.Equal(got, c.want) {
 			t.Errorf("%+v finds %q, want %q", c.rule, got, c.want)
+		}
+	}
+}
+
+// maxExported is how many names a package may export before a newcomer is lost in it.
+const maxExported = 125
+
+// TestExportedNames counts the package-scope identifiers that each package exports: types, funcs, constants and variables, without
+// methods and fields.
+func TestExportedNames(t *testing.T) {
+	for path, p := range packages(t) {
+		parsed, err := parser.ParseDir(token.NewFileSet(), p.Dir, func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := make(map[string]bool)
+		for _, pkg := range parsed {
+			for _, file := range pkg.Files {
+				for name := range file.Scope.Objects {
+					if ast.IsExported(name) {
+						names[name] = true
+					}
+				}
+			}
+		}
+		if len(names) > maxExported {
+			t.Errorf("%s exports %d names, at most %d: unexport what nobody outside uses, or move a topic to a folder", path, len(names), maxExported)
 		}
 	}
 }

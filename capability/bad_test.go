@@ -261,15 +261,15 @@ func TestDenyList(t *testing.T) {
 	if v := m.ask(other, callMessage("valve", 1)); v.Reason != ReasonNone {
 		t.Errorf("another one: %+v", v)
 	}
-	list := Fingerprints(child.Carried())
-	if len(list) != 2 || list[0] != parent.Fingerprint() || list[1] != child.Fingerprint() || Fingerprints([]byte{1}) != nil {
+	list := fingerprintsOf(child.Carried())
+	if len(list) != 2 || list[0] != parent.Fingerprint() || list[1] != child.Fingerprint() || fingerprintsOf([]byte{1}) != nil {
 		t.Errorf("Fingerprints = %x", list)
 	}
 	req := callMessage("valve", 1)
 	if _, err := m.session(child).Protect(req, 0, m.now); err != nil {
 		t.Fatal(err)
 	}
-	if carried, ok := CarriedForm(req); !ok || !bytes.Equal(carried, child.Carried()) {
+	if carried, ok := carriedForm(req); !ok || !bytes.Equal(carried, child.Carried()) {
 		t.Errorf("CarriedForm = %x, %v", carried, ok)
 	}
 }
@@ -366,7 +366,7 @@ func TestHelloWithTooMuch(t *testing.T) {
 		"too long":        {long, branchCapability(t, 4, 0, 2, FrameSpec{Limits: []Limit{{Type: TypeProgram, Program: make([]byte, 46)}}})},
 		"five":            {wide(t, 1), wide(t, 2), wide(t, 3), wide(t, 4)},
 	} {
-		h, err := NewHello(newRandom(1), owner)
+		h, err := owner.NewHello(newRandom(1))
 		if err != nil {
 			t.Fatal(err)
 		}

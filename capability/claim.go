@@ -37,12 +37,12 @@ type Claim struct {
 }
 
 // NewClaim draws the owner's nonce. hint is that of the service that the device is to become.
-func NewClaim(setup SetupCode, hint [4]byte, random io.Reader) (*Claim, error) {
-	c := &Claim{setup: setup, hint: hint}
-	if _, err := io.ReadFull(random, c.owner[:]); err != nil {
+func (c SetupCode) NewClaim(hint [4]byte, random io.Reader) (*Claim, error) {
+	claim := &Claim{setup: c, hint: hint}
+	if _, err := io.ReadFull(random, claim.owner[:]); err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
-	return c, nil
+	return claim, nil
 }
 
 // First gives 01 | id (4) | owner nonce (16) | zero (12): as long as the longest answer.

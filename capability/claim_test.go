@@ -14,7 +14,7 @@ func newDevice() *Claimable {
 
 func newOwner(t testing.TB, setup SetupCode) *Claim {
 	t.Helper()
-	c, err := NewClaim(setup, testService().Hint(), newRandom(9))
+	c, err := setup.NewClaim(testService().Hint(), newRandom(9))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -191,7 +191,15 @@ func (f Frame) programBytes() (n int) {
 	return n
 }
 
-// AVRTime gives how long an ATmega328P at 16 MHz takes for so many cycles.
-func AVRTime(cycles int) time.Duration {
+// OpenTime, RequestTime and PrivateTime return how long an ATmega328P at 16 MHz takes for the cycles.
+func (c Cost) OpenTime() time.Duration { return avrTime(c.OpenCycles) }
+
+// RequestTime is as OpenTime.
+func (c Cost) RequestTime() time.Duration { return avrTime(c.RequestCycles) }
+
+// PrivateTime is as OpenTime.
+func (c Cost) PrivateTime() time.Duration { return avrTime(c.PrivateCycles) }
+
+func avrTime(cycles int) time.Duration {
 	return time.Duration(cycles) * time.Second / avrClockHz
 }

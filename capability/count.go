@@ -95,8 +95,8 @@ func (m *MemoryCounters) Reserve(cell uint8, id Identity) error {
 	return nil
 }
 
-// EncodeReserve gives the payload of POST /n: cell u8 | identity (8).
-func EncodeReserve(cell uint8, id Identity) []byte { return append([]byte{cell}, id[:]...) }
+// Reserve gives the payload of POST /n: cell u8 | identity (8).
+func (id Identity) Reserve(cell uint8) []byte { return append([]byte{cell}, id[:]...) }
 
 // Identity gives what a cell is reserved for so that it counts the requests of c and of everything narrowed from it: that of its
 // last frame, in which the COUNT must stand.

@@ -1,6 +1,10 @@
 package capability
 
-import "crypto/sha256"
+import (
+	"crypto/sha256"
+
+	"github.com/edgeistry/edgeistry/coap"
+)
 
 // A fingerprint is the first 16 bytes of SHA-256 over header and frames up to one of them, as carried: what a deny list holds.
 // Nobody can encode the same permission in another way, and everything narrowed from it begins with the same bytes.
@@ -11,8 +15,19 @@ func (c *Capability) Fingerprint() [16]byte {
 	return [16]byte(sum[:])
 }
 
-// Fingerprints gives those of a carried form: of each part, of every frame. Of a malformed form there are none.
-func Fingerprints(carried []byte) [][16]byte {
+// Fingerprints returns those of every frame of c, so of c and of everything that it was narrowed from.
+func (c *Capability) Fingerprints() [][16]byte { return fingerprintsOf(c.Carried()) }
+
+// ShownFingerprints returns those of each part and every frame that a request shows. False: it shows none.
+func ShownFingerprints(m *coap.Message) ([][16]byte, bool) {
+	carried, ok := carriedForm(m)
+	if !ok {
+		return nil, false
+	}
+	return fingerprintsOf(carried), true
+}
+
+func fingerprintsOf(carried []byte) [][16]byte {
 	var parts [MaxParts]part
 	n, err := decodeParts(carried, &parts)
 	if err != nil {

@@ -20,7 +20,7 @@ func (c *Capability) Describe() []string {
 
 // Describe gives the frame as a sentence. Salt is left out: it permits and forbids nothing.
 func (f Frame) Describe() string {
-	s, err := DecodeFrame(f)
+	s, err := f.Decode()
 	if err != nil {
 		return fmt.Sprintf("nothing (%v)", err)
 	}
@@ -133,7 +133,7 @@ func (c *Capability) Explain(v Verdict, req *coap.Message) string {
 	if v.Reason != ReasonDenied && v.Reason != ReasonNotEvaluable {
 		return v.Reason.String()
 	}
-	part, number, discharge := FramePlace(v.Frame)
+	part, number, discharge := v.Place()
 	switch {
 	case v.Frame == 0:
 		return fmt.Sprintf("branch %d may not do this, whatever its frames say", c.Header.Branch)
@@ -150,7 +150,7 @@ func (c *Capability) Explain(v Verdict, req *coap.Message) string {
 	if v.Reason == ReasonNotEvaluable {
 		return fmt.Sprintf("frame %d says %q, and %s", number, f.Describe(), whyNotEvaluable(v.Constraint))
 	}
-	spec, err := DecodeFrame(f)
+	spec, err := f.Decode()
 	if err != nil {
 		return fmt.Sprintf("frame %d allows nothing: %v", number, err)
 	}

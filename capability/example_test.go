@@ -67,7 +67,7 @@ func Example_session() {
 		return admission.Answer(&coap.Message{Code: coap.CodeChanged}, tick)
 	}
 
-	hello, err := capability.NewHello(bytes.NewReader(make([]byte, 8)), capability.Owner(service, key, 1))
+	hello, err := capability.Owner(service, key, 1).NewHello(bytes.NewReader(make([]byte, 8)))
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -154,9 +154,9 @@ func (g Grant) append(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// DecodeFrame reads a frame. A well-formed limit of a type that this version does not know is kept in Raw, so
+// Decode reads a frame. A well-formed limit of a type that this version does not know is kept in Raw, so
 // that it can be shown; it denies when it is evaluated.
-func DecodeFrame(f Frame) (FrameSpec, error) {
+func (f Frame) Decode() (FrameSpec, error) {
 	var s FrameSpec
 	if len(f) > maxFrame {
 		return s, fmt.Errorf("frame has %d bytes, %d are allowed", len(f), maxFrame)

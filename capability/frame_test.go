@@ -41,9 +41,9 @@ func TestFrameRoundTrip(t *testing.T) {
 	} {
 		t.Run(id, func(t *testing.T) {
 			f := mustFrame(t, s)
-			got, err := DecodeFrame(f)
+			got, err := f.Decode()
 			if err != nil || !reflect.DeepEqual(got, s) {
-				t.Errorf("DecodeFrame(%x) = %+v, %v, want %+v", f, got, err, s)
+				t.Errorf("Decode(%x) = %+v, %v, want %+v", f, got, err, s)
 			}
 		})
 	}
@@ -80,7 +80,7 @@ func TestDecodeFrameAgreesWithEvaluate(t *testing.T) {
 	malformed, formed := 0, 0
 	for range 60_000 {
 		f := random.frame()
-		spec, err := DecodeFrame(f)
+		spec, err := f.Decode()
 		if err != nil {
 			malformed++
 			if d := evaluateAlone(f, &s); d.Reason == ReasonNone {

@@ -35,7 +35,7 @@ func FuzzDecodeFrame(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := DecodeFrame(b)
+		s, err := Frame(b).Decode()
 		Frame(b).Describe()
 		situation := Situation{Target: Target{Operation: Call, Name: "valve"}, Payload: []byte{1}}
 		if d := evaluateAlone(b, &situation); err != nil && d.Reason == ReasonNone {

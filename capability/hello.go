@@ -21,7 +21,7 @@ type Hello struct {
 }
 
 // NewHello draws the caller's nonce.
-func NewHello(random io.Reader, c *Capability) (*Hello, error) {
+func (c *Capability) NewHello(random io.Reader) (*Hello, error) {
 	h := &Hello{capability: c}
 	if _, err := io.ReadFull(random, h.nonce[:]); err != nil {
 		return nil, fmt.Errorf("hello: %w", err)

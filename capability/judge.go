@@ -62,7 +62,7 @@ func find(j judgement, f Frame) Finding {
 		out.Denial = Denial{Reason: r, Frame: number, Constraint: t}
 		return out
 	}
-	spec, err := DecodeFrame(f)
+	spec, err := f.Decode()
 	if err != nil {
 		return out
 	}

@@ -49,7 +49,7 @@ func (h *half) extend(f Frame) *half {
 // mirrors says whether a mirror verifier could ever let something be read under the frame. What names the device itself has no
 // meaning there: its cells, the ticks of its boots, and a guard's key, which is masked for the direct half.
 func (f Frame) mirrors() bool {
-	s, err := DecodeFrame(f)
+	s, err := f.Decode()
 	if err != nil {
 		return false
 	}

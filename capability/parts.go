@@ -140,10 +140,10 @@ func (p *part) decodeFrames(b []byte) (rest []byte, err error) {
 	return rest, nil
 }
 
-// FramePlace takes the number of a frame in a Denial or a Verdict apart: which capability of those that prove the request
+// Place takes the number of the frame that denied apart: which capability of those that prove the request
 // together, counted from 0; which of its frames, from 1; and whether it is the discharge of that frame.
-func FramePlace(number int) (part, frame int, discharge bool) {
-	return number / partStep, number % dischargeStep, number%partStep > dischargeStep
+func (v Verdict) Place() (part, frame int, discharge bool) {
+	return v.Frame / partStep, v.Frame % dischargeStep, v.Frame%partStep > dischargeStep
 }
 
 const (

@@ -231,8 +231,8 @@ func IsOpen(m *coap.Message) bool {
 	return ok && len(v) > 0 && v[0]&^(mirrorBit|privateBit) == formOpen
 }
 
-// CarriedForm gives the carried form that a request brings, if it does: what Fingerprints looks at.
-func CarriedForm(m *coap.Message) ([]byte, bool) {
+// carriedForm returns the carried form that a request brings, if it does.
+func carriedForm(m *coap.Message) ([]byte, bool) {
 	v, _ := m.Get(coap.OptionRequest)
 	var p proof
 	if len(v) == 0 || p.parse(v, v[0]&mirrorBit != 0) != ReasonNone || p.carried == nil {

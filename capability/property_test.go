@@ -77,7 +77,7 @@ func typesOf(parts []part) []ConstraintType {
 	var list []ConstraintType
 	for i := range parts {
 		for _, f := range parts[i].frames[:parts[i].nframes] {
-			s, err := DecodeFrame(f)
+			s, err := f.Decode()
 			if err != nil {
 				continue
 			}
@@ -132,7 +132,7 @@ func (r random) near(parts []part) Situation {
 }
 
 func (r random) toward(s *Situation, f Frame) {
-	spec, err := DecodeFrame(f)
+	spec, err := f.Decode()
 	if err != nil {
 		return
 	}
@@ -217,7 +217,7 @@ func TestMutatedOpen(t *testing.T) {
 	c := demanding(t, wide(t, 1), guard)
 	pass := branchCapability(t, 4, 0, 7, grantCall(30))
 	m := newMeeting(t, func(cfg *GuardConfig) { cfg.Generations[3] = 2 })
-	hello, err := NewHello(newRandom(1), c)
+	hello, err := c.NewHello(newRandom(1))
 	if err != nil {
 		t.Fatal(err)
 	}

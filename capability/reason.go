@@ -114,7 +114,7 @@ func Refusal(r Reason) *coap.Message {
 	return m
 }
 
-// Denial says which constraint denied: its frame, as FramePlace reads it, and its type. Frame 0 means that the branch
+// Denial says which constraint denied: its frame, as Verdict.Place reads it, and its type. Frame 0 means that the branch
 // itself may not do this, whatever the frames say.
 type Denial struct {
 	Reason     Reason // ReasonDenied or ReasonNotEvaluable; ReasonNone: admitted

@@ -57,7 +57,7 @@ func (m *meeting) do(req *coap.Message) *coap.Message {
 func (m *meeting) session(c *Capability) *Session {
 	m.t.Helper()
 	m.seed++
-	h, err := NewHello(newRandom(m.seed), c)
+	h, err := c.NewHello(newRandom(m.seed))
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestSequenceOfWhatFailed(t *testing.T) {
 }
 
 func TestOpenRefusesCookie(t *testing.T) {
-	h, err := NewHello(newRandom(1), wide(t, 1))
+	h, err := wide(t, 1).NewHello(newRandom(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestOpenRefusesCookie(t *testing.T) {
 			t.Errorf("a cookie of %d bytes is taken", n)
 		}
 	}
-	if _, err := NewHello(bytes.NewReader(nil), wide(t, 1)); err == nil {
+	if _, err := wide(t, 1).NewHello(bytes.NewReader(nil)); err == nil {
 		t.Error("a hello without entropy")
 	}
 }

@@ -12,7 +12,7 @@ func ExplainTogether(caps []*Capability, discharges []*Discharge, v Verdict, req
 	if v.Reason != ReasonDenied && v.Reason != ReasonNotEvaluable {
 		return v.Reason.String()
 	}
-	p, number, discharge := FramePlace(v.Frame)
+	p, number, discharge := v.Place()
 	if p >= len(caps) {
 		return v.Reason.String()
 	}
@@ -43,7 +43,7 @@ func explainFrame(place string, c *Capability, number int, v Verdict, req *coap.
 	if v.Reason == ReasonNotEvaluable {
 		return fmt.Sprintf("%s says %q, and %s", place, f.Describe(), whyNotEvaluable(v.Constraint))
 	}
-	spec, err := DecodeFrame(f)
+	spec, err := f.Decode()
 	if err != nil {
 		return fmt.Sprintf("%s allows nothing: %v", place, err)
 	}

@@ -325,7 +325,7 @@ func (p *twinPlay) open() {
 	if p.g.cfg.EnablePrivacy && r.IntN(3) == 0 {
 		k.private = privateBit
 	}
-	hello, err := NewHello(r, k.c)
+	hello, err := k.c.NewHello(r)
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -83,7 +83,7 @@ func claimVectors(t *testing.T, v *vectors) {
 			"claimed", device.Claimed, "hint", device.Hint, "key", device.Key)
 		return answer
 	}
-	owner, err := NewClaim(testSetup(), hint, bytes.NewReader(bytesFor("owner nonce", claimNonce)))
+	owner, err := testSetup().NewClaim(hint, bytes.NewReader(bytesFor("owner nonce", claimNonce)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,19 +31,19 @@ func playManaging(t *testing.T, v *vectors) {
 	step("generation-of-branch-16", managing("g", 16, 3), ReasonArgument)
 	step("generation-short", managing("g", 3), ReasonArgument)
 	step("generation-long", managing("g", 3, 3, 3), ReasonArgument)
-	step("cell", managing("n", EncodeReserve(3, Identity{1})...), 0)
-	step("cell-4", managing("n", EncodeReserve(4, Identity{1})...), ReasonArgument)
+	step("cell", managing("n", Identity{1}.Reserve(3)...), 0)
+	step("cell-4", managing("n", Identity{1}.Reserve(4)...), ReasonArgument)
 	step("cell-short", managing("n", 1, 2, 3, 4, 5, 6, 7, 8), ReasonArgument)
-	step("cell-long", managing("n", append(EncodeReserve(3, Identity{1}), 0)...), ReasonArgument)
+	step("cell-long", managing("n", append(Identity{1}.Reserve(3), 0)...), ReasonArgument)
 	step("get-epoch", plainMessage(coap.CodeGET, "e"), ReasonMethod)
 	step("get-cell", plainMessage(coap.CodeGET, "n"), ReasonMethod)
 	step("epoch-with-a-name", plainMessage(coap.CodePOST, "e", "x"), ReasonNotFound)
 	n++
-	s.step("stale", k.request(n, s.now.Tick-101, 100, managing("n", EncodeReserve(3, Identity{1})...), nil), ReasonStale)
+	s.step("stale", k.request(n, s.now.Tick-101, 100, managing("n", Identity{1}.Reserve(3)...), nil), ReasonStale)
 
 	manager := branchCapability(t, 0, 0, 5, FrameSpec{Grants: []Grant{{Operations: Manage}}})
 	m := s.opened4(manager, "manager", managing("g", 4, 1))
-	s.step("manager-reserves", m.request(2, s.now.Tick, 100, managing("n", EncodeReserve(0, Identity{2})...), nil), 0)
+	s.step("manager-reserves", m.request(2, s.now.Tick, 100, managing("n", Identity{2}.Reserve(0)...), nil), 0)
 	s.deny("manager-makes-no-epoch", m.request(3, s.now.Tick, 100, nextEpoch(m, 3, 2), nil), denied(0, 0))
 	other := s.opened4(branchCapability(t, 0, 0, 6), "another-nonce", managing("g", 4, 1))
 	s.deny("another-nonce-makes-no-epoch", other.request(2, s.now.Tick, 100, nextEpoch(other, 2, 2), nil), denied(0, 0))
@@ -58,7 +58,7 @@ func playManaging(t *testing.T, v *vectors) {
 	s.deny("two-parts-make-no-epoch", pair.request(2, s.now.Tick, 100, nextEpoch(pair, 2, 2), nil), denied(0, 0))
 	guest := s.hello("guest", wide(t, 1))
 	guest.noteSlot(s.step("guest", guest.open(1, 100, callMessage("valve", 1)), 0))
-	s.deny("guest-reserves-nothing", guest.request(2, s.now.Tick, 100, managing("n", EncodeReserve(0, Identity{2})...), nil), denied(0, 0))
+	s.deny("guest-reserves-nothing", guest.request(2, s.now.Tick, 100, managing("n", Identity{2}.Reserve(0)...), nil), denied(0, 0))
 	s.deny("guest-makes-no-epoch", guest.request(3, s.now.Tick, 100, nextEpoch(guest, 3, 2), nil), denied(0, 0))
 }
 

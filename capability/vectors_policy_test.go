@@ -138,7 +138,7 @@ func policyVectors(t *testing.T, v *vectors) {
 	}
 	carried := testChain(t, 3).Carried()
 	var list []byte
-	for _, f := range Fingerprints(carried) {
+	for _, f := range fingerprintsOf(carried) {
 		list = append(list, f[:]...)
 	}
 	v.add("fingerprints", "frames3", "carried", carried, "fingerprints", list)

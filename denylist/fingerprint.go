@@ -25,11 +25,11 @@ func Parse(text string) (Fingerprint, error) {
 func Of(c *capability.Capability) Fingerprint { return c.Fingerprint() }
 
 // Chain gives the fingerprints of a capability and of all that it was narrowed from, the widest first.
-func Chain(c *capability.Capability) []Fingerprint { return shown(c.Carried()) }
+func Chain(c *capability.Capability) []Fingerprint { return listed(c.Fingerprints()) }
 
-func shown(carried []byte) []Fingerprint {
+func listed(fingerprints [][16]byte) []Fingerprint {
 	var out []Fingerprint
-	for _, f := range capability.Fingerprints(carried) {
+	for _, f := range fingerprints {
 		out = append(out, f)
 	}
 	return out

@@ -83,8 +83,8 @@ func (l *List) Judge(req *coap.Message) Judgement {
 	if len(l.entries) == 0 {
 		return Pass
 	}
-	carried, shows := capability.CarriedForm(req)
-	if shows && slices.ContainsFunc(shown(carried), l.has) {
+	shown, shows := capability.ShownFingerprints(req)
+	if shows && slices.ContainsFunc(listed(shown), l.has) {
 		return Denied
 	}
 	slot, ok := capability.Slot(req)
@@ -111,7 +111,7 @@ func (l *List) Learn(req, resp *coap.Message) {
 	if !capability.IsOpen(req) {
 		return
 	}
-	carried, ok := capability.CarriedForm(req)
+	shown, ok := capability.ShownFingerprints(req)
 	if !ok {
 		return
 	}
@@ -127,5 +127,5 @@ func (l *List) Learn(req, resp *coap.Message) {
 	if l.seen == nil {
 		l.seen = make(map[session]opener)
 	}
-	l.seen[session{slot, capability.IsMirror(req)}] = opener{of: shown(carried)}
+	l.seen[session{slot, capability.IsMirror(req)}] = opener{of: listed(shown)}
 }

@@ -55,7 +55,7 @@ const headerSize = 12
 
 func start(t *testing.T, l *denylist.List, g *capability.Guard, c *capability.Capability, mirror bool) *caller {
 	t.Helper()
-	hello, err := capability.NewHello(rand.Reader, c)
+	hello, err := c.NewHello(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,8 +308,8 @@ func FuzzJudge(f *testing.F) {
 		m.Add(coap.OptionRequest, value)
 		l.Judge(m)
 		l.Learn(m, m)
-		carried, ok := capability.CarriedForm(m)
-		for _, fp := range capability.Fingerprints(carried) {
+		shown, ok := capability.ShownFingerprints(m)
+		for _, fp := range shown {
 			l.Set([]denylist.Fingerprint{fp})
 			if l.Judge(m) != denylist.Denied {
 				t.Errorf("%x, carried %v: fingerprint %x is not found", value, ok, fp)

@@ -52,7 +52,7 @@ func TestProofFields(t *testing.T) {
 // greet says hello to a guard: the next request opens the session.
 func greet(t *testing.T, guard *capability.Guard, c *capability.Capability, now capability.Now) *capability.Session {
 	t.Helper()
-	hello, err := capability.NewHello(rand.Reader, c)
+	hello, err := c.NewHello(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

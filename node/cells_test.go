@@ -78,12 +78,12 @@ func TestCounts(t *testing.T) {
 			t.Fatalf("POST %s %x: %+v, %v; want reason %d", path, payload, res, err, want)
 		}
 	}
-	manage("/n", capability.EncodeReserve(capability.MaxCells, with.Identity()), capability.ReasonArgument)
+	manage("/n", with.Identity().Reserve(capability.MaxCells), capability.ReasonArgument)
 	manage("/n", []byte{1}, capability.ReasonArgument)
-	manage("/n", capability.EncodeReserve(1, capability.Identity{}), capability.ReasonNone)
+	manage("/n", capability.Identity{}.Reserve(1), capability.ReasonNone)
 	want("after its cell is freed", c, capability.ReasonNotEvaluable)
 	if res, err := c.Call(t.Context(), api.CallRequest{
-		Service: "node", Method: "POST", Path: "/n", Payload: capability.EncodeReserve(1, with.Identity()), Capability: minted(t, h.OwnService(), 2, capability.Manage),
+		Service: "node", Method: "POST", Path: "/n", Payload: with.Identity().Reserve(1), Capability: minted(t, h.OwnService(), 2, capability.Manage),
 	}); err != nil || res.Reason != uint8(capability.ReasonDenied) {
 		t.Errorf("another branch than the owner's reserves: %+v, %v; want reason 11", res, err)
 	}

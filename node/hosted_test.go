@@ -222,7 +222,7 @@ func TestRevokedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hello, err := capability.NewHello(rand.Reader, with)
+	hello, err := with.NewHello(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}

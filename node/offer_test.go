@@ -26,7 +26,7 @@ func TestClockBeforeRequests(t *testing.T) {
 	}
 	for range 5 {
 		f.device.Reboot()
-		hello, err := capability.NewHello(rand.Reader, until)
+		hello, err := until.NewHello(rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}

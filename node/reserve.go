@@ -81,7 +81,7 @@ func (n *Node) reserve(ctx context.Context, key *state.ServiceKey, want capabili
 		return err
 	}
 	res, err := n.Call(ctx, api.CallRequest{
-		Service: key.ID.String(), Method: "POST", Path: "/n", Payload: capability.EncodeReserve(want.Count.Cell, want.ID),
+		Service: key.ID.String(), Method: "POST", Path: "/n", Payload: want.ID.Reserve(want.Count.Cell),
 		Capability: key.Owner().Text(), TimeoutMS: timeoutMS,
 	})
 	if err != nil {

@@ -314,7 +314,7 @@ func deviceLine(board string, c *capability.Capability) string {
 	}
 	k := c.Cost()
 	return fmt.Sprintf("%s; opening a session about %d ms, a request then %d ms", board,
-		capability.AVRTime(k.OpenCycles).Milliseconds(), capability.AVRTime(k.RequestCycles).Milliseconds())
+		k.OpenTime().Milliseconds(), k.RequestTime().Milliseconds())
 }
 
 // Services lists the services that this node knows.

@@ -417,7 +417,7 @@ func (n *Node) Allow(ctx context.Context, r api.AllowRequest) (*struct{}, error)
 func expiry(c *capability.Capability) time.Time {
 	var end time.Time
 	for _, f := range c.Frames {
-		spec, err := capability.DecodeFrame(f)
+		spec, err := f.Decode()
 		if err != nil {
 			continue
 		}

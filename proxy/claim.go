@@ -126,7 +126,7 @@ func (req *ClaimRequest) agree(ctx context.Context, claimed *Claimed) error {
 			return err
 		}
 	}
-	claim, err := capability.NewClaim(req.Setup, req.Service.Hint(), bytes.NewReader(state.OwnerNonce))
+	claim, err := req.Setup.NewClaim(req.Service.Hint(), bytes.NewReader(state.OwnerNonce))
 	if err != nil {
 		return &ClaimError{Step: 3, Err: err}
 	}
@@ -153,7 +153,7 @@ func (req *ClaimRequest) agree(ctx context.Context, claimed *Claimed) error {
 // begin draws the owner's nonce and gets the device's.
 func (req *ClaimRequest) begin(ctx context.Context) (*ClaimState, error) {
 	var drawn bytes.Buffer
-	claim, err := capability.NewClaim(req.Setup, req.Service.Hint(), io.TeeReader(req.Random, &drawn))
+	claim, err := req.Setup.NewClaim(req.Service.Hint(), io.TeeReader(req.Random, &drawn))
 	if err != nil {
 		return nil, &ClaimError{Step: 3, Err: err}
 	}

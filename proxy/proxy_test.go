@@ -591,7 +591,7 @@ func TestMirrorAndHost(t *testing.T) {
 			return &coap.Message{Code: coap.CodeContent, Payload: []byte(text)}
 		})
 	}
-	hello, err := capability.NewHello(bytes.NewReader(make([]byte, 8)), capability.Owner(service, epochKey, 1))
+	hello, err := capability.Owner(service, epochKey, 1).NewHello(bytes.NewReader(make([]byte, 8)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -263,7 +263,7 @@ func TestAdmit(t *testing.T) {
 
 func TestDenyStages(t *testing.T) {
 	owner := capability.Owner(stageService, capability.EpochKey{1}, 1)
-	hello, err := capability.NewHello(zeros{}, owner)
+	hello, err := owner.NewHello(zeros{})
 	if err != nil {
 		t.Fatal(err)
 	}

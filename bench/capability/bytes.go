@@ -58,7 +58,7 @@ func sessionOverhead() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	hello, err := capability.NewHello(bytes.NewReader(make([]byte, 8)), capability.Owner(service, epoch, 1))
+	hello, err := capability.Owner(service, epoch, 1).NewHello(bytes.NewReader(make([]byte, 8)))
 	if err != nil {
 		return 0, err
 	}

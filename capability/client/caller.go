@@ -345,7 +345,7 @@ func (c *Caller) session(ctx context.Context, h *held, via *patient, with *capab
 }
 
 func (c *Caller) hello(ctx context.Context, via *patient, with *capability.Capability, req Request) (*capability.Session, error) {
-	hello, err := capability.NewHello(c.cfg.Random, with)
+	hello, err := with.NewHello(c.cfg.Random)
 	if err != nil {
 		return nil, fmt.Errorf("say hello: %w", err)
 	}
@@ -466,7 +466,7 @@ func (h *held) note(r *Result, now time.Time) {
 // before its cell was reserved never counts.
 func over(r *Result) bool {
 	v := r.Verdict
-	_, _, discharge := capability.FramePlace(v.Frame)
+	_, _, discharge := v.Place()
 	return v.Tagged && (v.Reason == capability.ReasonDenied && v.Constraint == capability.TypeThirdParty && discharge ||
 		v.Reason == capability.ReasonNotEvaluable && v.Constraint == capability.TypeCount)
 }

@@ -154,7 +154,7 @@ func FuzzWish(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := capability.DecodeFrame(fr); err != nil {
+		if _, err := fr.Decode(); err != nil {
 			t.Error(err)
 		}
 	})

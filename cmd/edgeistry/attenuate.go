@@ -100,7 +100,7 @@ func tooDeep(parent *capability.Capability, empty, guard bool) string {
 		more++
 	}
 	for i, frame := range parent.Frames {
-		spec, err := capability.DecodeFrame(frame)
+		spec, err := frame.Decode()
 		if err != nil {
 			continue
 		}

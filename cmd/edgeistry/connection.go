@@ -91,7 +91,7 @@ func (c *cli) deviceTimer(ctx context.Context, id edgeistry.ServiceID) (timer, e
 
 func askTimer(ctx context.Context, client *api.Client, id edgeistry.ServiceID, timeoutMS int) (timer, error) {
 	anybody := &capability.Capability{Service: id, Header: capability.Header{Hint: id.Hint(), Epoch: 1}}
-	hello, err := capability.NewHello(rand.Reader, anybody)
+	hello, err := anybody.NewHello(rand.Reader)
 	if err != nil {
 		return timer{}, err
 	}

@@ -91,11 +91,11 @@ func inspect(name string, p *capability.Capability, h *state.State, now time.Tim
 		OpenBytes: spent.OpenBytes, RequestBytes: spent.RequestBytes, OpenHMACs: spent.OpenHMACs, RequestHMACs: spent.RequestHMACs,
 		OpenCycles: spent.OpenCycles, RequestCycles: spent.RequestCycles,
 		OpenCompressions: spent.OpenCompressions, RequestCompressions: spent.RequestCompressions,
-		OpenMS:    capability.AVRTime(spent.OpenCycles).Seconds() * 1000,
-		RequestMS: capability.AVRTime(spent.RequestCycles).Seconds() * 1000,
+		OpenMS:    spent.OpenTime().Seconds() * 1000,
+		RequestMS: spent.RequestTime().Seconds() * 1000,
 
 		PrivateBytes: spent.PrivateBytes, PrivateHMACs: spent.PrivateHMACs, PrivateCompressions: spent.PrivateCompressions,
-		PrivateCycles: spent.PrivateCycles, PrivateMS: capability.AVRTime(spent.PrivateCycles).Seconds() * 1000,
+		PrivateCycles: spent.PrivateCycles, PrivateMS: spent.PrivateTime().Seconds() * 1000,
 	}
 	return in
 }
@@ -116,7 +116,7 @@ func addedBy(branch uint8, frame int) string {
 // earliestEnd gives the first EXPIRY among all frames; ok is false if none has one.
 func earliestEnd(p *capability.Capability) (end time.Time, ok bool) {
 	for _, frame := range p.Frames {
-		spec, err := capability.DecodeFrame(frame)
+		spec, err := frame.Decode()
 		if err != nil {
 			continue
 		}

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"encoding/base64"
-	"fmt"
 	"strings"
 	"time"
 )
@@ -95,22 +93,6 @@ func (r *CallResult) Err() error {
 		e.Denial = &Denial{By: r.By, Verified: r.Tagged, Reason: r.Reason, Text: r.ReasonText, Frame: r.Frame, Constraint: r.Constraint}
 	}
 	return e
-}
-
-// PayloadText shows a payload for people: its number if it has 1, 2 or 4 bytes, else base64.
-func PayloadText(p []byte) string {
-	switch len(p) {
-	case 0:
-		return ""
-	case 1:
-		return fmt.Sprint(p[0])
-	case 2:
-		return fmt.Sprint(uint16(p[0])<<8 | uint16(p[1]))
-	case 4:
-		return fmt.Sprint(uint32(p[0])<<24 | uint32(p[1])<<16 | uint32(p[2])<<8 | uint32(p[3]))
-	default:
-		return base64.StdEncoding.EncodeToString(p)
-	}
 }
 
 // Timeout gives the request's bound.

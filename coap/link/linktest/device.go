@@ -39,7 +39,6 @@ type Device struct {
 	entries [][]byte
 	valve   byte
 	moves   int
-	served  int
 	last    uint16 // message ID
 	answer  []byte // to it
 }
@@ -129,13 +128,6 @@ func (d *Device) Moves() (moves int, valve byte) {
 	return d.moves, d.valve
 }
 
-// Served tells how many requests were served, without repetitions.
-func (d *Device) Served() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.served
-}
-
 func (d *Device) now() capability.Now {
 	now := capability.Now{Tick: uint32(time.Since(d.booted) / capability.TickDuration)}
 	if !d.unix.IsZero() {
@@ -176,7 +168,6 @@ func (d *Device) Handle(raw []byte) []byte {
 }
 
 func (d *Device) serve(req *coap.Message) *coap.Message {
-	d.served++
 	switch path := req.Path(); {
 	case path == "/.well-known/core" && req.Code == coap.CodeGET:
 		links, err := coap.EncodeLinks(d.Manifest)
