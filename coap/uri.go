@@ -3,6 +3,7 @@ package coap
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -101,36 +102,9 @@ func (u *URI) path(text string) error {
 
 // unescape decodes percent-encoding.
 func unescape(s string) (string, error) {
-	if strings.IndexByte(s, '%') < 0 {
-		return s, nil
+	text, err := url.PathUnescape(s)
+	if err != nil {
+		return "", fmt.Errorf("%w: percent-encoding", errURI)
 	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] != '%' {
-			b = append(b, s[i])
-			continue
-		}
-		if i+2 >= len(s) {
-			return "", fmt.Errorf("%w: percent-encoding", errURI)
-		}
-		high, low := hexDigit(s[i+1]), hexDigit(s[i+2])
-		if high < 0 || low < 0 {
-			return "", fmt.Errorf("%w: percent-encoding", errURI)
-		}
-		b = append(b, byte(high<<4|low))
-		i += 2
-	}
-	return string(b), nil
-}
-
-func hexDigit(c byte) int {
-	switch {
-	case c >= '0' && c <= '9':
-		return int(c - '0')
-	case c >= 'a' && c <= 'f':
-		return int(c-'a') + 10
-	case c >= 'A' && c <= 'F':
-		return int(c-'A') + 10
-	}
-	return -1
+	return text, nil
 }
