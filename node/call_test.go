@@ -32,11 +32,12 @@ func TestProofFields(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := sequenceOf(m); got != want {
-			t.Errorf("sequenceOf = %d, want %d", got, want)
+		shown, ok := capability.ProofOf(m)
+		if !ok || shown.Sequence != want {
+			t.Errorf("sequence = %d, %t, want %d", shown.Sequence, ok, want)
 		}
-		if boot, ok := bootOf(m); ok != (want == 1) || (ok && boot != 77) {
-			t.Errorf("bootOf of request %d = %d, %t", want, boot, ok)
+		if shown.Opens != (want == 1) || (shown.Opens && shown.Boot != 77) {
+			t.Errorf("boot of request %d = %d, %t", want, shown.Boot, shown.Opens)
 		}
 		a, refusal := guard.Check(m, capability.Now{Tick: 5})
 		if a == nil {

@@ -284,8 +284,8 @@ func (d *device) learn(res *client.Result, err error) {
 	if res == nil || !res.Opened || !res.Verdict.Tagged {
 		return
 	}
-	if boot, ok := bootOf(res.Request); ok {
-		d.bootedLocked(boot)
+	if p, ok := capability.ProofOf(res.Request); ok && p.Opens {
+		d.bootedLocked(p.Boot)
 	}
 }
 

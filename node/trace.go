@@ -1,33 +1,11 @@
 package node
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
 )
-
-// sequenceOf reads a protected request's sequence number; docs/spec/capability.md draws option 65001.
-func sequenceOf(req *coap.Message) uint32 {
-	v, ok := req.Get(coap.OptionRequest)
-	switch {
-	case ok && len(v) >= 30 && v[0]&0x70 == 0x10:
-		return binary.BigEndian.Uint32(v[26:])
-	case ok && len(v) >= 6 && v[0]&0x70 != 0x10:
-		return binary.BigEndian.Uint32(v[2:])
-	}
-	return 0
-}
-
-// bootOf reads the boot counter of the device from a request that opened a session: it is the start of the cookie.
-func bootOf(req *coap.Message) (uint32, bool) {
-	v, ok := req.Get(coap.OptionRequest)
-	if !ok || len(v) < 14 || v[0]&0x70 != 0x10 {
-		return 0, false
-	}
-	return binary.BigEndian.Uint32(v[10:]), true
-}
 
 // legs places the timings of a trace one after the other. Nobody's clock is compared with another's: resolve comes first, the
 // mesh spans what the home node does, and within that queue, link and device follow each other.
