@@ -40,6 +40,12 @@ type deployment struct {
 	attempt int    // failures in a row
 }
 
+// pause ends the goroutine and waits for it. The program goes to the deployment that takes this one's place.
+func (d *deployment) pause() {
+	d.cancel()
+	<-d.done
+}
+
 // stop ends the goroutine, waits for it and frees the program. It may be called twice.
 func (d *deployment) stop() {
 	d.cancel()

@@ -279,6 +279,36 @@ func (r *Runtime) Begin(on logstore.LogID, head edgeistry.Place) error {
 	return nil
 }
 
+// Renew replaces a log that functions run on: they stop, replace is called, and they wait for Begin with the new one.
+func (r *Runtime) Renew(on logstore.LogID, replace func() error) error {
+	r.changing.Lock()
+	defer r.changing.Unlock()
+	r.mu.Lock()
+	var held []*deployment
+	for _, d := range r.deployments {
+		if d.spec.On == on && !r.closed {
+			held = append(held, d)
+		}
+	}
+	r.mu.Unlock()
+	for _, d := range held {
+		d.pause()
+		st := d.snapshot()
+		st.Awaiting = true
+		if err := d.save(st, nil); err != nil {
+			return fmt.Errorf("renew the log of function %q: %w", d.spec.Name, err)
+		}
+	}
+	err := replace()
+	for _, d := range held {
+		dep := deployed{Spec: d.spec, ID: d.id}
+		if serr := r.start(context.Background(), dep, d.program, d.snapshot()); err == nil {
+			err = serr
+		}
+	}
+	return err
+}
+
 // admit checks a spec against what is deployed and gives the deployment that it replaces.
 func (r *Runtime) admit(spec Spec) (*deployment, error) {
 	r.mu.Lock()

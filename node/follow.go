@@ -32,6 +32,7 @@ type follower struct {
 	log     *logstore.Log
 	ask     func(ctx context.Context, m *coap.Message) (*client.Result, error)
 	count   uint8 // entries to ask for at once; 0: as many as fit
+	isCopy  bool  // of another node's copy or log, which never ends before this one unless it was restored from a backup
 	wait    uint8 // seconds to let the other node wait for news; 0: the service answers at once
 
 	current atomic.Int64 // when it was last brought up to date, in unix seconds; 0: not in this start of the node
@@ -70,13 +71,28 @@ func (f *follower) once(ctx context.Context) (stored int, more bool, err error) 
 		return 0, false, fmt.Errorf("log %s: %w", f.name, err)
 	}
 	if len(r.Entries) == 0 {
-		return 0, false, nil
+		return 0, false, f.compare(r)
 	}
 	stored, err = f.log.Mirror(ctx, r.Previous, edgeistry.Place{Incarnation: r.Incarnation, Sequence: r.First}, r.Entries)
 	if err != nil {
 		return stored, false, fmt.Errorf("keep the copy of log %s: %w", f.name, err)
 	}
 	return stored, stored > 0, nil
+}
+
+// compare checks what the source says of its head, where it has nothing new, against the copy: a source that ends before the copy, or with
+// another entry, has another history.
+func (f *follower) compare(r coap.Range) error {
+	head := f.log.Head()
+	if !f.isCopy || head.Sequence == 0 || r.Incarnation != head.Incarnation {
+		return nil
+	}
+	switch {
+	case r.First <= head.Sequence, r.First == head.Sequence+1 && r.Previous != head.Hash:
+		at := edgeistry.Place{Incarnation: r.Incarnation, Sequence: r.First - 1}
+		return &logstore.ForkError{Log: f.log.ID(), At: at, Have: head.Hash, Got: r.Previous}
+	}
+	return nil
 }
 
 // followInterval derives from a log's own period how often it is asked for news.

@@ -157,6 +157,20 @@ func (n *Node) endUnusedPulls(ctx context.Context) error {
 	return nil
 }
 
+// pullForked is the state of a pull whose source has another history than the copy.
+const pullForked = "forked"
+
+func isFork(err error) bool {
+	var fork *logstore.ForkError
+	return errors.As(err, &fork)
+}
+
+func (p *pull) forked() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state == pullForked
+}
+
 // pulled says whether a log of another node is copied here.
 func (n *Node) pulled(id logstore.LogID) bool {
 	n.mu.Lock()
@@ -169,9 +183,9 @@ func (p *pull) run(ctx context.Context, log *logstore.Log) {
 	defer close(p.done)
 	defer p.cancel()
 	mirror := p.with.Header.Branch == capability.BranchMirror
-	f := &follower{service: p.id.Service, name: p.id.Name, log: log, ask: func(ctx context.Context, m *coap.Message) (*client.Result, error) {
+	f := &follower{service: p.id.Service, name: p.id.Name, log: log, isCopy: true, ask: func(ctx context.Context, m *coap.Message) (*client.Result, error) {
 		res, err := p.node.caller.Call(ctx, p.node.via(), p.with, client.Request{Message: m, Mirror: mirror})
-		if err == nil {
+		if err == nil && !p.forked() {
 			p.note("following", nil)
 		}
 		return res, err
@@ -181,6 +195,9 @@ func (p *pull) run(ctx context.Context, log *logstore.Log) {
 	for {
 		began := time.Now()
 		f.wait = p.node.pullWait()
+		if failures > 0 { // the home may have another history now, which shows in its first answer
+			f.wait = 0
+		}
 		err := p.node.beginFunctions(ctx, p.id, chosen{Capability: p.with})
 		stored := 0
 		if err == nil {
@@ -196,6 +213,13 @@ func (p *pull) run(ctx context.Context, log *logstore.Log) {
 		switch {
 		case err == nil:
 			failures = 0
+			if p.forked() {
+				p.note("following", nil)
+			}
+		case isFork(err):
+			failures++
+			pause = maxFollowInterval
+			p.note(pullForked, err)
 		case permanent(err):
 			failures++
 			pause = maxFollowInterval

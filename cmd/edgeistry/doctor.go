@@ -150,6 +150,9 @@ func (x *examination) pulls(list []api.Function) {
 			ago = " " + span(x.c.now().Sub(f.PullFailed)) + " ago"
 		}
 		switch {
+		case f.PullState == "forked":
+			x.add("function", broken, "ask the owner whether the home of "+f.On+" was restored from a backup; if so: edgeistry log accept-fork "+f.On, "%s gets no entries: the home of %s has another history than the copy here%s: %s",
+				f.Name, f.On, ago, f.PullProblem)
 		case f.PullState == "refused":
 			x.add("function", broken, "edgeistry fn deploy again with a capability that the owner has not ended", "%s gets no entries: the copy of %s was refused%s: %s",
 				f.Name, f.On, ago, f.PullProblem)

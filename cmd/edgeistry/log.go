@@ -19,7 +19,34 @@ service. What is acknowledged is on disk.`,
 		`  edgeistry log append readings 21
   edgeistry log read greenhouse/temperature --last 3
   edgeistry log tail greenhouse/temperature`,
-		c.logAppendCommand(), c.logReadCommand(), c.logTailCommand())
+		c.logAppendCommand(), c.logReadCommand(), c.logTailCommand(), c.logAcceptForkCommand())
+}
+
+func (c *cli) logAcceptForkCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "accept-fork SERVICE/LOG",
+		Short: "Follow a log anew whose home has another history than the copy here",
+		Long: `A home that was restored from an older backup gives numbers to new entries that this node holds other entries for. The copy stops there,
+and "fn ls" and "doctor" say that it forks. Accept-fork keeps the copy in a file of the state directory, and copies the log anew. Functions on the
+log go on with what comes then. Ask the owner of the home first: a fork can also be an attempt to rewrite history.`,
+		Example: "  edgeistry log accept-fork greenhouse/temperature",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			at, err := parseTarget(args[0], true)
+			if err != nil {
+				return err
+			}
+			return c.ask(cmd.Context(), "accepting the fork of "+at.String(), func(ctx context.Context, _ *state.State, client *api.Client) error {
+				result, err := client.AcceptFork(ctx, api.ForkRequest{Service: at.service, Log: at.name})
+				if err != nil {
+					return err
+				}
+				return c.show(result, func() {
+					c.printf("%s is copied anew; %s of the copy so far kept in %s\n", at, one(result.Entries, "entry", "entries"), result.Kept)
+				})
+			})
+		},
+	}
 }
 
 func (c *cli) logAppendCommand() *cobra.Command {

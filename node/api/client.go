@@ -182,6 +182,11 @@ func (c *Client) Append(ctx context.Context, req AppendRequest) (*Receipt, error
 	return post[Receipt](ctx, c, "/v1/logs/append", req)
 }
 
+// AcceptFork lets the node follow a log anew whose copy contradicts its home.
+func (c *Client) AcceptFork(ctx context.Context, req ForkRequest) (*ForkResult, error) {
+	return post[ForkResult](ctx, c, "/v1/logs/accept-fork", req)
+}
+
 // Read reads a log.
 func (c *Client) Read(ctx context.Context, req ReadRequest) (*ReadResult, error) {
 	return post[ReadResult](ctx, c, "/v1/logs/read", req)

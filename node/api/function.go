@@ -36,7 +36,7 @@ type Function struct {
 	Cursor     Head   `json:"cursor"`         // the entry handled last
 	State      string `json:"state"`          // "running", "paused", "paused, parked", "waiting", "retrying (2 of 5)", "parked", "stopped"
 	Problem    string `json:"problem,omitempty"`
-	PullState  string `json:"pull_state,omitempty"` // of the copy of a log of another node: "starting", "following", "retrying", "refused"
+	PullState  string `json:"pull_state,omitempty"` // of the copy of a log of another node: "starting", "following", "retrying", "refused", "forked"
 	PullFrom   string `json:"pull_from,omitempty"`  // peer ID
 	// PullProblem is why the last attempt to copy failed, and PullFailed when that was; empty while the copy is followed.
 	PullProblem string    `json:"pull_problem,omitempty"`

@@ -42,6 +42,20 @@ type Receipt struct {
 	Hash        string `json:"hash,omitempty"`
 }
 
+// ForkRequest names a log whose copy here contradicts its home.
+type ForkRequest struct {
+	Service string `json:"service"`
+	Log     string `json:"log"`
+}
+
+// ForkResult says where the copy that was followed so far is kept.
+type ForkResult struct {
+	Service string `json:"service"`
+	Log     string `json:"log"`
+	Kept    string `json:"kept"`    // path of the file
+	Entries int    `json:"entries"` // in it
+}
+
 // ReadRequest reads or follows a log.
 type ReadRequest struct {
 	Service string `json:"service,omitempty"` // ID or local name; "" or "node": the node's own

@@ -74,6 +74,7 @@ type Caller interface {
 // Logs are the logs of services.
 type Logs interface {
 	Append(ctx context.Context, r api.AppendRequest) (*api.Receipt, error)
+	AcceptFork(ctx context.Context, r api.ForkRequest) (*api.ForkResult, error)
 	Read(ctx context.Context, r api.ReadRequest) (*api.ReadResult, error)
 	Tail(ctx context.Context, r api.ReadRequest, to Listener) error
 }
@@ -129,6 +130,7 @@ func (s *Server) handler(n Node) http.Handler {
 	mux.HandleFunc("POST /v1/reserve", body(s, maxSmallBody, n.Reserve))
 
 	mux.HandleFunc("POST /v1/logs/append", body(s, maxSmallBody, n.Append))
+	mux.HandleFunc("POST /v1/logs/accept-fork", body(s, maxSmallBody, n.AcceptFork))
 	mux.HandleFunc("POST /v1/logs/read", body(s, maxSmallBody, n.Read))
 	mux.HandleFunc("POST /v1/logs/tail", stream(s, tail(n)))
 
