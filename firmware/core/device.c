@@ -31,6 +31,12 @@ int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_ser
     (void)service;
     (void)user;
 #endif
+#if EDG_CHECKS_SERVICE
+    if (!edg_service_fits(service)) {
+        dev->flags = EDG_BOOT_LOST; /* whoever calls on all the same is refused everything */
+        return EDG_ERR_ARGUMENT;
+    }
+#endif
     dev->mark_log = 0xFF;
     err = edg_owner_load(dev);
     if (err == EDG_OK)
@@ -110,6 +116,8 @@ uint32_t edg_device_ticks(const edg_device *dev)
 }
 
 uint32_t edg_device_boot(const edg_device *dev) { return EDG_DEVICE(dev)->boot; }
+
+uint32_t edg_device_head(const edg_device *dev, uint8_t log) { return dev->logs[log].sequence; }
 
 int edg_device_claimed(const edg_device *dev) { return (dev->flags & EDG_CLAIMED) != 0; }
 

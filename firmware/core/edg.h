@@ -116,8 +116,6 @@ enum {
     EDG_LOG_FUNCTION = 4 /* the log of a function: not listed, appended to by calls only */
 };
 
-#define EDG_MAX_ENTRY 32
-
 typedef struct edg_log_spec {
     const char *name;  /* in flash */
     uint8_t size;      /* bytes of an entry, 1..EDG_MAX_ENTRY */
@@ -236,12 +234,12 @@ typedef struct edg_device {
     uint8_t store[EDG_LOG_STORE];
 } edg_device;
 
-/* 1 if the service's tables fit the limits of edg_config.h and each other. What does not change at run time is not checked at run time: a test or a port
- * with room to spare calls it once; edg_device_init takes it for granted. */
+/* Returns 1 if the service's tables fit the limits of edg_config.h and each other, else 0. */
 int edg_service_fits(const edg_service *service);
 
 /* Reads the EEPROM, raises the boot counter and reads it back. Call it before the link is enabled. EDG_OK even where the boot counter is lost (everything
- * protected is then refused with reason 16); EDG_ERR_STORAGE if the EEPROM cannot be read: keep the link off. */
+ * protected is then refused with reason 16). After an error keep the link off: EDG_ERR_STORAGE, the EEPROM cannot be read; EDG_ERR_ARGUMENT, the service's
+ * tables do not fit (where EDG_CHECKS_SERVICE is 0, the compiler has refused them). */
 int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_service *service, void *user);
 
 enum {
@@ -270,6 +268,7 @@ uint32_t edg_device_ticks(const edg_device *dev);
 uint32_t edg_device_boot(const edg_device *dev);                               /* boot counter, 0: lost */
 int edg_device_claimed(const edg_device *dev);                                 /* 1 or 0 */
 uint32_t edg_device_unix(const edg_device *dev);                               /* 0: clock unknown */
+uint32_t edg_device_head(const edg_device *dev, uint8_t log);                  /* sequence of the newest entry, 0: none */
 int edg_device_append(edg_device *dev, uint8_t log, const uint8_t *entry);     /* size bytes; EDG_OK or a negative enum */
 #if !EDG_FIXED_PERIODS
 void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks);

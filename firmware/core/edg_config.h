@@ -5,6 +5,8 @@
 
 #include <limits.h>
 
+#include "edg_table.h"
+
 #ifdef EDG_CONFIG_FILE
 #include EDG_CONFIG_FILE
 #endif
@@ -34,9 +36,15 @@
 #define EDG_BUCKETS 4
 #endif
 
-/* Logs of a service, those of its functions included. 42 B each. */
+/* Logs of a service, those of its functions included. 42 B each. A port takes the number from the service's list: EDG_TABLE_LOGS (edg_table.h). */
 #ifndef EDG_LOGS
 #define EDG_LOGS 3
+#endif
+
+/* 1: edg_device_init refuses a service that does not fit these limits. 0: the port's linker asks for tables that the compiler checked (edg_table.h), which
+ * saves 0.4 kB of flash. No RAM. */
+#ifndef EDG_CHECKS_SERVICE
+#define EDG_CHECKS_SERVICE 1
 #endif
 
 /* 1: samples keep the period that their table says (edg_device_set_period is for others). 2 B less of each log. */
@@ -44,7 +52,7 @@
 #define EDG_FIXED_PERIODS 0
 #endif
 
-/* Bytes for the entries of all logs in RAM: the sum of capacity * size. */
+/* Bytes for the entries of all logs in RAM: the sum of capacity * size. A port takes it from the service's list: EDG_TABLE_STORE (edg_table.h). */
 #ifndef EDG_LOG_STORE
 #define EDG_LOG_STORE 68
 #endif

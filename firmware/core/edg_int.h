@@ -524,7 +524,7 @@ int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 #define EDG_NV_OWNER (EDG_NV_BASE + 256)   /* claim record */
 #define EDG_NV_BACKUP (EDG_NV_BASE + 320)  /* claim record, second copy */
 #define EDG_NV_CELLS (EDG_NV_BASE + 384)   /* counts */
-#define EDG_NV_LOGS (EDG_NV_BASE + 448)    /* cells of EEPROM logs */
+#define EDG_NV_LOGS (EDG_NV_BASE + EDG_NV_FIXED) /* cells of EEPROM logs */
 #define EDG_COUNT_SLOTS 4
 #define EDG_BOOT_SLOTS 16
 #define EDG_CLOCK_SLOTS 16
@@ -568,8 +568,6 @@ int8_t edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY]);
 uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, edg_len room, edg_len *n);
 uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds);
 uint32_t edg_clock_at(const edg_device *dev, uint32_t now); /* 0: unknown */
-
-#define EDG_CELL 26 /* bytes of an EEPROM cell without its payload */
 
 /* ---- log.c, cell.c, range.c, link.c ---- */
 

@@ -11,7 +11,7 @@ static void store16(uint8_t *p, uint16_t v)
 /* A day in 8,640 samples: two parabolas for a sine, warmest in the afternoon, and a little air moving. No sensor, and the same for every run. */
 static void sample_temperature(edg_device *dev, uint8_t *entry)
 {
-    uint32_t n = dev->logs[GREENHOUSE_TEMPERATURE].sequence, at = n + DAY_BEGINS;
+    uint32_t n = edg_device_head(dev, GREENHOUSE_TEMPERATURE), at = n + DAY_BEGINS;
     const uint16_t half = SAMPLES_A_DAY / 2;
     uint16_t x;
     int16_t swing, t;
@@ -68,37 +68,11 @@ static void poll(edg_device *dev)
     }
 }
 
-static const char board[] EDG_PGM = GREENHOUSE_BOARD;
-static const char firmware[] EDG_PGM = "greenhouse/1.0";
-static const char temperature[] EDG_PGM = "temperature";
-static const char events[] EDG_PGM = "events";
-static const char valve[] EDG_PGM = "valve";
-
-static const edg_log_spec logs[] EDG_PGM = {
-    {temperature, 2, GREENHOUSE_KEEP, 0, GREENHOUSE_PERIOD_TICKS, sample_temperature},
-    {events, 4, GREENHOUSE_EVENTS, EDG_LOG_EEPROM | EDG_LOG_POST, 0, NULL},
-    {valve, 1, GREENHOUSE_CALLS, EDG_LOG_FUNCTION, 0, NULL},
-};
-
-static const edg_function_spec functions[] EDG_PGM = {
-    {valve, GREENHOUSE_VALVE, EDG_ARG_U8, 0, 100, call_valve},
-};
-
-/* Refused by the compiler if the tables do not fit the core's limits; edg_service_fits says the same at run time. */
-typedef char logs_fit[sizeof logs / sizeof logs[0] <= EDG_LOGS ? 1 : -1];
-typedef char entries_fit[2 * GREENHOUSE_KEEP + GREENHOUSE_CALLS <= EDG_LOG_STORE ? 1 : -1];
-typedef char events_fit[(26 + 4) * GREENHOUSE_EVENTS <= EDG_NV_SIZE - 448 ? 1 : -1];
+EDG_TABLES(GREENHOUSE_TABLE, GREENHOUSE_BOARD, "greenhouse/1.0");
 
 #if GREENHOUSE_FIXED
-#define TEXT_OF(x) #x
-#define NUMBER(x) TEXT_OF(x)
-static const char links[] EDG_PGM = "</l/temperature>;rt=\"edg.log\";p=" NUMBER(GREENHOUSE_PERIOD_SECONDS) ";sz=2,</l/events>;rt=\"edg.log\";sz=4,"
-                                    "</f/valve>;rt=\"edg.fn\";arg=\"u8:0..100\",</>;rt=\"edg.dev\";bd=\"" GREENHOUSE_BOARD "\";fw=\"greenhouse/1.0\";v=1";
-#define LINKS edg_links_text, links
+static const char links[] EDG_PGM = EDG_TABLE_LINKS(GREENHOUSE_TABLE, GREENHOUSE_BOARD, "greenhouse/1.0");
+const edg_service greenhouse_service EDG_PGM = EDG_TABLE_SERVICE(edg_links_text, links, start, poll);
 #else
-#define LINKS edg_links_made, NULL
+const edg_service greenhouse_service EDG_PGM = EDG_TABLE_SERVICE(edg_links_made, NULL, start, poll);
 #endif
-
-const edg_service greenhouse_service EDG_PGM = {
-    board, firmware, logs, functions, sizeof logs / sizeof logs[0], sizeof functions / sizeof functions[0], LINKS, start, poll,
-};

@@ -8,36 +8,9 @@
 #define GREENHOUSE_H
 
 #include "../core/edg.h"
+#include "table.h"
 
-/* Between two temperatures. */
-#ifndef GREENHOUSE_PERIOD_SECONDS
-#define GREENHOUSE_PERIOD_SECONDS 10
-#endif
-#define GREENHOUSE_PERIOD_TICKS (10 * GREENHOUSE_PERIOD_SECONDS)
-
-/* 1: the links are a text in greenhouse.c. */
-#ifndef GREENHOUSE_FIXED
-#define GREENHOUSE_FIXED 0
-#endif
-
-/* Temperatures kept in RAM, 2 bytes each; EDG_LOG_STORE must hold them and GREENHOUSE_CALLS bytes. */
-#ifndef GREENHOUSE_KEEP
-#define GREENHOUSE_KEEP 32
-#endif
-#ifndef GREENHOUSE_CALLS
-#define GREENHOUSE_CALLS 4
-#endif
-
-/* Events kept in EEPROM, 30 bytes each. */
-#ifndef GREENHOUSE_EVENTS
-#define GREENHOUSE_EVENTS 16
-#endif
-
-#ifndef GREENHOUSE_BOARD
-#define GREENHOUSE_BOARD "posix"
-#endif
-
-enum { GREENHOUSE_TEMPERATURE = 0, GREENHOUSE_EVENT = 1, GREENHOUSE_VALVE = 2 }; /* indexes of the logs */
+EDG_TABLE_INDEXES(GREENHOUSE_TABLE); /* of the logs */
 
 /* Kinds of events. The value is the valve's position; the count is how often it was moved since boot, or of BOOT and CLAIMED the boot counter's low half. */
 enum { GREENHOUSE_BOOT = 1, GREENHOUSE_CLAIMED = 2, GREENHOUSE_MOVED = 3 };

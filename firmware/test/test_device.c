@@ -67,8 +67,24 @@ static void tables(void)
     CHECK(!edg_service_fits(&s));
     functions[0].log = 2;
     CHECK(edg_service_fits(&s));
+    logs[2].flags = 0; /* the log of a function takes calls only */
+    CHECK(!edg_service_fits(&s));
+    logs[2].flags = EDG_LOG_FUNCTION;
+    logs[0].name = "a-name-of-more-than-31-characters";
+    CHECK(!edg_service_fits(&s));
+    logs[0].name = "temperature";
+    s.links = edg_links_text; /* and no text */
+    CHECK(!edg_service_fits(&s));
+    s.links = edg_links_made;
+    CHECK(edg_service_fits(&s));
     s.log_count = EDG_LOGS + 1;
     CHECK(!edg_service_fits(&s));
+
+    /* The core refuses to start with them, before it writes anything, and answers nothing but refusals afterwards. */
+    bench_init(&board);
+    CHECK_EQ(edg_device_init(&dev, &board.platform, &s, &house), EDG_ERR_ARGUMENT);
+    CHECK(!edg_device_claimed(&dev));
+    CHECK_EQ(edg_device_append(&dev, GREENHOUSE_EVENT, (const uint8_t *)"none"), EDG_ERR_CLOSED);
 }
 
 static void messages(void)

@@ -7,7 +7,7 @@
 #include "board.h"
 
 /* sha256_block.S wants the block, which is the device's first member, aligned to 64 bytes. As an attribute that would have the assembler fill the section up
- * to 64 bytes as well. So the device comes first in RAM instead, which begins at 0x100: all else is in sections of other names. device_is_aligned.ld checks it. */
+ * to 64 bytes as well. So the device comes first in RAM instead, which begins at 0x100: all else is in sections of other names. checks.ld checks it. */
 edg_device board_device __attribute__((section(".bss"), externally_visible));
 typedef char block_is_first[offsetof(edg_device, sha.block) == 0 ? 1 : -1];
 

@@ -198,10 +198,6 @@ static int start_device(board *b, const options *o)
     b->greenhouse.on_valve = print_valve;
     b->greenhouse.ctx = b;
     b->greenhouse.period = (uint16_t)(o->period_ms / 100);
-    if (!edg_service_fits(&greenhouse_service)) {
-        (void)fprintf(stderr, "greenhouse-posix: built with limits that are too small for its service\n");
-        return -1;
-    }
     err = edg_device_init(&b->device, &b->platform, &greenhouse_service, &b->greenhouse);
     if (err == EDG_OK && o->reset)
         err = edg_device_factory_reset(&b->device);
