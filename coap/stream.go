@@ -210,3 +210,11 @@ func NewToken() []byte {
 	_, _ = rand.Read(token) // never fails: crypto/rand ends the program first
 	return token
 }
+
+// Errors of device links.
+var (
+	// ErrLinkDown says that the line is not there: no such tty, or unplugged.
+	ErrLinkDown = errors.New("link is down")
+	// ErrReset says that the device did not accept the message (RFC 7252 section 4.2).
+	ErrReset = errors.New("reset by the device")
+)

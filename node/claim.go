@@ -282,7 +282,7 @@ func claimFailed(err error) error {
 	e := asAPIError(err)
 	e = &api.Error{Kind: e.Kind, Message: failed.Error(), Action: e.Action}
 	switch {
-	case errors.Is(err, link.ErrLinkDown):
+	case errors.Is(err, coap.ErrLinkDown):
 		e.Kind, e.Action = api.NotFound, "check the cable and the name of the link, and that no other program has it open"
 	case errors.Is(err, coap.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		e.Kind, e.Action = api.Timeout, "check that the device has power, then claim again: it takes up where it stopped"

@@ -9,7 +9,6 @@ import (
 	"syscall"
 
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/dht"
 	"github.com/edgeistry/edgeistry/internal/dialerror"
 	"github.com/edgeistry/edgeistry/logstore"
@@ -49,7 +48,7 @@ func asAPIError(err error) *api.Error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, coap.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded):
 		e.Kind = api.Timeout
 	case errors.Is(err, state.ErrNotFound), errors.Is(err, dht.ErrNotFound), errors.Is(err, dht.ErrExpired),
-		errors.Is(err, link.ErrLinkDown), errors.Is(err, logstore.ErrNotKept):
+		errors.Is(err, coap.ErrLinkDown), errors.Is(err, logstore.ErrNotKept):
 		e.Kind = api.NotFound
 	case errors.Is(err, logstore.ErrTooLarge), errors.Is(err, logstore.ErrProducer), errors.Is(err, logstore.ErrKind):
 		e.Kind = api.Usage

@@ -12,7 +12,6 @@ import (
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/coap/link"
 )
 
 // ClaimSteps is how many steps a claim has.
@@ -174,7 +173,7 @@ func (req *ClaimRequest) ask(ctx context.Context, payload []byte, tries int) ([]
 	)
 	for range tries {
 		resp, _, err = req.Link.Exchange(ctx, m)
-		if err == nil || ctx.Err() != nil || !errors.Is(err, coap.ErrTimeout) && !errors.Is(err, link.ErrLinkDown) {
+		if err == nil || ctx.Err() != nil || !errors.Is(err, coap.ErrTimeout) && !errors.Is(err, coap.ErrLinkDown) {
 			break
 		}
 	}

@@ -166,7 +166,7 @@ func TestClaimFails(t *testing.T) {
 	defer tty.Close()
 	_, err = p.Claim(ctx, proxy.ClaimRequest{Link: tty, Setup: setup, Service: service})
 	var failed *proxy.ClaimError
-	if !errors.As(err, &failed) || failed.Step != 1 || !errors.Is(err, link.ErrLinkDown) {
+	if !errors.As(err, &failed) || failed.Step != 1 || !errors.Is(err, coap.ErrLinkDown) {
 		t.Errorf("no tty: %v, want step 1", err)
 	}
 }

@@ -570,8 +570,8 @@ func TestFailuresOnTheWay(t *testing.T) {
 		want uint8
 	}{
 		{coap.ErrTimeout, coap.CodeGatewayTimeout},
-		{link.ErrLinkDown, coap.CodeUnavailable},
-		{link.ErrReset, coap.CodeBadGateway},
+		{coap.ErrLinkDown, coap.CodeUnavailable},
+		{coap.ErrReset, coap.CodeBadGateway},
 		{coap.ErrTooLarge, coap.CodeTooLarge},
 		{errors.New("open /dev/secret: no such file"), coap.CodeBadGateway},
 	} {

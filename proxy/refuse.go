@@ -6,7 +6,6 @@ import (
 
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/coap/link"
 )
 
 // refuseErrors makes the answer of an error.
@@ -29,7 +28,7 @@ func refuse(err error) *coap.Message {
 		return said(coap.Unavailable(2), "too many requests wait for the device")
 	case errors.Is(err, coap.ErrTooLarge):
 		return capability.Refusal(capability.ReasonTooLarge)
-	case errors.Is(err, link.ErrLinkDown):
+	case errors.Is(err, coap.ErrLinkDown):
 		return said(coap.Unavailable(awayAge), "the device's link is down")
 	case errors.Is(err, ErrNotFound):
 		return said(&coap.Message{Code: coap.CodeNotFound}, "no such service")

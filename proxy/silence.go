@@ -9,7 +9,6 @@ import (
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/coap"
-	"github.com/edgeistry/edgeistry/coap/link"
 )
 
 const (
@@ -76,7 +75,7 @@ func (d *device) ask(ctx context.Context, r *request) (*coap.Message, error) {
 
 // silent reports whether an exchange ended without any sign of the device.
 func silent(err error) bool {
-	return errors.Is(err, coap.ErrTimeout) || errors.Is(err, link.ErrLinkDown) || errors.Is(err, context.DeadlineExceeded)
+	return errors.Is(err, coap.ErrTimeout) || errors.Is(err, coap.ErrLinkDown) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // heard keeps what an exchange that began then says about the device.
@@ -87,9 +86,9 @@ func (d *device) heard(began time.Time, err error) {
 		d.probed = time.Now()
 	}
 	switch {
-	case err == nil || errors.Is(err, link.ErrReset):
+	case err == nil || errors.Is(err, coap.ErrReset):
 		d.seen, d.silent = time.Now(), time.Time{}
-	case d.silent.IsZero() && (errors.Is(err, link.ErrLinkDown) || silent(err) && time.Since(began) >= awayAfter):
+	case d.silent.IsZero() && (errors.Is(err, coap.ErrLinkDown) || silent(err) && time.Since(began) >= awayAfter):
 		if d.silent = d.seen; d.silent.IsZero() {
 			d.silent = began
 		}

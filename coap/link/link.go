@@ -15,14 +15,6 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// Errors of device links.
-var (
-	// ErrLinkDown says that the line is not there: no such tty, or unplugged.
-	ErrLinkDown = errors.New("link is down")
-	// ErrReset says that the device did not accept the message (RFC 7252 section 4.2).
-	ErrReset = errors.New("reset by the device")
-)
-
 // Config configures a device link. Zero values mean the defaults of the link's kind.
 type Config struct {
 	MaxMessage    int           // bytes; serial MaxSerial, UDP MaxDatagram
@@ -290,7 +282,7 @@ func (l *Link) wait(ctx context.Context) (carrier, error) {
 			l.mu.Lock()
 			downErr := l.downErr
 			l.mu.Unlock()
-			return nil, fmt.Errorf("%w: %s: %w", ErrLinkDown, l.name, downErr)
+			return nil, fmt.Errorf("%w: %s: %w", coap.ErrLinkDown, l.name, downErr)
 		}
 	}
 }
@@ -400,7 +392,7 @@ func (l *Link) await(ctx context.Context, e *exchange, timeout time.Duration) (a
 		case a := <-e.arrived:
 			switch {
 			case a.datagram.Type == coap.Reset:
-				return awaited{err: fmt.Errorf("link %s: %w", l.name, ErrReset)}, true
+				return awaited{err: fmt.Errorf("link %s: %w", l.name, coap.ErrReset)}, true
 			case a.datagram.Message.Code == coap.CodeEmpty:
 				retransmit = nil
 			default:

@@ -148,7 +148,7 @@ func TestLinkDown(t *testing.T) {
 	l := open(t, "serial:"+filepath.Join(t.TempDir(), "none"), link.Config{})
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	if err := l.Up(ctx); !errors.Is(err, link.ErrLinkDown) {
+	if err := l.Up(ctx); !errors.Is(err, coap.ErrLinkDown) {
 		t.Errorf("Up = %v, want ErrLinkDown", err)
 	}
 }
@@ -383,7 +383,7 @@ func TestLinkReset(t *testing.T) {
 		far := <-w.far
 		var frames coap.SLIPReader
 		send(t, far, coap.Datagram{Type: coap.Reset, ID: next(t, far, &frames).ID})
-		if o := <-result; !errors.Is(o.err, link.ErrReset) {
+		if o := <-result; !errors.Is(o.err, coap.ErrReset) {
 			t.Errorf("Do = %v, want ErrReset", o.err)
 		}
 	})
