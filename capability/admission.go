@@ -94,7 +94,8 @@ func (a *Admission) judge(parts []part) Denial {
 			return Denial{Reason: ReasonDenied}
 		}
 	}
-	if op == Manage && a.Management == ManageEpoch && !ownersOwn(parts) {
+	setsBack := op == Time && len(a.situation.Payload) == timeBackSize
+	if (setsBack || op == Manage && a.Management == ManageEpoch) && !ownersOwn(parts) {
 		return Denial{Reason: ReasonDenied}
 	}
 	return a.situation.judge(parts)

@@ -125,3 +125,22 @@ func (g *Guard) Reserve(cell uint8, id Identity) Reason {
 	}
 	return ReasonNone
 }
+
+// timeBackSize is the size of a POST /t that may set the clock back.
+//
+//	POST /t    unix seconds u32            forward
+//	           unix seconds u32 | 01       back, too: under the owner's own capability alone
+const timeBackSize = 5
+
+// Clock reads what POST /t asks for: the time, and whether the clock may be set back.
+func (a *Admission) Clock() (unix uint32, back bool, r Reason) {
+	p := a.Request.Payload
+	switch {
+	case len(p) == 4:
+	case len(p) == timeBackSize && p[4] == 1:
+		back = true
+	default:
+		return 0, false, ReasonArgument
+	}
+	return binary.BigEndian.Uint32(p), back, ReasonNone
+}

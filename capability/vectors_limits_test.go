@@ -23,6 +23,15 @@ func playTime(t *testing.T, v *vectors) {
 	s.step("lease-over", lease.request(3, s.now.Tick, 100, callMessage("valve", 1), nil), ReasonDenied)
 	k := s.hello("other-boot", wide(t, 3, FrameSpec{Limits: []Limit{{Type: TypeLease, Lease: Lease{scriptBoot + 1, 0xffffffff}}}}))
 	s.step("lease-of-another-boot", k.open(1, 100, callMessage("valve", 1)), ReasonDenied)
+	at := func(unix ...byte) *coap.Message { m := postMessage("t"); m.Payload = unix; return m }
+	owner := s.hello("owner", Owner(testService(), testKey(), 1))
+	owner.noteSlot(s.step("open-owner", owner.open(1, 100, at(0x65, 0x53, 0xf1, 0, 1)), 0))
+	s.step("forward", owner.request(2, s.now.Tick, 100, at(0x65, 0x53, 0xf1, 0), nil), 0)
+	other := s.hello("timekeeper", wide(t, 4, FrameSpec{Grants: []Grant{{Operations: Time}}}))
+	other.noteSlot(s.step("open-timekeeper", other.open(1, 100, at(0x65, 0x53, 0xf1, 0)), 0))
+	s.deny("back-by-a-timekeeper", other.request(2, s.now.Tick, 100, at(0x65, 0x53, 0xf1, 0, 1), nil), Denial{Reason: ReasonDenied})
+	narrow := s.hello("narrowed", branchCapability(t, BranchOwner, 0, 0, FrameSpec{}))
+	s.deny("back-by-what-was-narrowed-from-the-owners", narrow.open(1, 100, at(0x65, 0x53, 0xf1, 0, 1)), Denial{Reason: ReasonDenied})
 }
 
 func playResources(t *testing.T, v *vectors) {

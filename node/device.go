@@ -55,8 +55,11 @@ type device struct {
 	clockSet time.Time // when it was told the time, in this boot; zero: not yet
 	noClock  bool      // it said that it has none
 
-	clockTried time.Time // when setting the clock failed last
-	clockErr   error
+	clockTried   time.Time     // when setting the clock failed last
+	clockAhead   time.Duration // by which its clock was ahead of this node's, at least, when they were compared last
+	clockBehind  time.Duration
+	clockRefused bool // it did not take this node's time from its owner when it was told last
+	clockErr     error
 }
 
 // newReader mints the capability by which a home node reads a device's logs, and may do nothing else.
@@ -75,6 +78,10 @@ func newOwn(k *state.ServiceKey, grant capability.Grant) (*capability.Capability
 	if err != nil {
 		return nil, err
 	}
+	return newOwnFrame(k, frame)
+}
+
+func newOwnFrame(k *state.ServiceKey, frame capability.Frame) (*capability.Capability, error) {
 	generation := k.Generations[readerBranch]
 	h := capability.Header{Branch: readerBranch, Hint: k.ID.Hint(), Epoch: k.Epoch, Generation: generation}
 	if _, err := rand.Read(h.Nonce[:]); err != nil {
@@ -415,6 +422,13 @@ func (d *device) setClock(ctx context.Context) error {
 			return kerr
 		}
 		err = d.postTime(ctx, key.Owner())
+		if errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonTime {
+			// It was told a later time, and keeps to that. doctor says so, and the owner may set it back.
+			d.mu.Lock()
+			d.clockRefused = true
+			d.mu.Unlock()
+			_, _, _ = d.compareClock(ctx) // by how much, where it can be told
+		}
 	}
 	return err
 }
@@ -438,7 +452,7 @@ func (d *device) postTime(ctx context.Context, with *capability.Capability) erro
 		d.mu.Lock()
 		same := d.boot == boot // else it may have been told before it started anew
 		if same {
-			d.clockSet, d.noClock = time.Now(), missing
+			d.clockSet, d.noClock, d.clockAhead, d.clockBehind, d.clockRefused = time.Now(), missing, 0, 0, false
 		}
 		d.mu.Unlock()
 		if same {
@@ -653,6 +667,7 @@ func (d *device) describe() api.Device {
 	out := api.Device{
 		Service: d.Service.String(), Name: d.Name, Link: d.Link, Board: d.Manifest.Board, Firmware: d.Manifest.Firmware,
 		Claimed: d.Claimed, Reachable: d.problem == "" && !d.seen.IsZero(), Seen: d.seen, Problem: d.problem, Boot: d.boot, ClockSet: !d.clockSet.IsZero() && !d.noClock,
+		ClockRefused: d.clockRefused, ClockAheadS: int(d.clockAhead.Seconds()), ClockBehindS: int(d.clockBehind.Seconds()),
 	}
 	if away != "" {
 		out.Reachable, out.Problem = false, away

@@ -551,3 +551,66 @@ func TestHomesTried(t *testing.T) {
 		}
 	}
 }
+
+// TestDeviceClockBack: a node whose clock was years ahead told the device so. It refuses what ends some day, and time after time; the node
+// says so, does not set it back by itself, and does when the owner asks.
+func TestDeviceClockBack(t *testing.T) {
+	f := newFarm(t)
+	ctx := t.Context()
+	spec := capability.FrameSpec{Limits: []capability.Limit{{Type: capability.TypeExpiry, Unix: uint32(time.Now().Add(time.Hour).Unix())}}}
+	with := narrow(t, f.state, "greenhouse/owner", spec)
+	read := func() capability.Reason {
+		t.Helper()
+		res, err := f.client.Call(ctx, api.CallRequest{Service: "greenhouse", Method: "GET", Path: "/l/temperature", Capability: with})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return capability.Reason(res.Reason)
+	}
+	if got := read(); got != capability.ReasonNone {
+		t.Fatalf("before: reason %d", got)
+	}
+	f.device.SetClock(time.Now().AddDate(3, 0, 0))
+	if got := read(); got != capability.ReasonDenied {
+		t.Errorf("with a clock from ahead: reason %d, want 11", got)
+	}
+	f.device.Reboot() // the mark is still there, and the node tells the time again
+	eventually(t, "the node notices", func() error {
+		d, err := f.client.Devices(ctx)
+		if err == nil && !d[0].ClockRefused {
+			err = fmt.Errorf("%+v", d)
+		}
+		return err
+	})
+	if clock, err := f.client.DeviceClock(ctx, api.DeviceClockRequest{Device: "greenhouse"}); err != nil || !clock.Unknown || !clock.Refused {
+		t.Errorf("after a restart: %+v, %v, want a clock that is not set and refuses", clock, err)
+	}
+	f.device.SetClock(time.Now().AddDate(3, 0, 0))
+	clock, err := f.client.DeviceClock(ctx, api.DeviceClockRequest{Device: "greenhouse"})
+	if err != nil || clock.AheadS != 365*86_400 || clock.BehindS != 0 {
+		t.Errorf("compared: %+v, %v, want a year ahead or more", clock, err)
+	}
+	if d, err := f.client.Devices(ctx); err != nil || d[0].ClockAheadS != 365*86_400 {
+		t.Errorf("what is shown of the device: %+v, %v", d, err)
+	}
+	if ahead := time.Until(f.device.Clock()); ahead < 365*24*time.Hour {
+		t.Errorf("the clock was set back by itself: it is %v ahead", ahead)
+	}
+	clock, err = f.client.DeviceClock(ctx, api.DeviceClockRequest{Device: "greenhouse", Set: true})
+	if err != nil || clock.AheadS != 0 || clock.BehindS != 0 {
+		t.Errorf("set: %+v, %v", clock, err)
+	}
+	if off := time.Until(f.device.Clock()).Abs(); off > time.Minute {
+		t.Errorf("the device's clock is off by %v", off)
+	}
+	if got := read(); got != capability.ReasonNone {
+		t.Errorf("after it: reason %d", got)
+	}
+	f.device.SetClock(time.Now().AddDate(0, 0, -40))
+	if clock, err = f.client.DeviceClock(ctx, api.DeviceClockRequest{Device: "greenhouse"}); err != nil || clock.BehindS != 30*86_400 {
+		t.Errorf("behind: %+v, %v, want 30 days or more", clock, err)
+	}
+	if _, err := f.client.DeviceClock(ctx, api.DeviceClockRequest{Device: "nobody"}); api.KindOf(err) != api.NotFound {
+		t.Errorf("no such device: %v", err)
+	}
+}

@@ -21,7 +21,7 @@ func (c *cli) deviceCommand() *cobra.Command {
 		"A device is a microcontroller that runs Edgeistry firmware, on a serial line or on UDP. Claiming it makes you its owner and this node its home.",
 		`  edgeistry device claim EDGDEV1-4F2K-... --link serial:/dev/ttyUSB0 --name greenhouse
   edgeistry device ls`,
-		c.deviceClaimCommand(), c.deviceListCommand(), c.deviceRenameCommand(), c.deviceRemoveCommand())
+		c.deviceClaimCommand(), c.deviceListCommand(), c.deviceClockCommand(), c.deviceRenameCommand(), c.deviceRemoveCommand())
 }
 
 func (c *cli) deviceClaimCommand() *cobra.Command {

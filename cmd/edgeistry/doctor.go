@@ -133,6 +133,9 @@ func (x *examination) functions(ctx context.Context, h *state.State) {
 		return // said of the node
 	}
 	defer client.Close()
+	if devices, err := client.Devices(ctx); err == nil {
+		x.deviceClocks(devices)
+	}
 	list, err := client.Functions(ctx)
 	if err != nil {
 		said := complain(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -32,5 +33,17 @@ func TestDoctorPulls(t *testing.T) {
 	}
 	if state, _ := x.worst(); state != broken {
 		t.Errorf("doctor is %s, want %s", state, broken)
+	}
+}
+
+// TestDoctorDeviceClocks: a device that is off by a day or more is broken, and the command that mends it is named.
+func TestDoctorDeviceClocks(t *testing.T) {
+	x := &examination{c: &cli{}}
+	x.deviceClocks([]api.Device{{Name: "good"}, {Name: "greenhouse", ClockAheadS: 30 * 86_400}, {Name: "pump", ClockBehindS: 3600}, {Name: "barn", ClockRefused: true}})
+	if len(x.findings) != 3 || x.findings[2].State != broken || x.findings[0].State != broken || x.findings[1].State != warning {
+		t.Fatalf("doctor found %+v", x.findings)
+	}
+	if want := "edgeistry device clock greenhouse --set now"; !strings.Contains(x.findings[0].Do, want) {
+		t.Errorf("to do: %q, want %q", x.findings[0].Do, want)
 	}
 }

@@ -110,6 +110,15 @@ static uint8_t act_count(edg_device *dev, const edg_request *r)
     return edg_count_reserve(dev, r->m.payload[0], r->m.payload + 1) == EDG_OK ? 0 : EDG_R_STORAGE;
 }
 
+static uint8_t act_time(edg_device *dev, const edg_request *r)
+{
+    const uint8_t *p = r->m.payload;
+
+    if (r->m.payload_len == EDG_TIME_BACK && p[4] == 1)
+        return edg_clock_set_back(dev, edg_load32(p)); /* the guard has let nobody but the owner through */
+    return r->m.payload_len == 4 ? edg_clock_set(dev, r->s->branches == 1, edg_load32(p)) : EDG_R_ARGUMENT;
+}
+
 uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r)
 {
     if (r->has & (EDG_HAS_CONDITION | EDG_HAS_BLOCK2 | EDG_HAS_ACCEPT | EDG_HAS_OTHER_ACCEPT))
@@ -120,8 +129,7 @@ uint8_t edg_act(edg_device *dev, edg_answer *a, const edg_request *r)
     case EDG_AT_FUNCTION:
         return act_function(dev, a, r);
     case EDG_AT_TIME:
-        return r->m.payload_len == 4 ? edg_clock_set(dev, r->s->branches == 1, edg_load32(r->m.payload))
-                                          : EDG_R_ARGUMENT;
+        return act_time(dev, r);
     case EDG_AT_EPOCH:
         return act_epoch(dev, a, r);
     case EDG_AT_COUNT:

@@ -40,3 +40,13 @@ uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_second
     dev->flags |= EDG_CLOCK_KNOWN;
     return 0;
 }
+
+uint8_t edg_clock_set_back(edg_device *dev, uint32_t unix_seconds)
+{
+    if (unix_seconds == 0)
+        return EDG_R_TIME;
+    if (edg_counter_lower(dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, unix_seconds) != EDG_OK)
+        return EDG_R_STORAGE;
+    dev->flags &= (uint8_t)~EDG_CLOCK_KNOWN;
+    return edg_clock_set(dev, 1, unix_seconds);
+}

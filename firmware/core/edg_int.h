@@ -513,6 +513,8 @@ EDG_APART uint8_t edg_act_plain(edg_device *dev, edg_answer *a, const edg_reques
 int8_t edg_counter_read(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t *value);
 /* Writes value into the slot after the newest one and reads it back; bad slots are skipped. */
 int8_t edg_counter_write(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t value);
+/* Makes the value at most this. */
+int8_t edg_counter_lower(const edg_device *dev, uint16_t addr, uint8_t slots, uint32_t value);
 int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 
 /* ---- EEPROM ---- */
@@ -528,6 +530,7 @@ int8_t edg_counter_erase(const edg_device *dev, uint16_t addr, uint8_t slots);
 #define EDG_COUNT_SLOTS 4
 #define EDG_BOOT_SLOTS 16
 #define EDG_CLOCK_SLOTS 16
+#define EDG_TIME_BACK 5u /* bytes of a POST /t that may set the clock back */
 
 int8_t edg_nv_read(const edg_device *dev, uint16_t addr, void *dst, uint8_t n);
 int edg_nv_byte(const edg_device *dev, uint16_t addr); /* or a negative enum */
@@ -567,6 +570,8 @@ int8_t edg_epoch_raise(edg_device *dev, uint16_t epoch, uint8_t r[EDG_KEY]);
 
 uint8_t edg_claim(edg_device *dev, const edg_request *r, unsigned link_flags, uint8_t *out, edg_len room, edg_len *n);
 uint8_t edg_clock_set(edg_device *dev, uint8_t enable_days, uint32_t unix_seconds);
+/* Sets the clock to an earlier time, too, and lowers the high-water mark: for the owner alone. A reason, or 0. */
+uint8_t edg_clock_set_back(edg_device *dev, uint32_t unix_seconds);
 uint32_t edg_clock_at(const edg_device *dev, uint32_t now); /* 0: unknown */
 
 /* ---- log.c, cell.c, range.c, link.c ---- */

@@ -110,6 +110,15 @@ static int8_t owners_own(const edg_slot *s)
     return s->branches == OWNER && edg_load32(s->first + 1) == 0 && s->body_len == 1 && s->body[0] == 0;
 }
 
+/* Is it what the owner alone may do? To manage, and to set the clock back. */
+static int8_t is_owners(const edg_request *r) { return r->at != EDG_AT_TIME || r->m.payload_len == EDG_TIME_BACK; }
+
+/* Is it the owner who does it? An epoch and an earlier time are for the owner's own capability. */
+static int8_t owned(const edg_request *r, const edg_slot *s)
+{
+    return r->at == EDG_AT_GENERATION || r->at == EDG_AT_COUNT ? s->branches == OWNER : owners_own(s);
+}
+
 /* 100 ms units that a hold stands for. */
 static uint16_t hold_ticks(uint8_t hold) { return hold < 200 ? hold : (uint16_t)((uint8_t)(hold - 199) * 600u); }
 
@@ -130,8 +139,7 @@ static uint8_t judge(edg_device *dev, edg_request *r, uint32_t tick)
         return r->target;
     if ((r->op & ACTING) && edg_now(dev) - tick > hold_ticks(r->hold))
         return EDG_R_STALE;
-    if (((s->branches & MIRROR) && !(r->op & (EDG_READ | EDG_OBSERVE))) || (r->op == EDG_MANAGE && s->branches != OWNER) ||
-        (r->at == EDG_AT_EPOCH && !owners_own(s)))
+    if (((s->branches & MIRROR) && !(r->op & (EDG_READ | EDG_OBSERVE))) || (r->at >= EDG_AT_TIME && is_owners(r) && !owned(r, s)))
         return EDG_R_DENIED; /* frame 0: the branch itself */
     if (s->body_len != EDG_DIGEST)
         return edg_frames_hold(dev, r, s, s->body, s->body_len);

@@ -176,6 +176,45 @@ static void clocks(void)
     CHECK_EQ(edg_clock_at(&dev, 1005), 0xFFFFFFFFUL);
 }
 
+/* The owner sets the clock back: the mark follows, whatever is lost on the way, and never below the time that was given. */
+static void clock_back(void)
+{
+    bench b;
+    long cut;
+    unsigned i;
+
+    bench_init(&b);
+    bench_owner(&b, ke, hint, 1, zero);
+    load(&dev, &b);
+    for (i = 0; i < EDG_CLOCK_SLOTS + 3; i++) /* every slot holds a mark from ahead */
+        CHECK_EQ(set_clock(1, 1900000000UL + 3600 * i, 5), 0);
+    for (cut = 0; cut < (long)EDG_CLOCK_SLOTS * EDG_COUNTER_CELL; cut++) {
+        bench c = b;
+
+        c.platform.ctx = &c;
+        load(&dev, &c);
+        c.power = cut;
+        CHECK_EQ(edg_clock_set_back(&dev, 1700000000UL), EDG_R_STORAGE);
+        load(&dev, &c);
+        CHECK_EQ(edg_clock_at(&dev, 5), 0);
+        CHECK_EQ(set_clock(1, 1699999997UL, 5), EDG_R_TIME);
+        CHECK_EQ(edg_clock_set_back(&dev, 1700000000UL), 0); /* asked again */
+        CHECK_EQ(edg_clock_at(&dev, 5), 1700000000UL);
+    }
+    load(&dev, &b);
+    CHECK_EQ(set_clock(1, 1700000000UL, 5), EDG_R_TIME); /* the owner's, but not this act */
+    CHECK_EQ(edg_clock_set_back(&dev, 0), EDG_R_TIME);
+    CHECK_EQ(edg_clock_set_back(&dev, 1700000000UL), 0);
+    CHECK_EQ(edg_clock_at(&dev, 15), 1700000001UL);
+    CHECK_EQ(set_clock(0, 1700000100UL, 5), 0); /* from there on everything is as ever */
+    CHECK_EQ(set_clock(0, 1700000000UL, 5), EDG_R_TIME);
+    load(&dev, &b);
+    CHECK_EQ(set_clock(0, 1699999997UL, 5), EDG_R_TIME);
+    CHECK_EQ(set_clock(0, 1700000000UL, 5), 0);
+    CHECK_EQ(edg_clock_set_back(&dev, 1800000000UL), 0); /* or forward */
+    CHECK_EQ(edg_clock_at(&dev, 5), 1800000000UL);
+}
+
 /* Cells that keep what they have: only reading back tells, and what is then refused has changed nothing that counts. */
 static void wears_out(bench *b, unsigned at, unsigned n)
 {
@@ -267,4 +306,5 @@ void test_storage(void)
     boots();
     records();
     clocks();
+    clock_back();
 }

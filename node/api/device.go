@@ -1,6 +1,9 @@
 package api
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Device is a device that this node is home to, as GET /v1/devices lists it.
 type Device struct {
@@ -16,7 +19,37 @@ type Device struct {
 	Problem   string    `json:"problem,omitempty"` // why it is not reachable
 	Boot      uint32    `json:"boot,omitempty"`
 	ClockSet  bool      `json:"clock_set"`
-	Logs      []LogHead `json:"logs,omitempty"` // as mirrored
+	// ClockAheadS and ClockBehindS are by how many seconds, at least, the device's clock was off when it was compared with the node's.
+	ClockAheadS  int `json:"clock_ahead_s,omitempty"`
+	ClockBehindS int `json:"clock_behind_s,omitempty"`
+	// ClockRefused: the device refuses the node's time, since it was told a later one.
+	ClockRefused bool      `json:"clock_refused,omitempty"`
+	Logs         []LogHead `json:"logs,omitempty"` // as mirrored
+}
+
+// DeviceClockRequest compares a device's clock with the node's, or sets it.
+type DeviceClockRequest struct {
+	Device    string `json:"device"`        // ID or local name
+	Set       bool   `json:"set,omitempty"` // to the node's time, back too
+	TimeoutMS int    `json:"timeout_ms,omitempty"`
+}
+
+// DeviceClock is how a device's clock stands to the node's: both 0 if it is off by less than a minute. What it is off by is at least that:
+// a year, 30 days, a day, an hour or a minute.
+type DeviceClock struct {
+	Service string    `json:"service"`
+	Name    string    `json:"name,omitempty"`
+	Node    time.Time `json:"node"` // what the node's clock says
+	Set     bool      `json:"set,omitempty"`
+	Unknown bool      `json:"unknown,omitempty"` // the device does not know the time, so it cannot be compared
+	Refused bool      `json:"refused,omitempty"` // it refused the node's time, since it was told a later one
+	AheadS  int       `json:"ahead_s"`
+	BehindS int       `json:"behind_s"`
+}
+
+// DeviceClock compares a device's clock with the node's, or sets it.
+func (c *Client) DeviceClock(ctx context.Context, req DeviceClockRequest) (*DeviceClock, error) {
+	return post[DeviceClock](ctx, c, "/v1/devices/clock", req)
 }
 
 // LogHead is the head of a log by name.

@@ -42,6 +42,7 @@ type Devices interface {
 
 // DeviceNames are the local names of devices and other services.
 type DeviceNames interface {
+	DeviceClock(ctx context.Context, r api.DeviceClockRequest) (*api.DeviceClock, error)
 	RenameDevice(ctx context.Context, r api.RenameDeviceRequest) (*api.Renamed, error)
 	ForgetService(ctx context.Context, r api.ForgetServiceRequest) (*api.Forgotten, error)
 }
@@ -108,6 +109,7 @@ func (s *Server) handler(n Node) http.Handler {
 	mux.HandleFunc("GET /v1/devices", list(s, "devices", func(ctx context.Context, _ *http.Request) ([]api.Device, error) { return n.Devices(ctx) }))
 	mux.HandleFunc("POST /v1/devices/claim", stream(s, s.claim(n)))
 	mux.HandleFunc("POST /v1/devices/remove", body(s, maxSmallBody, n.RemoveDevice))
+	mux.HandleFunc("POST /v1/devices/clock", body(s, maxSmallBody, n.DeviceClock))
 	mux.HandleFunc("POST /v1/devices/rename", body(s, maxSmallBody, n.RenameDevice))
 
 	mux.HandleFunc("GET /v1/services", list(s, "services", func(ctx context.Context, _ *http.Request) ([]api.Service, error) { return n.Services(ctx) }))

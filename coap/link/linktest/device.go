@@ -34,6 +34,7 @@ type Device struct {
 	raised  [capability.BranchMirror + 1]uint8 // generations
 	unix    time.Time                          // as told; zero: the clock is unknown
 	toldAt  time.Time
+	mark    time.Time // high-water mark, as in EEPROM
 	booted  time.Time
 	boot    uint32
 	entries [][]byte
@@ -65,6 +66,32 @@ func Claimed(hint [4]byte, key capability.EpochKey) *Device {
 	d.claim.Claimed, d.claim.Hint, d.claim.Key = true, hint, key
 	d.Reboot()
 	return d
+}
+
+// ahead reports whether the clock, or its high-water mark, is more than 2 s past t. The caller holds mu.
+func (d *Device) ahead(t time.Time) bool {
+	now := d.mark
+	if !d.unix.IsZero() {
+		now = d.unix.Add(time.Since(d.toldAt))
+	}
+	return now.Sub(t) > 2*time.Second
+}
+
+// SetClock tells the device a time past all rules, as a node whose clock was wrong did.
+func (d *Device) SetClock(t time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unix, d.toldAt, d.mark = t, time.Now(), t
+}
+
+// Clock returns the time that the device goes by; zero: unknown.
+func (d *Device) Clock() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.unix.IsZero() {
+		return d.unix
+	}
+	return d.unix.Add(time.Since(d.toldAt))
 }
 
 // Reboot ends all sessions and raises the boot counter.
@@ -221,8 +248,16 @@ func (d *Device) act(a *capability.Admission, req *coap.Message) *coap.Message {
 			return a.Refuse(reason, d.now())
 		}
 		return a.Answer(&coap.Message{Code: coap.CodeChanged}, d.now())
-	case a.Operation == capability.Time && len(req.Payload) == 4:
-		d.unix, d.toldAt = time.Unix(int64(binary.BigEndian.Uint32(req.Payload)), 0), time.Now()
+	case a.Operation == capability.Time:
+		unix, back, reason := a.Clock()
+		if reason == capability.ReasonNone && !back && d.ahead(time.Unix(int64(unix), 0)) {
+			reason = capability.ReasonTime
+		}
+		if reason != capability.ReasonNone {
+			return a.Refuse(reason, d.now())
+		}
+		d.unix, d.toldAt = time.Unix(int64(unix), 0), time.Now()
+		d.mark = d.unix
 		return a.Answer(&coap.Message{Code: coap.CodeChanged}, d.now())
 	case a.Management == capability.ManageGeneration:
 		return d.raise(a)
