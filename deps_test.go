@@ -250,7 +250,7 @@ func TestImportsFindsBreaches(t *testing.T) {
 }
 
 // maxExported is how many names a package may export before a newcomer is lost in it.
-const maxExported = 125
+const maxExported = 127
 
 // TestExportedNames counts the package-scope identifiers that each package exports: types, funcs, constants and variables, without
 // methods and fields.
