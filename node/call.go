@@ -71,7 +71,7 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 		return n.fitting(chosen{Capability: c, name: "(given)"}, id, mirror)
 	}
 	if given != "" {
-		c, err := n.state.Capability(given)
+		c, err := n.state.Keychain.Get(given)
 		if err != nil {
 			if errors.Is(err, state.ErrNotFound) {
 				return chosen{}, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
@@ -80,7 +80,7 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 		}
 		return n.fitting(chosen{Capability: c, name: given}, id, mirror)
 	}
-	entries, bad := n.state.Capabilities()
+	entries, bad := n.state.Keychain.All()
 	var best chosen
 	var over []string
 	for _, e := range entries {
@@ -102,7 +102,7 @@ func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen
 			what, action = " of the mirror branch", "edgeistry cap mint --mirror at the service's owner"
 		}
 		e := &api.Error{Kind: api.Denied, Message: fmt.Sprintf("no capability%s for %s in the keychain", what, n.nameOf(id)), Action: action}
-		if known, err := n.state.Revocations(id); err == nil {
+		if known, err := n.state.Revocations.Get(id); err == nil {
 			if next, waits := known.Epoch(); waits {
 				return chosen{}, &api.Error{
 					Kind: api.Denied, Message: fmt.Sprintf("epoch %d of %s is over, and the service has not confirmed the next", next.Epoch-1, n.nameOf(id)), Action: "edgeistry cap revocations, and the same again once it says done",
@@ -154,7 +154,7 @@ func (n *Node) fitting(c chosen, id edgeistry.ServiceID, mirror bool) (chosen, e
 
 // nameOf gives a service's local name, or its ID.
 func (n *Node) nameOf(id edgeistry.ServiceID) string {
-	if name := n.state.NameOf(id); name != "" {
+	if name := n.state.Names.Of(id); name != "" {
 		return name
 	}
 	return id.String()
@@ -163,9 +163,9 @@ func (n *Node) nameOf(id edgeistry.ServiceID) string {
 // service reads a service ID or local name from a request.
 func (n *Node) service(nameOrID string) (edgeistry.ServiceID, error) {
 	if nameOrID == "" {
-		return n.state.OwnService().ID, nil
+		return n.state.Keys.Own().ID, nil
 	}
-	id, err := n.state.Service(nameOrID)
+	id, err := n.state.Names.Service(nameOrID)
 	switch {
 	case err == nil:
 		return id, nil
@@ -251,9 +251,9 @@ func (n *Node) callWhenThere(ctx context.Context, insist bool, with chosen, r cl
 func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.state.ServiceKey(id)
+	key, err := n.state.Keys.Get(id)
 	switch {
-	case errors.Is(err, state.ErrNotFound), id == n.state.OwnService().ID:
+	case errors.Is(err, state.ErrNotFound), id == n.state.Keys.Own().ID:
 		return nil
 	case err != nil:
 		return err
@@ -261,11 +261,11 @@ func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
 		return nil
 	}
 	key.Generations[branch] = generation
-	if err := n.state.SaveServiceKey(key); err != nil {
+	if err := n.state.Keys.Save(key); err != nil {
 		return err
 	}
 	if branch == capability.BranchMirror { // the owner's capability has a half of it
-		if err := n.state.RenewOwner(key); err != nil {
+		if err := n.state.Keychain.RenewOwner(key); err != nil {
 			return err
 		}
 	}
@@ -288,28 +288,28 @@ func (n *Node) renewOwned(id edgeistry.ServiceID) error {
 func (n *Node) bumpOwn(branch, generation uint8) (kept bool, err error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key := n.state.OwnService()
+	key := n.state.Keys.Own()
 	key.Generations[branch] = generation
-	if err = n.state.SaveServiceKey(key); err == nil {
-		err = n.state.RenewOwner(key)
+	if err = n.state.Keys.Save(key); err == nil {
+		err = n.state.Keychain.RenewOwner(key)
 	}
-	return n.state.OwnService().Generations[branch] == generation, err
+	return n.state.Keys.Own().Generations[branch] == generation, err
 }
 
 // advanceOwn keeps the next epoch of the node's own service, and gives its key if it is kept, even where something failed.
 func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*state.ServiceKey, error) {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key := n.state.OwnService()
+	key := n.state.Keys.Own()
 	if key.Epoch+1 != epoch {
 		return nil, fmt.Errorf("epoch %d does not follow epoch %d", epoch, key.Epoch)
 	}
 	next := key.Next(r)
-	err := n.state.SaveServiceKey(next)
+	err := n.state.Keys.Save(next)
 	if err == nil {
-		err = n.state.RenewOwner(next)
+		err = n.state.Keychain.RenewOwner(next)
 	}
-	if kept := n.state.OwnService(); kept.Epoch == epoch {
+	if kept := n.state.Keys.Own(); kept.Epoch == epoch {
 		return kept, err
 	}
 	return nil, err
@@ -411,7 +411,7 @@ func (n *Node) refused(out *api.CallResult, resp *coap.Message) {
 
 // isNodeService says whether a service is known to be hosted by a node.
 func (n *Node) isNodeService(id edgeistry.ServiceID) bool {
-	if id == n.state.OwnService().ID {
+	if id == n.state.Keys.Own().ID {
 		return true
 	}
 	a, ok := n.registry.Known(id)

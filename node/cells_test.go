@@ -42,7 +42,7 @@ func counting(t *testing.T, k *state.ServiceKey, branch uint8, c capability.Coun
 func TestCounts(t *testing.T) {
 	h := testHome(t, nil)
 	n, c := startNode(t, h)
-	with := counting(t, h.OwnService(), 2, capability.Count{N: 3, Cell: 1})
+	with := counting(t, h.Keys.Own(), 2, capability.Count{N: 3, Cell: 1})
 	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestCounts(t *testing.T) {
 	manage("/n", capability.Identity{}.Reserve(1), capability.ReasonNone)
 	want("after its cell is freed", c, capability.ReasonNotEvaluable)
 	if res, err := c.Call(t.Context(), api.CallRequest{
-		Service: "node", Method: "POST", Path: "/n", Payload: with.Identity().Reserve(1), Capability: minted(t, h.OwnService(), 2, capability.Manage),
+		Service: "node", Method: "POST", Path: "/n", Payload: with.Identity().Reserve(1), Capability: minted(t, h.Keys.Own(), 2, capability.Manage),
 	}); err != nil || res.Reason != uint8(capability.ReasonDenied) {
 		t.Errorf("another branch than the owner's reserves: %+v, %v; want reason 11", res, err)
 	}
@@ -93,13 +93,13 @@ func TestCounts(t *testing.T) {
 func TestCountsEndWithEpoch(t *testing.T) {
 	h := testHome(t, nil)
 	n, c := startNode(t, h)
-	if _, err := c.Reserve(t.Context(), api.ReserveRequest{Capability: counting(t, h.OwnService(), 2, capability.Count{N: 3}).Text()}); err != nil {
+	if _, err := c.Reserve(t.Context(), api.ReserveRequest{Capability: counting(t, h.Keys.Own(), 2, capability.Count{N: 3}).Text()}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.Revoke(t.Context(), api.RevokeRequest{Capability: state.OwnCapability, Epoch: true}); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := openCells(t.Context(), n.store, h.OwnService().ID)
+	kept, err := openCells(t.Context(), n.store, h.Keys.Own().ID)
 	if err != nil || kept.all[0].id != (capability.Identity{}) {
 		t.Errorf("cell 0 after the epoch: %+v, %v", kept, err)
 	}
@@ -109,7 +109,7 @@ func TestCountsEndWithEpoch(t *testing.T) {
 func TestMirrorCounts(t *testing.T) {
 	h := testHome(t, nil)
 	_, c := startNode(t, h)
-	with := counting(t, h.OwnService(), capability.BranchMirror, capability.Count{N: 3})
+	with := counting(t, h.Keys.Own(), capability.BranchMirror, capability.Count{N: 3})
 	if _, err := c.Reserve(t.Context(), api.ReserveRequest{Capability: with.Text()}); err != nil {
 		t.Fatal(err) // of the service itself; the mirror does not share its cells
 	}

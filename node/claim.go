@@ -73,7 +73,7 @@ func (c *claiming) prepare() error {
 	if c.setup, err = capability.ParseSetupCode(r.SetupCode); err != nil {
 		return &api.Error{Kind: api.Usage, Message: fmt.Sprintf("the setup code cannot be read: %v", err), Action: "type it as printed on the device: EDGDEV1-..."}
 	}
-	c.pending, err = n.state.Claim(c.setup.ID)
+	c.pending, err = n.state.Claims.Get(c.setup.ID)
 	switch {
 	case errors.Is(err, state.ErrNotFound):
 		key, err := state.NewServiceKey()
@@ -119,7 +119,7 @@ func (c *claiming) checkName() error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return api.Errorf(api.Usage, "%v", err)
 	}
-	old, err := c.node.state.Name(name)
+	old, err := c.node.state.Names.Get(name)
 	switch {
 	case errors.Is(err, state.ErrNotFound):
 		return nil
@@ -142,7 +142,7 @@ func (c *claiming) run(ctx context.Context, step func(step, of int, text string)
 		},
 		Keep: func(s proxy.ClaimState) error {
 			c.pending.OwnerNonce, c.pending.Answer = s.OwnerNonce, s.Answer
-			return c.node.state.SaveClaim(c.setup.ID, *c.pending)
+			return c.node.state.Claims.Save(c.setup.ID, *c.pending)
 		},
 		Works:   c.works,
 		Publish: func(ctx context.Context) error { _, err := c.node.publish(ctx, c.pending.Key); return err },
@@ -179,7 +179,7 @@ func (c *claiming) works(ctx context.Context, claimed proxy.Claimed) error {
 		d := state.Device{
 			Service: key.ID, Name: c.request.Name, Link: c.request.Link, Manifest: claimed.Manifest, Claimed: time.Now(), Reader: reader,
 		}
-		if err := n.state.SaveDevice(d); err != nil {
+		if err := n.state.Devices.Save(d); err != nil {
 			return err
 		}
 		if c.device, err = n.addDevice(ctx, d, c.link); err != nil {
@@ -187,29 +187,29 @@ func (c *claiming) works(ctx context.Context, claimed proxy.Claimed) error {
 		}
 	}
 	if c.request.Name != "" {
-		if err := n.state.SaveName(c.request.Name, key.ID); err != nil {
+		if err := n.state.Names.Save(c.request.Name, key.ID); err != nil {
 			return err
 		}
 	}
-	if old, err := n.state.Capability(c.capabilityName()); err == nil && old.Service == key.ID && old.Text() != key.Owner().Text() {
-		if err := n.state.RemoveCapability(c.capabilityName()); err != nil { // of a claim before, that was not finished
+	if old, err := n.state.Keychain.Get(c.capabilityName()); err == nil && old.Service == key.ID && old.Text() != key.Owner().Text() {
+		if err := n.state.Keychain.Remove(c.capabilityName()); err != nil { // of a claim before, that was not finished
 			return err
 		}
 	}
-	if err := n.state.SaveCapability(c.capabilityName(), key.Owner()); err != nil {
+	if err := n.state.Keychain.Save(c.capabilityName(), key.Owner()); err != nil {
 		return err
 	}
 	if err := c.device.postTime(ctx, key.Owner()); err != nil {
 		return fmt.Errorf("the device does not take the time from its owner: %w", err)
 	}
-	return n.state.RemoveClaim(c.setup.ID)
+	return n.state.Claims.Remove(c.setup.ID)
 }
 
 // keepKey keeps the key that the claim gave. If an earlier claim of the device gave another one, or went over another link,
 // what was made of that is forgotten first, so that it is made anew; if it is the same key, its generations stay.
 func (c *claiming) keepKey(key *state.ServiceKey) error {
 	n := c.node
-	stored, err := n.state.ServiceKey(key.ID)
+	stored, err := n.state.Keys.Get(key.ID)
 	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return err
 	}
@@ -222,12 +222,12 @@ func (c *claiming) keepKey(key *state.ServiceKey) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
 	if same {
-		if stored, err = n.state.ServiceKey(key.ID); err != nil {
+		if stored, err = n.state.Keys.Get(key.ID); err != nil {
 			return err
 		}
 		key.Generations = stored.Generations
 	}
-	return n.state.SaveServiceKey(key)
+	return n.state.Keys.Save(key)
 }
 
 // forget takes out a device whose place the claimed one takes. Its link goes on as the claim's, or is closed.
@@ -259,15 +259,15 @@ func (n *Node) forget(d *device) error {
 	n.mu.Unlock()
 	n.proxy.RemoveDevice(d.Service)
 	n.caller.Forget(d.Service)
-	errs := []error{n.proxy.HostMirror(d.Service, nil), n.state.RemoveDevice(d.Service), n.dropPending(d.Service)}
+	errs := []error{n.proxy.HostMirror(d.Service, nil), n.state.Devices.Remove(d.Service), n.dropPending(d.Service)}
 	owners := []string{d.Service.String() + "/owner"}
 	if d.Name != "" {
-		errs = append(errs, n.state.RemoveName(d.Name))
+		errs = append(errs, n.state.Names.Remove(d.Name))
 		owners = append(owners, d.Name+"/owner")
 	}
 	for _, name := range owners {
-		if old, err := n.state.Capability(name); err == nil && old.Service == d.Service {
-			errs = append(errs, n.state.RemoveCapability(name))
+		if old, err := n.state.Keychain.Get(name); err == nil && old.Service == d.Service {
+			errs = append(errs, n.state.Keychain.Remove(name))
 		}
 	}
 	return errors.Join(errs...)

@@ -77,7 +77,7 @@ var errClockUnknown = errors.New("the device does not know the time")
 
 // setClockBack sets the device's clock to this node's time under the owner's own capability, also where that is earlier.
 func (d *device) setClockBack(ctx context.Context) error {
-	key, err := d.node.state.ServiceKey(d.Service)
+	key, err := d.node.state.Keys.Get(d.Service)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (d *device) isOver(ctx context.Context, at time.Time) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	key, err := d.node.state.ServiceKey(d.Service)
+	key, err := d.node.state.Keys.Get(d.Service)
 	if err != nil {
 		return false, err
 	}

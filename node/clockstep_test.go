@@ -60,7 +60,7 @@ func TestClockStepped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids := []string{n.state.OwnService().ID.String(), claimed.Service}
+	ids := []string{n.state.Keys.Own().ID.String(), claimed.Service}
 	sequences := func() (out []uint64) {
 		for _, id := range ids {
 			r, err := c.Resolve(t.Context(), id)

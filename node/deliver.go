@@ -50,12 +50,12 @@ func (n *Node) revoker(id edgeistry.ServiceID) *revoker {
 
 // restoreRevocations takes up what was revoked before this start: what counts at this node does so before the node lets anybody in.
 func (n *Node) restoreRevocations(context.Context) error {
-	ids, err := n.state.Revoked()
+	ids, err := n.state.Revocations.Services()
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		known, err := n.state.Revocations(id)
+		known, err := n.state.Revocations.Get(id)
 		if err != nil {
 			return err // not to know what is revoked must not look like nothing being revoked
 		}
@@ -77,7 +77,7 @@ func (n *Node) restoreRevocations(context.Context) error {
 
 // begin looks whether there is anything to tell, and starts to tell it.
 func (r *revoker) begin() error {
-	known, err := r.node.state.Revocations(r.id)
+	known, err := r.node.state.Revocations.Get(r.id)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (r *revoker) attempt(ctx context.Context) error {
 	if ctx.Err() != nil && err != nil {
 		return err // who asked for it has gone; that says nothing of the service
 	}
-	known, kerr := r.node.state.Revocations(r.id)
+	known, kerr := r.node.state.Revocations.Get(r.id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tried, r.failure = time.Now(), errors.Join(err, kerr)
@@ -218,7 +218,7 @@ func (r *revoker) attempt(ctx context.Context) error {
 }
 
 func (r *revoker) deliver(ctx context.Context) error {
-	known, err := r.node.state.Revocations(r.id)
+	known, err := r.node.state.Revocations.Get(r.id)
 	if err != nil {
 		return err
 	}
@@ -234,7 +234,7 @@ func (r *revoker) deliver(ctx context.Context) error {
 func (r *revoker) tell(ctx context.Context, c state.Change) error {
 	ctx, cancel := context.WithTimeoutCause(proxy.Foremost(ctx), deliverTime, coap.ErrTimeout)
 	defer cancel()
-	key, err := r.node.state.ServiceKey(r.id)
+	key, err := r.node.state.Keys.Get(r.id)
 	if err != nil {
 		return err
 	}
@@ -318,12 +318,12 @@ func (n *Node) confirmed(id edgeistry.ServiceID, c state.Change) error {
 	}
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	known, err := n.state.Revocations(id)
+	known, err := n.state.Revocations.Get(id)
 	if err != nil {
 		return err
 	}
 	known.Finish(c, time.Now())
-	if err := n.state.SaveRevocations(known); err != nil {
+	if err := n.state.Revocations.Save(known); err != nil {
 		return err
 	}
 	n.log.Info("a revocation is confirmed", "service", id, "what", c.String())
@@ -334,14 +334,14 @@ func (n *Node) confirmed(id edgeistry.ServiceID, c state.Change) error {
 func (n *Node) dropPending(id edgeistry.ServiceID) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	known, err := n.state.Revocations(id)
+	known, err := n.state.Revocations.Get(id)
 	if err != nil || len(known.Pending()) == 0 {
 		return err
 	}
 	for _, c := range known.Pending() {
 		known.Finish(c, time.Now())
 	}
-	if err := n.state.SaveRevocations(known); err != nil {
+	if err := n.state.Revocations.Save(known); err != nil {
 		return err
 	}
 	return n.revoker(id).begin()
@@ -351,11 +351,11 @@ func (n *Node) dropPending(id edgeistry.ServiceID) error {
 func (n *Node) keepNext(id edgeistry.ServiceID, c state.Change) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.state.ServiceKey(id)
+	key, err := n.state.Keys.Get(id)
 	if err != nil || c.Epoch == 0 || key.Epoch >= c.Epoch {
 		return err
 	}
-	return n.state.SaveServiceKey(key.Next(c.Secret))
+	return n.state.Keys.Save(key.Next(c.Secret))
 }
 
 // renew makes everything that this home holds of a service anew, as far as it is not of the present generations and epoch: the owner's
@@ -363,11 +363,11 @@ func (n *Node) keepNext(id edgeistry.ServiceID, c state.Change) error {
 func (n *Node) renew(id edgeistry.ServiceID) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.state.ServiceKey(id)
+	key, err := n.state.Keys.Get(id)
 	if err != nil {
 		return err
 	}
-	if err := n.state.RenewOwner(key); err != nil {
+	if err := n.state.Keychain.RenewOwner(key); err != nil {
 		return err
 	}
 	if d := n.device(id); d != nil {

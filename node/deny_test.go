@@ -63,9 +63,9 @@ func TestDenyHosted(t *testing.T) {
 			if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
 				t.Fatal(err)
 			}
-			id := h.OwnService().ID
+			id := h.Keys.Own().ID
 			parse := func(branch uint8) *capability.Capability {
-				k, err := capability.Parse(minted(t, h.OwnService(), branch, capability.Read))
+				k, err := capability.Parse(minted(t, h.Keys.Own(), branch, capability.Read))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -109,7 +109,7 @@ func TestDenyPastProxy(t *testing.T) {
 	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	id := h.OwnService().ID
+	id := h.Keys.Own().ID
 	defer n.proxy.Deny(id, nil)
 	past := coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		req = req.Clone()
@@ -117,7 +117,7 @@ func TestDenyPastProxy(t *testing.T) {
 		return n.own.ServeCoAP(ctx, coap.Source{Local: true}, req), nil
 	})
 	for _, branch := range []uint8{3, capability.BranchMirror} {
-		anna, err := capability.Parse(minted(t, h.OwnService(), branch, capability.Read))
+		anna, err := capability.Parse(minted(t, h.Keys.Own(), branch, capability.Read))
 		if err != nil {
 			t.Fatal(err)
 		}

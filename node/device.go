@@ -99,7 +99,7 @@ func (n *Node) addDevice(ctx context.Context, d state.Device, link *link.Link) (
 	defer leave()
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.state.ServiceKey(d.Service)
+	key, err := n.state.Keys.Get(d.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (d *device) renewReader(key *state.ServiceKey) error {
 	d.Reader, d.timer = reader, nil
 	kept := d.Device
 	d.mu.Unlock()
-	return d.node.state.SaveDevice(kept)
+	return d.node.state.Devices.Save(kept)
 }
 
 // label returns the device's local name, which a rename changes.
@@ -226,7 +226,7 @@ func (d *device) reader() *capability.Capability {
 
 // restoreDevices opens the links of all devices kept in the home. A device that does not answer does not hold up the node.
 func (n *Node) restoreDevices(ctx context.Context) error {
-	kept, err := n.state.Devices()
+	kept, err := n.state.Devices.All()
 	if err != nil {
 		return err
 	}
@@ -394,7 +394,7 @@ func (d *device) timekeeper() (*capability.Capability, error) {
 	if timer != nil {
 		return timer, nil
 	}
-	key, err := d.node.state.ServiceKey(d.Service)
+	key, err := d.node.state.Keys.Get(d.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -417,7 +417,7 @@ func (d *device) setClock(ctx context.Context) error {
 	err = d.postTime(ctx, timer)
 	var denied *client.Denied
 	if errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonTime {
-		key, kerr := d.node.state.ServiceKey(d.Service)
+		key, kerr := d.node.state.Keys.Get(d.Service)
 		if kerr != nil {
 			return kerr
 		}

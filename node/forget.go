@@ -101,7 +101,7 @@ func (n *Node) RenameDevice(ctx context.Context, r api.RenameDeviceRequest) (*ap
 		d.Name = r.Name
 		kept := d.Device
 		d.mu.Unlock()
-		if err := n.state.SaveDevice(kept); err != nil {
+		if err := n.state.Devices.Save(kept); err != nil {
 			return nil, err
 		}
 	}
@@ -111,12 +111,12 @@ func (n *Node) RenameDevice(ctx context.Context, r api.RenameDeviceRequest) (*ap
 // moveNames gives a service a second name, and the capabilities under its first one the same names under the second. It
 // returns the new names of those.
 func (n *Node) moveNames(id edgeistry.ServiceID, from, to string) ([]string, error) {
-	if old, err := n.state.Name(to); err == nil && old != id {
+	if old, err := n.state.Names.Get(to); err == nil && old != id {
 		return nil, &api.Error{Kind: api.Usage, Message: "the name " + to + " stands for " + old.String() + " already", Action: "another name, or edgeistry service forget " + to}
 	}
-	entries, _ := n.state.Capabilities() // what is damaged stays where it is
+	entries, _ := n.state.Keychain.All() // what is damaged stays where it is
 	moved := []string{}
-	if err := n.state.SaveName(to, id); err != nil {
+	if err := n.state.Names.Save(to, id); err != nil {
 		return nil, api.Errorf(api.Usage, "%v", err)
 	}
 	for _, e := range entries {
@@ -124,7 +124,7 @@ func (n *Node) moveNames(id edgeistry.ServiceID, from, to string) ([]string, err
 		if e.Capability.Service != id || first != from && (from != "" || first != id.String()) {
 			continue
 		}
-		if err := n.state.SaveCapability(to+"/"+rest, e.Capability); err != nil {
+		if err := n.state.Keychain.Save(to+"/"+rest, e.Capability); err != nil {
 			return nil, err
 		}
 		moved = append(moved, to+"/"+rest)
@@ -139,11 +139,11 @@ func (n *Node) dropNames(id edgeistry.ServiceID, from string, moved []string) er
 	if from == "" {
 		dir = id.String()
 	} else {
-		errs = append(errs, n.state.RemoveName(from))
+		errs = append(errs, n.state.Names.Remove(from))
 	}
 	for _, name := range moved {
 		_, rest, _ := strings.Cut(name, "/")
-		errs = append(errs, n.state.RemoveCapability(dir+"/"+rest))
+		errs = append(errs, n.state.Keychain.Remove(dir+"/"+rest))
 	}
 	return errors.Join(errs...)
 }
@@ -167,7 +167,7 @@ func (n *Node) ForgetService(ctx context.Context, r api.ForgetServiceRequest) (*
 	byName := r.Service != id.String()
 	d := n.device(id)
 	switch {
-	case id == n.state.OwnService().ID:
+	case id == n.state.Keys.Own().ID:
 		return nil, api.Errorf(api.Usage, "%s is this node's own service", r.Service)
 	case d != nil && (!byName || r.Service == d.Name):
 		return nil, &api.Error{Kind: api.Usage, Message: r.Service + " is a device of this node", Action: "edgeistry device rm " + r.Service}
@@ -180,7 +180,7 @@ func (n *Node) ForgetService(ctx context.Context, r api.ForgetServiceRequest) (*
 		if err := n.unused(id); err != nil {
 			return nil, err
 		}
-		_, err := n.state.ServiceKey(id)
+		_, err := n.state.Keys.Get(id)
 		out.Key = err == nil
 	}
 	if out.Preview = r.Preview; r.Preview {
@@ -191,7 +191,7 @@ func (n *Node) ForgetService(ctx context.Context, r api.ForgetServiceRequest) (*
 
 // lastName reports whether a service has no local name but this one.
 func (n *Node) lastName(id edgeistry.ServiceID, name string) bool {
-	names, err := n.state.Names()
+	names, err := n.state.Names.All()
 	for other, of := range names {
 		if of == id && other != name {
 			return false
@@ -204,7 +204,7 @@ func (n *Node) lastName(id edgeistry.ServiceID, name string) bool {
 // capabilities may stand under the service's ID as well.
 func (n *Node) known(id edgeistry.ServiceID, wanted func(name string) bool) (*api.Forgotten, error) {
 	out := &api.Forgotten{Service: id.String(), Names: []string{}, Capabilities: []string{}, Logs: []string{}, Kept: []string{}}
-	names, err := n.state.Names()
+	names, err := n.state.Names.All()
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (n *Node) known(id edgeistry.ServiceID, wanted func(name string) bool) (*ap
 		}
 	}
 	slices.Sort(out.Names)
-	entries, _ := n.state.Capabilities() // a damaged one cannot be known to be of this service
+	entries, _ := n.state.Keychain.All() // a damaged one cannot be known to be of this service
 	for _, e := range entries {
 		first, _, _ := strings.Cut(e.Name, "/")
 		if e.Capability.Service == id && wanted(first) {
@@ -228,16 +228,16 @@ func (n *Node) known(id edgeistry.ServiceID, wanted func(name string) bool) (*ap
 func (n *Node) drop(id edgeistry.ServiceID, what *api.Forgotten) error {
 	var errs []error
 	for _, name := range what.Capabilities {
-		if err := n.state.RemoveCapability(name); !errors.Is(err, state.ErrNotFound) {
+		if err := n.state.Keychain.Remove(name); !errors.Is(err, state.ErrNotFound) {
 			errs = append(errs, err)
 		}
 	}
 	for _, name := range what.Names {
-		errs = append(errs, n.state.RemoveName(name))
+		errs = append(errs, n.state.Names.Remove(name))
 	}
 	if what.Key {
 		n.keys.Lock()
-		errs = append(errs, n.state.RemoveServiceKey(id))
+		errs = append(errs, n.state.Keys.Remove(id))
 		n.keys.Unlock()
 	}
 	n.caller.Forget(id)
@@ -270,7 +270,7 @@ func (n *Node) deviceNamed(nameOrID string) (*device, error) {
 		return d, nil
 	}
 	e := &api.Error{Kind: api.NotFound, Message: nameOrID + " is no device of this node", Action: "edgeistry device ls"}
-	if id != n.state.OwnService().ID {
+	if id != n.state.Keys.Own().ID {
 		e.Action += "; for a service of others: edgeistry service forget " + nameOrID
 	}
 	return nil, e

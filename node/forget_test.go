@@ -30,8 +30,8 @@ func claimedDevice(t *testing.T, h *state.State, name string) *state.ServiceKey 
 		t.Fatal(err)
 	}
 	if err := errors.Join(
-		h.SaveServiceKey(key), h.SaveName(name, key.ID), h.SaveCapability(name+"/owner", key.Owner()), h.SaveCapability(name+"/anna", anna),
-		h.SaveDevice(state.Device{
+		h.Keys.Save(key), h.Names.Save(name, key.ID), h.Keychain.Save(name+"/owner", key.Owner()), h.Keychain.Save(name+"/anna", anna),
+		h.Devices.Save(state.Device{
 			Service: key.ID, Name: name, Link: "udp:127.0.0.1:9", Claimed: time.Now(), Reader: reader,
 			Manifest: edgeistry.Manifest{Logs: []edgeistry.LogInfo{{Name: "temperature"}}},
 		}),
@@ -43,7 +43,7 @@ func claimedDevice(t *testing.T, h *state.State, name string) *state.ServiceKey 
 
 func chain(t *testing.T, h *state.State) (names []string) {
 	t.Helper()
-	entries, err := h.Capabilities()
+	entries, err := h.Keychain.All()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestADeviceIsRemoved(t *testing.T) {
 	h := testHome(t, nil)
 	key := claimedDevice(t, h, "greenhose")
 	n, c := startNode(t, h)
-	if err := h.SaveCapability(key.ID.String()+"/spare", key.Owner()); err != nil {
+	if err := h.Keychain.Save(key.ID.String()+"/spare", key.Owner()); err != nil {
 		t.Fatal(err)
 	}
 	copied := logstore.LogID{Service: key.ID, Name: "temperature"}
@@ -90,13 +90,13 @@ func TestADeviceIsRemoved(t *testing.T) {
 	if got := chain(t, h); !slices.Equal(got, []string{state.OwnCapability}) {
 		t.Errorf("the keychain holds %q, want the node's own capability alone", got)
 	}
-	if _, err := h.Name("greenhose"); !errors.Is(err, state.ErrNotFound) {
+	if _, err := h.Names.Get("greenhose"); !errors.Is(err, state.ErrNotFound) {
 		t.Errorf("the name is still there: %v", err)
 	}
-	if _, err := h.ServiceKey(key.ID); !errors.Is(err, state.ErrNotFound) {
+	if _, err := h.Keys.Get(key.ID); !errors.Is(err, state.ErrNotFound) {
 		t.Errorf("the key is still there: %v", err)
 	}
-	if kept, err := h.Devices(); err != nil || len(kept) != 0 {
+	if kept, err := h.Devices.All(); err != nil || len(kept) != 0 {
 		t.Errorf("the next start finds %v, %v", kept, err)
 	}
 	if n.store.Has(copied) {
@@ -122,17 +122,17 @@ func TestARenamedDeviceKeepsItsCapabilities(t *testing.T) {
 	if got := chain(t, h); !slices.Equal(got, []string{"greenhouse/anna", "greenhouse/owner", "node/owner", "pump/anna", "pump/owner"}) {
 		t.Errorf("the keychain holds %q", got)
 	}
-	if id, err := h.Name("greenhouse"); err != nil || id != key.ID {
+	if id, err := h.Names.Get("greenhouse"); err != nil || id != key.ID {
 		t.Errorf("greenhouse is %v, %v, want %s", id, err, key.ID)
 	}
-	if _, err := h.Name("greenhose"); !errors.Is(err, state.ErrNotFound) {
+	if _, err := h.Names.Get("greenhose"); !errors.Is(err, state.ErrNotFound) {
 		t.Errorf("the old name is still there: %v", err)
 	}
 	devices, err := c.Devices(t.Context())
 	if err != nil || len(devices) != 2 || devices[0].Name != "greenhouse" {
 		t.Errorf("devices are %+v, %v", devices, err)
 	}
-	if kept, err := h.Devices(); err != nil || !slices.ContainsFunc(kept, func(d state.Device) bool { return d.Name == "greenhouse" && d.Service == key.ID }) {
+	if kept, err := h.Devices.All(); err != nil || !slices.ContainsFunc(kept, func(d state.Device) bool { return d.Name == "greenhouse" && d.Service == key.ID }) {
 		t.Errorf("the next start finds %v, %v", kept, err)
 	}
 	if again, err := c.RenameDevice(t.Context(), api.RenameDeviceRequest{Device: "greenhouse", Name: "greenhouse"}); err != nil || again.Name != "greenhouse" {
@@ -148,8 +148,8 @@ func TestAServiceIsForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := errors.Join(
-		h.SaveName("lab", ghost.ID), h.SaveCapability("lab/anna", ghost.Owner()), h.SaveName("labb", ghost.ID), h.SaveCapability("labb/anna", ghost.Owner()),
-		h.SaveName("greenhosue", device.ID), h.SaveCapability("greenhosue/bob", device.Owner()),
+		h.Names.Save("lab", ghost.ID), h.Keychain.Save("lab/anna", ghost.Owner()), h.Names.Save("labb", ghost.ID), h.Keychain.Save("labb/anna", ghost.Owner()),
+		h.Names.Save("greenhosue", device.ID), h.Keychain.Save("greenhosue/bob", device.Owner()),
 	); err != nil {
 		t.Fatal(err)
 	}

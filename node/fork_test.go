@@ -61,8 +61,8 @@ func TestAcceptFork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id := st.OwnService().ID.String()
-	if _, err := c.Deploy(t.Context(), api.DeployRequest{Name: "copy", Module: module, On: id + "/events", To: "copies", Capability: st.OwnService().Owner().Text()}); err != nil {
+	id := st.Keys.Own().ID.String()
+	if _, err := c.Deploy(t.Context(), api.DeployRequest{Name: "copy", Module: module, On: id + "/events", To: "copies", Capability: st.Keys.Own().Owner().Text()}); err != nil {
 		t.Fatal(err)
 	}
 	function := func(what string, check func(api.Function) bool) {

@@ -30,7 +30,7 @@ func (n *Node) Deploy(ctx context.Context, r api.DeployRequest) (*api.Function, 
 	if err != nil {
 		return nil, err
 	}
-	own := n.state.OwnService().ID
+	own := n.state.Keys.Own().ID
 	to := logstore.LogID{Service: own, Name: r.To}
 	if r.To == "" {
 		to.Name = r.Name
@@ -125,7 +125,7 @@ const headTime = 5 * time.Second
 // whereToBegin finds out whether a log exists, and where it stands for those who answer for it: what is copied here later is no news for a
 // function that is deployed now.
 func (n *Node) whereToBegin(ctx context.Context, on logstore.LogID, with chosen, r api.DeployRequest) (beginning, error) {
-	if on.Service == n.state.OwnService().ID {
+	if on.Service == n.state.Keys.Own().ID {
 		if !n.store.Has(on) && !n.awaited(on) && !r.EvenIfMissing {
 			return beginning{}, n.noLog(on, n.ownManifest().Logs)
 		}
@@ -269,7 +269,7 @@ func (n *Node) Functions(ctx context.Context) ([]api.Function, error) {
 
 // logText names a log for people: LOG of the node's own service, NAME/LOG or ID/LOG of another.
 func (n *Node) logText(id logstore.LogID) string {
-	if id.Service == n.state.OwnService().ID {
+	if id.Service == n.state.Keys.Own().ID {
 		return id.Name
 	}
 	return n.nameOf(id.Service) + "/" + id.Name

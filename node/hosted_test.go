@@ -73,7 +73,7 @@ func TestGenerations(t *testing.T) {
 	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	reader, err := newReader(h.OwnService())
+	reader, err := newReader(h.Keys.Own())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestRangeFits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l, err := n.logOf(t.Context(), h.OwnService().ID, "events")
+	l, err := n.logOf(t.Context(), h.Keys.Own().ID, "events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func minted(t *testing.T, k *state.ServiceKey, branch uint8, ops capability.Oper
 func TestAppendMakesNoLog(t *testing.T) {
 	h := testHome(t, nil)
 	n, c := startNode(t, h)
-	with := minted(t, h.OwnService(), 2, capability.Append)
+	with := minted(t, h.Keys.Own(), 2, capability.Append)
 	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestAppendMakesNoLog(t *testing.T) {
 	if err != nil || res.Reason != uint8(capability.ReasonNotFound) || !res.Tagged {
 		t.Errorf("append to a new log: %+v, %v, want reason 18", res, err)
 	}
-	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "another", Payload: []byte("x"), Capability: h.OwnService().Owner().Text()}); err != nil {
+	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "another", Payload: []byte("x"), Capability: h.Keys.Own().Owner().Text()}); err != nil {
 		t.Errorf("append of the owner to a new log: %v", err)
 	}
 	if len(n.ownManifest().Logs) != 2 {
@@ -186,8 +186,8 @@ func TestWaitEndsWithGeneration(t *testing.T) {
 		}
 	}
 	add()
-	for sequence, proof := range []api.Proof{{}, {Also: []string{minted(t, h.OwnService(), 3, capability.Read)}}} {
-		with := minted(t, h.OwnService(), 2+2*byte(sequence), capability.Read)
+	for sequence, proof := range []api.Proof{{}, {Also: []string{minted(t, h.Keys.Own(), 3, capability.Read)}}} {
+		with := minted(t, h.Keys.Own(), 2+2*byte(sequence), capability.Read)
 		read := make(chan *api.CallResult, 1)
 		go func() {
 			res, err := c.Call(t.Context(), api.CallRequest{
@@ -218,7 +218,7 @@ func TestRevokedMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := n.own
-	with, err := capability.Parse(minted(t, h.OwnService(), 2, capability.Append))
+	with, err := capability.Parse(minted(t, h.Keys.Own(), 2, capability.Append))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +258,7 @@ func TestHostedDenied(t *testing.T) {
 	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	key := h.OwnService()
+	key := h.Keys.Own()
 	anna, carl := minted(t, key, 2, capability.Read), minted(t, key, 3, capability.Read)
 	read := func(what, with string, proof api.Proof, want capability.Reason) {
 		t.Helper()
@@ -300,7 +300,7 @@ func TestManageHalfway(t *testing.T) {
 		key, err := advance(epoch, r)
 		return key, errors.Join(err, full)
 	}
-	key := h.OwnService()
+	key := h.Keys.Own()
 	for _, tt := range []struct {
 		path    string
 		payload []byte

@@ -14,7 +14,7 @@ import (
 func TestHTTPGuard(t *testing.T) {
 	h := testHome(t, nil)
 	startNode(t, h)
-	e, err := h.Endpoint()
+	e, err := h.API.Get()
 	if err != nil {
 		t.Fatal(err)
 	}

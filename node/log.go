@@ -28,7 +28,7 @@ func (n *Node) Append(ctx context.Context, r api.AppendRequest) (*api.Receipt, e
 	if err != nil {
 		return nil, err
 	}
-	if id != n.state.OwnService().ID || r.Capability != "" || r.Private {
+	if id != n.state.Keys.Own().ID || r.Capability != "" || r.Private {
 		return n.appendThere(ctx, id, r)
 	}
 	l, err := n.logOf(ctx, id, r.Log)
@@ -95,7 +95,7 @@ func (n *Node) sourceOf(ctx context.Context, r api.ReadRequest, follow bool) (*s
 	}
 	s := &source{node: n, id: id, name: r.Log, mirror: r.Mirror}
 	logID := logstore.LogID{Service: id, Name: r.Log}
-	own := id == n.state.OwnService().ID
+	own := id == n.state.Keys.Own().ID
 	if r.Capability == "" && !r.Direct && !r.Private && (own || ((r.Mirror || follow) && n.offers(id, r.Log)) || n.pulled(logID)) {
 		if own && !n.store.Has(logID) && !n.awaited(logID) {
 			return nil, api.Errorf(api.NotFound, "the node has no log %q yet; an append makes it", r.Log)

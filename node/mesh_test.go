@@ -28,7 +28,7 @@ import (
 // narrow gives a capability of the keychain with one more frame.
 func narrow(t *testing.T, h *state.State, name string, spec capability.FrameSpec) string {
 	t.Helper()
-	c, err := h.Capability(name)
+	c, err := h.Keychain.Get(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestNodeService(t *testing.T) {
 	a, ca := startNode(t, ha)
 	_, cb := startNode(t, testHome(t, func(c *config.Config) { c.Seeds = []string{seedOf(a)} }))
 	ctx := t.Context()
-	id := ha.OwnService().ID.String()
+	id := ha.Keys.Own().ID.String()
 	anna := narrow(t, ha, state.OwnCapability, capability.FrameSpec{Grants: []capability.Grant{
 		{Operations: capability.Read, Name: "events"}, {Operations: capability.Append, Name: "events", Parts: upTo(9)},
 	}})
@@ -206,7 +206,7 @@ func TestThreeNodes(t *testing.T) {
 		t.Errorf("Ping = %+v, %v, want relayed through the cloud", p, err)
 	}
 
-	key, err := he.ServiceKey(edge.deviceList()[0].Service)
+	key, err := he.Keys.Get(edge.deviceList()[0].Service)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,11 +398,11 @@ func TestClaimAfterReset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := h.ServiceKey(id)
+	key, err := h.Keys.Get(id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if owner, err := h.Capability(claimed.Capability); err != nil || owner.Text() != key.Owner().Text() {
+	if owner, err := h.Keychain.Get(claimed.Capability); err != nil || owner.Text() != key.Owner().Text() {
 		t.Errorf("the keychain has another owner capability than the key, %v", err)
 	}
 	eventually(t, "log copied from the reset device", func() error {
@@ -427,7 +427,7 @@ func TestDeviceGenerations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := h.ServiceKey(id)
+	key, err := h.Keys.Get(id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -443,10 +443,10 @@ func TestDeviceGenerations(t *testing.T) {
 	if res, err := c.Call(t.Context(), mirror); err != nil || res.Reason != uint8(capability.ReasonGeneration) {
 		t.Errorf("reading the mirror after the revocation: %+v, %v", res, err)
 	}
-	if key, err = h.ServiceKey(id); err != nil || key.Generations[capability.BranchMirror] != 2 || key.Generations[readerBranch] != 3 {
+	if key, err = h.Keys.Get(id); err != nil || key.Generations[capability.BranchMirror] != 2 || key.Generations[readerBranch] != 3 {
 		t.Errorf("kept generations %v, %v", key.Generations, err)
 	}
-	kept, err := h.Devices()
+	kept, err := h.Devices.All()
 	if err != nil || len(kept) != 1 || kept[0].Reader.Header.Generation != 3 || n.device(id).reader().Header.Generation != 3 {
 		t.Errorf("the node's own capability was not made anew: %+v, %v", kept, err)
 	}
@@ -458,8 +458,8 @@ func TestGenerationElsewhere(t *testing.T) {
 	a, _ := startNode(t, ha)
 	hb := testHome(t, func(c *config.Config) { c.Seeds = []string{seedOf(a)} })
 	_, cb := startNode(t, hb)
-	key := ha.OwnService()
-	if err := hb.SaveServiceKey(key); err != nil {
+	key := ha.Keys.Own()
+	if err := hb.Keys.Save(key); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "generation raised over the mesh", func() error {
@@ -471,7 +471,7 @@ func TestGenerationElsewhere(t *testing.T) {
 		}
 		return err
 	})
-	if kept, err := hb.ServiceKey(key.ID); err != nil || kept.Generations[5] != 1 {
+	if kept, err := hb.Keys.Get(key.ID); err != nil || kept.Generations[5] != 1 {
 		t.Errorf("kept key %v, %v, want generation 1 of branch 5", kept.Generations, err)
 	}
 }

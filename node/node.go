@@ -141,7 +141,7 @@ func (n *Node) openStore(ctx context.Context) error {
 	if n.lock, err = n.state.Lock(); err != nil {
 		return err
 	}
-	if err := n.state.RemoveEndpoint(); err != nil { // of a node that was killed: nobody must follow it
+	if err := n.state.API.Remove(); err != nil { // of a node that was killed: nobody must follow it
 		return err
 	}
 	var ds datastore.Batching
@@ -266,7 +266,7 @@ func (n *Node) openServices(ctx context.Context) error {
 	if n.policies, err = wasm.NewPolicies(ctx); err != nil {
 		return err
 	}
-	key := n.state.OwnService()
+	key := n.state.Keys.Own()
 	counts, err := openCells(n.ctx, n.store, key.ID)
 	if err != nil {
 		return err
@@ -326,7 +326,7 @@ func (n *Node) openPorts(context.Context) error {
 	if n.http, err = server.New(n.ctx, n, l, server.Config{Logger: n.log, ErrorOf: asAPIError}); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	return n.state.SaveEndpoint(state.Endpoint{Address: n.http.Address(), Token: n.http.Token(), PID: os.Getpid()})
+	return n.state.API.Save(state.Endpoint{Address: n.http.Address(), Token: n.http.Token(), PID: os.Getpid()})
 }
 
 // spawn runs f until the node stops; Close waits for it.
@@ -405,7 +405,7 @@ func (n *Node) closeAll() error {
 	n.cancel() // streams and waiting requests end
 	if n.http != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-		errs = append(errs, n.http.Close(ctx), n.state.RemoveEndpoint())
+		errs = append(errs, n.http.Close(ctx), n.state.API.Remove())
 		cancel()
 	}
 	closeIf(n.port != nil, func() error { return n.port.Close() })

@@ -137,7 +137,7 @@ func TestNoLeak(t *testing.T) {
 		if err := errors.Join(n.Close(), n.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Endpoint(); !errors.Is(err, state.ErrNotFound) {
+		if _, err := h.API.Get(); !errors.Is(err, state.ErrNotFound) {
 			t.Errorf("the file api outlives a clean stop: %v", err)
 		}
 	}
@@ -184,7 +184,7 @@ func TestSecondNode(t *testing.T) {
 	if !errors.As(err, &locked) || locked.PID != os.Getpid() {
 		t.Errorf("second node on one home: %v, want LockedError with process %d", err, os.Getpid())
 	}
-	if _, err := h.Endpoint(); err != nil {
+	if _, err := h.API.Get(); err != nil {
 		t.Errorf("the second node harmed the first: %v", err)
 	}
 }

@@ -62,7 +62,7 @@ func (d *device) save() error {
 	d.mu.Lock()
 	kept := d.Device
 	d.mu.Unlock()
-	return d.node.state.SaveDevice(kept)
+	return d.node.state.Devices.Save(kept)
 }
 
 // provedLogs returns those of the offered logs that were offered before, or that the device has by its own proof, and those that are not

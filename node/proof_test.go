@@ -41,7 +41,7 @@ func TestAudience(t *testing.T) {
 	} {
 		text := narrow(t, ha, state.OwnCapability, capability.FrameSpec{Limits: []capability.Limit{{Type: capability.TypeAudience, Audience: tt.for_.peerKey()}}})
 		read := func(c *api.Client) error {
-			_, err := c.Read(ctx, api.ReadRequest{Service: ha.OwnService().ID.String(), Log: "events", Capability: text})
+			_, err := c.Read(ctx, api.ReadRequest{Service: ha.Keys.Own().ID.String(), Log: "events", Capability: text})
 			return err
 		}
 		eventually(t, tt.name+" reads", func() error { return read(tt.allowed) })
@@ -69,7 +69,7 @@ func TestProofs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := h.ServiceKey(n.deviceList()[0].Service)
+	key, err := h.Keys.Get(n.deviceList()[0].Service)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,11 +151,11 @@ func TestProofs(t *testing.T) {
 // testGuarded opens a lock with the word of a guard: the node's own service stands for the guard's.
 func testGuarded(t *testing.T, h *state.State, call func(string, api.Proof, byte) *api.CallResult, expect func(string, *api.CallResult, string)) {
 	t.Helper()
-	owner, err := h.Capability("greenhouse/owner")
+	owner, err := h.Keychain.Get("greenhouse/owner")
 	if err != nil {
 		t.Fatal(err)
 	}
-	guard, err := h.Capability(state.OwnCapability)
+	guard, err := h.Keychain.Get(state.OwnCapability)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestReadFromCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := h.ServiceKey(n.deviceList()[0].Service)
+	key, err := h.Keys.Get(n.deviceList()[0].Service)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func (p *publisher) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-look.C:
-			if slices.Equal(p.offer.Logs, p.node.manifestOf(p.node.state.OwnService().ID).Logs) {
+			if slices.Equal(p.offer.Logs, p.node.manifestOf(p.node.state.Keys.Own().ID).Logs) {
 				continue
 			}
 		case <-p.events.Out():
@@ -97,7 +97,7 @@ func (p *publisher) run(ctx context.Context) {
 // all publishes every record; false if one failed.
 func (p *publisher) all(ctx context.Context) bool {
 	p.addrs = p.node.publicAddrs()
-	p.offer = p.node.manifestOf(p.node.state.OwnService().ID)
+	p.offer = p.node.manifestOf(p.node.state.Keys.Own().ID)
 	ok := true
 	keys, err := p.node.publishedKeys()
 	if err != nil {
@@ -115,10 +115,10 @@ func (p *publisher) all(ctx context.Context) bool {
 
 // publishedKeys gives the keys of the services that this node speaks for: its own and its devices'.
 func (n *Node) publishedKeys() ([]*state.ServiceKey, error) {
-	keys := []*state.ServiceKey{n.state.OwnService()}
+	keys := []*state.ServiceKey{n.state.Keys.Own()}
 	var bad error
 	for _, d := range n.deviceList() {
-		k, err := n.state.ServiceKey(d.Service)
+		k, err := n.state.Keys.Get(d.Service)
 		if err != nil {
 			bad = errors.Join(bad, err)
 			continue

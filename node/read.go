@@ -100,7 +100,7 @@ func (s *source) copyText() *api.Copy {
 	switch {
 	case s.local == nil && s.mirror:
 		return &api.Copy{Home: s.homeText(), AsOf: s.asOf}
-	case s.local == nil || s.id == s.node.state.OwnService().ID:
+	case s.local == nil || s.id == s.node.state.Keys.Own().ID:
 		return nil
 	}
 	out := &api.Copy{Home: s.node.host.ID().String()}

@@ -36,7 +36,7 @@ func TestReadyWithoutMesh(t *testing.T) {
 	if s := <-ready; !s.Ready || s.InMesh || s.ReadyMS <= 0 || s.MeshProblem == "" {
 		t.Errorf("the status of a node without its mesh = ready %t, in mesh %t, %q", s.Ready, s.InMesh, s.MeshProblem)
 	}
-	e, err := h.Endpoint()
+	e, err := h.API.Get()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func (n *Node) Reserve(ctx context.Context, r api.ReserveRequest) (*api.ReserveR
 	if err != nil {
 		return nil, err
 	}
-	key, err := n.state.ServiceKey(c.Service)
+	key, err := n.state.Keys.Get(c.Service)
 	if errors.Is(err, state.ErrNotFound) {
 		return nil, &api.Error{Kind: api.Denied, Message: fmt.Sprintf("this home does not own %s: only its owner can reserve", n.nameOf(c.Service))}
 	}
@@ -103,7 +103,7 @@ func (n *Node) named(given string) (*capability.Capability, error) {
 	if err == nil {
 		return c, nil
 	}
-	c, err = n.state.Capability(given)
+	c, err = n.state.Keychain.Get(given)
 	if errors.Is(err, state.ErrNotFound) {
 		return nil, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
 	}

@@ -154,7 +154,7 @@ func (n *Node) Resolve(ctx context.Context, nameOrID string) (*api.Resolution, e
 		return nil, err
 	}
 	r := &api.Resolution{
-		Service: id.String(), Name: n.state.NameOf(id), Sequence: a.Record.Sequence, NotBefore: a.Record.NotBefore,
+		Service: id.String(), Name: n.state.Names.Of(id), Sequence: a.Record.Sequence, NotBefore: a.Record.NotBefore,
 		Expiry: a.Record.Expiry, Manifest: a.Record.Manifest, From: string(a.From), TookMS: ms(time.Since(began)),
 		Homes: make([]api.Home, len(a.Record.Homes)),
 	}
@@ -200,7 +200,7 @@ func (n *Node) Show(ctx context.Context, nameOrID string) (*api.ServiceDetail, e
 		return nil, err
 	}
 	out := &api.ServiceDetail{Resolution: *res, AwakeAlways: true, Logs: []api.LogDetail{}, Revocations: n.waiting(id)}
-	if id == n.state.OwnService().ID {
+	if id == n.state.Keys.Own().ID {
 		out.Manifest = n.ownManifest() // with the logs made since it was published
 	} else if d := n.device(id); d != nil {
 		out.Manifest = d.manifest()
@@ -320,13 +320,13 @@ func deviceLine(board string, c *capability.Capability) string {
 // Services lists the services that this node knows.
 func (n *Node) Services(ctx context.Context) ([]api.Service, error) {
 	caps := make(map[edgeistry.ServiceID][]string)
-	entries, _ := n.state.Capabilities() // a damaged one shows when it is used, and in edgeistry doctor
+	entries, _ := n.state.Keychain.All() // a damaged one shows when it is used, and in edgeistry doctor
 	for _, e := range entries {
 		caps[e.Capability.Service] = append(caps[e.Capability.Service], e.Name)
 	}
 	yes := true
-	own := n.state.OwnService().ID
-	out := []api.Service{{Service: own.String(), Name: n.state.NameOf(own), Kind: "node", Board: nodeBoard, Reachable: &yes, Capabilities: caps[own]}}
+	own := n.state.Keys.Own().ID
+	out := []api.Service{{Service: own.String(), Name: n.state.Names.Of(own), Kind: "node", Board: nodeBoard, Reachable: &yes, Capabilities: caps[own]}}
 	listed := map[edgeistry.ServiceID]bool{own: true}
 	for _, d := range n.deviceList() {
 		listed[d.Service] = true
@@ -336,7 +336,7 @@ func (n *Node) Services(ctx context.Context) ([]api.Service, error) {
 			Reachable: &s.Reachable, Problem: s.Problem, Capabilities: caps[d.Service],
 		})
 	}
-	names, _ := n.state.Names()
+	names, _ := n.state.Names.All()
 	var remote []edgeistry.ServiceID
 	for _, id := range names {
 		if !listed[id] {
@@ -351,10 +351,10 @@ func (n *Node) Services(ctx context.Context) ([]api.Service, error) {
 		}
 	}
 	slices.SortFunc(remote, func(a, b edgeistry.ServiceID) int {
-		return strings.Compare(n.state.NameOf(a)+a.String(), n.state.NameOf(b)+b.String())
+		return strings.Compare(n.state.Names.Of(a)+a.String(), n.state.Names.Of(b)+b.String())
 	})
 	for _, id := range remote {
-		s := api.Service{Service: id.String(), Name: n.state.NameOf(id), Kind: "remote", Capabilities: caps[id]}
+		s := api.Service{Service: id.String(), Name: n.state.Names.Of(id), Kind: "remote", Capabilities: caps[id]}
 		if a, ok := n.registry.Known(id); ok {
 			s.Board, s.Firmware = a.Record.Manifest.Board, a.Record.Manifest.Firmware
 		}
@@ -370,7 +370,7 @@ func (n *Node) ownManifest() edgeistry.Manifest {
 		m.Firmware += "/" + n.version
 	}
 	m.Firmware = m.Firmware[:min(len(m.Firmware), dht.MaxText)]
-	own := n.state.OwnService().ID
+	own := n.state.Keys.Own().ID
 	ids, err := n.store.Logs(n.ctx)
 	if err != nil {
 		return m

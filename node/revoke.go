@@ -74,7 +74,7 @@ func (n *Node) given(text string) (chosen, error) {
 		if err != nil {
 			return chosen{}, api.Errorf(api.Usage, "the capability cannot be read: %v", err)
 		}
-		entries, _ := n.state.Capabilities()
+		entries, _ := n.state.Keychain.All()
 		for _, e := range entries {
 			if e.Capability.Text() == text {
 				return chosen{Capability: c, name: e.Name}, nil
@@ -82,7 +82,7 @@ func (n *Node) given(text string) (chosen, error) {
 		}
 		return chosen{Capability: c}, nil
 	}
-	c, err := n.state.Capability(text)
+	c, err := n.state.Keychain.Get(text)
 	if errors.Is(err, state.ErrNotFound) {
 		return chosen{}, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
 	}
@@ -94,14 +94,14 @@ func (n *Node) given(text string) (chosen, error) {
 
 // planRevocation decides what a revocation does. The caller holds keys.
 func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) {
-	key, err := n.state.ServiceKey(c.Service)
+	key, err := n.state.Keys.Get(c.Service)
 	if errors.Is(err, state.ErrNotFound) {
 		return nil, &api.Error{Kind: api.NotFound, Message: "this home does not own " + n.nameOf(c.Service), Action: "revoke it at the service's owner; edgeistry cap rm forgets it here"}
 	}
 	if err != nil {
 		return nil, err
 	}
-	known, err := n.state.Revocations(c.Service)
+	known, err := n.state.Revocations.Get(c.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +179,7 @@ func (v *revoking) listed() []*capability.Capability {
 // foresee says what else of this keychain a revocation ends.
 func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 	out := &api.RevokeResult{
-		Service: v.Service.String(), Name: n.state.NameOf(v.Service), Capability: v.name, Ended: v.ended,
+		Service: v.Service.String(), Name: n.state.Names.Of(v.Service), Capability: v.name, Ended: v.ended,
 		Changes: []api.Revocation{}, AlsoEnds: []api.AlsoEnds{},
 	}
 	if v.denies {
@@ -190,7 +190,7 @@ func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 	for _, c := range v.changes {
 		out.Changes = append(out.Changes, n.changeOf(v.Service, c, nil))
 	}
-	entries, _ := n.state.Capabilities() // a damaged one shows in edgeistry cap ls
+	entries, _ := n.state.Keychain.All() // a damaged one shows in edgeistry cap ls
 	for _, e := range entries {
 		if e.Name == v.name || e.Capability.Service != v.Service || e.Capability.Text() == v.Text() || n.state.Ended(e.Capability) != "" {
 			continue
@@ -230,7 +230,7 @@ func (v *revoking) ends(c *capability.Capability) string {
 
 // keepRevocation writes a revocation to the home. The caller holds keys.
 func (n *Node) keepRevocation(v *revoking) error {
-	known, err := n.state.Revocations(v.Service)
+	known, err := n.state.Revocations.Get(v.Service)
 	if err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (n *Node) keepRevocation(v *revoking) error {
 		v.changes[i].Since = now
 		known.Add(v.changes[i])
 	}
-	return n.state.SaveRevocations(known)
+	return n.state.Revocations.Save(known)
 }
 
 // takeEffect makes what was kept count at this node, and begins to tell the service. It may be repeated.
@@ -268,7 +268,7 @@ func (n *Node) takeEffect(v *revoking) error {
 
 // denyHere gives the proxy the deny list of a service as the home has it.
 func (n *Node) denyHere(id edgeistry.ServiceID) error {
-	known, err := n.state.Revocations(id)
+	known, err := n.state.Revocations.Get(id)
 	if err != nil {
 		return err
 	}
@@ -279,7 +279,7 @@ func (n *Node) denyHere(id edgeistry.ServiceID) error {
 // anticipate lets this home act as if a service had confirmed a change, as far as that can be taken back by nothing: what is minted from
 // now on is of the new generation, and the mirror serves nothing of what ends. The node's own service is asked at once, and does so itself.
 func (n *Node) anticipate(id edgeistry.ServiceID, c state.Change) error {
-	if id == n.state.OwnService().ID {
+	if id == n.state.Keys.Own().ID {
 		return nil
 	}
 	if c.Epoch == 0 {
@@ -294,7 +294,7 @@ func (n *Node) anticipate(id edgeistry.ServiceID, c state.Change) error {
 	}
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	key, err := n.state.ServiceKey(id)
+	key, err := n.state.Keys.Get(id)
 	if err != nil || key.Epoch >= c.Epoch {
 		return err
 	}
@@ -303,7 +303,7 @@ func (n *Node) anticipate(id edgeistry.ServiceID, c state.Change) error {
 
 // changesNow gives the changes of a revocation, and where it changed nothing those that its service has pending.
 func (n *Node) changesNow(v *revoking) ([]api.Revocation, error) {
-	known, err := n.state.Revocations(v.Service)
+	known, err := n.state.Revocations.Get(v.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -323,7 +323,7 @@ func (n *Node) changesNow(v *revoking) ([]api.Revocation, error) {
 
 // Revocations lists what this home has revoked of a service, or of all: the deny lists, what waits for its service, and what is done.
 func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation, error) {
-	ids, err := n.state.Revoked()
+	ids, err := n.state.Revocations.Services()
 	if nameOrID != "" {
 		var id edgeistry.ServiceID
 		id, err = n.service(nameOrID)
@@ -334,7 +334,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 	}
 	out := []api.Revocation{}
 	for _, id := range ids {
-		known, err := n.state.Revocations(id)
+		known, err := n.state.Revocations.Get(id)
 		if err != nil {
 			return nil, err
 		}
@@ -345,7 +345,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 		known.Prune(time.Now())
 		for _, d := range known.Denied {
 			out = append(out, api.Revocation{
-				Service: id.String(), Name: n.state.NameOf(id), Kind: "denied", Capability: d.Name, Fingerprint: d.Fingerprint.String(), Branch: &d.Branch,
+				Service: id.String(), Name: n.state.Names.Of(id), Kind: "denied", Capability: d.Name, Fingerprint: d.Fingerprint.String(), Branch: &d.Branch,
 				Since: d.Since, Expires: d.Expires, State: api.RevokedHere,
 			})
 		}
@@ -355,7 +355,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 
 // waiting gives what a service has not confirmed.
 func (n *Node) waiting(id edgeistry.ServiceID) []api.Revocation {
-	known, err := n.state.Revocations(id)
+	known, err := n.state.Revocations.Get(id)
 	if err != nil {
 		return []api.Revocation{{Service: id.String(), State: api.RevokedWaiting, Problem: problemOf(err)}}
 	}
@@ -369,7 +369,7 @@ func (n *Node) waiting(id edgeistry.ServiceID) []api.Revocation {
 // changeOf gives the API's form of a change; r, if not nil, knows how delivery went.
 func (n *Node) changeOf(id edgeistry.ServiceID, c state.Change, r *revoker) api.Revocation {
 	out := api.Revocation{
-		Service: id.String(), Name: n.state.NameOf(id), Kind: "epoch", Epoch: c.Epoch, Since: c.Since, State: api.RevokedWaiting, Done: c.Done,
+		Service: id.String(), Name: n.state.Names.Of(id), Kind: "epoch", Epoch: c.Epoch, Since: c.Since, State: api.RevokedWaiting, Done: c.Done,
 	}
 	if c.Epoch == 0 {
 		out.Kind, out.Branch, out.Generation = "generation", &c.Branch, &c.Generation
@@ -399,14 +399,14 @@ func (n *Node) Allow(ctx context.Context, r api.AllowRequest) (*struct{}, error)
 	}
 	n.keys.Lock()
 	defer n.keys.Unlock()
-	known, err := n.state.Revocations(id)
+	known, err := n.state.Revocations.Get(id)
 	if err != nil {
 		return nil, err
 	}
 	if !known.Allow(f) {
 		return nil, &api.Error{Kind: api.NotFound, Message: fmt.Sprintf("%s is not on the deny list of %s", f, n.nameOf(id)), Action: "edgeistry cap revocations"}
 	}
-	if err := n.state.SaveRevocations(known); err != nil {
+	if err := n.state.Revocations.Save(known); err != nil {
 		return nil, err
 	}
 	n.proxy.Deny(id, known.Fingerprints())

@@ -90,7 +90,7 @@ func (f *farm) seen() []string {
 
 func (f *farm) key() *state.ServiceKey {
 	f.t.Helper()
-	k, err := f.state.ServiceKey(f.id)
+	k, err := f.state.Keys.Get(f.id)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func (f *farm) mint(branch uint8, name string) *capability.Capability {
 	}
 	c, err := capability.Mint(k.ID, k.EpochKey.Branch(k.Epoch, branch, h.Generation), h, nil)
 	if err == nil {
-		err = f.state.SaveCapability("greenhouse/"+name, c)
+		err = f.state.Keychain.Save("greenhouse/"+name, c)
 	}
 	if err != nil {
 		f.t.Fatal(err)
@@ -253,7 +253,7 @@ func TestRevokeOwners(t *testing.T) {
 	for _, name := range []string{"anna", "bob"} {
 		c, err := owner.Attenuate(rand.Reader, capability.FrameSpec{Grants: []capability.Grant{{Operations: capability.Read, Name: "temperature"}}})
 		if err == nil {
-			err = f.state.SaveCapability("greenhouse/"+name, c)
+			err = f.state.Keychain.Save("greenhouse/"+name, c)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -280,7 +280,7 @@ func TestRevokeOwners(t *testing.T) {
 
 	f.revoke(api.RevokeRequest{Capability: "greenhouse/owner", Generation: true})
 	f.settled()
-	if kept, err := f.state.Capability("greenhouse/owner"); err != nil || kept.Header.Generation != 1 {
+	if kept, err := f.state.Keychain.Get("greenhouse/owner"); err != nil || kept.Header.Generation != 1 {
 		t.Errorf("the keychain's owner capability is %v, %v, want generation 1", kept, err)
 	}
 	f.want("owner", capability.ReasonNone)
@@ -351,13 +351,13 @@ func TestEpoch(t *testing.T) {
 		"the node is stopped between key and list": func(f *farm) {
 			f.device.Asleep.Store(true)
 			f.revoke(api.RevokeRequest{Capability: "greenhouse/owner", Epoch: true})
-			pending, err := f.state.Revocations(f.id)
+			pending, err := f.state.Revocations.Get(f.id)
 			if err != nil {
 				f.t.Fatal(err)
 			}
 			f.device.Asleep.Store(false)
 			f.settled()
-			if err := f.state.SaveRevocations(pending); err != nil { // as if that had been its last write
+			if err := f.state.Revocations.Save(pending); err != nil { // as if that had been its last write
 				f.t.Fatal(err)
 			}
 			f.restart()
@@ -375,7 +375,7 @@ func TestEpoch(t *testing.T) {
 			if epoch, _ := f.device.Era(0); epoch != 2 || f.key().Epoch != 2 || f.key().EpochKey == before.EpochKey || f.key().Generations != [16]uint8{} {
 				t.Errorf("device in epoch %d, home in %d, generations %v; want 2 and a new key", epoch, f.key().Epoch, f.key().Generations)
 			}
-			known, err := f.state.Revocations(f.id)
+			known, err := f.state.Revocations.Get(f.id)
 			if err != nil || len(known.Pending()) > 0 || known.Changes[0].Secret != [32]byte{} {
 				t.Errorf("the secret is kept, or something pending: %v, %v", known, err)
 			}
@@ -432,7 +432,7 @@ func TestRevokeHere(t *testing.T) {
 	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
-	with := minted(t, h.OwnService(), 2, capability.Read)
+	with := minted(t, h.Keys.Own(), 2, capability.Read)
 	read := func(with string) capability.Reason {
 		t.Helper()
 		res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "GET", Path: "/l/events", Capability: with})
@@ -451,7 +451,7 @@ func TestRevokeHere(t *testing.T) {
 	if got := read(with); got != capability.ReasonDenyListed {
 		t.Errorf("after: reason %d, want 28", got)
 	}
-	old := h.OwnService().Owner().Text()
+	old := h.Keys.Own().Owner().Text()
 	if res, err = c.Revoke(t.Context(), api.RevokeRequest{Capability: state.OwnCapability, Epoch: true}); err != nil || len(res.Changes) != 1 || res.Changes[0].State != api.RevokedDone {
 		t.Fatalf("epoch: %+v, %v", res, err)
 	}
@@ -468,8 +468,8 @@ func TestRevokeHere(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, c = startNode(t, h)
-	if got := read(state.OwnCapability); got != capability.ReasonNone || h.OwnService().Epoch != 2 {
-		t.Errorf("after a restart: reason %d, epoch %d", got, h.OwnService().Epoch)
+	if got := read(state.OwnCapability); got != capability.ReasonNone || h.Keys.Own().Epoch != 2 {
+		t.Errorf("after a restart: reason %d, epoch %d", got, h.Keys.Own().Epoch)
 	}
 }
 
@@ -477,9 +477,9 @@ func TestRevokeHere(t *testing.T) {
 func TestRevokeRefused(t *testing.T) {
 	h := testHome(t, nil)
 	_, c := startNode(t, h)
-	last := h.OwnService()
+	last := h.Keys.Own()
 	last.Generations[5] = 255
-	if err := h.SaveServiceKey(last); err != nil {
+	if err := h.Keys.Save(last); err != nil {
 		t.Fatal(err)
 	}
 	of5, err := capability.Mint(last.ID, last.EpochKey.Branch(1, 5, 255), capability.Header{Branch: 5, Epoch: 1, Generation: 255}, nil)
@@ -524,7 +524,7 @@ func (f *farm) pair(branch uint8, name string) *capability.Capability {
 	generation := k.Generations[capability.BranchMirror]
 	c, err := capability.MintPair(k.ID, k.EpochKey.Branch(k.Epoch, branch, h.Generation), h, k.EpochKey.Branch(k.Epoch, capability.BranchMirror, generation), generation, nil)
 	if err == nil {
-		err = f.state.SaveCapability("greenhouse/"+name, c)
+		err = f.state.Keychain.Save("greenhouse/"+name, c)
 	}
 	if err != nil {
 		f.t.Fatal(err)
@@ -624,7 +624,7 @@ func TestRevokeListFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := f.state.SaveRevocations(full); err != nil {
+	if err := f.state.Revocations.Save(full); err != nil {
 		t.Fatal(err)
 	}
 	anna := f.pair(3, "anna")

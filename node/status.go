@@ -19,7 +19,7 @@ import (
 // Status gives the node's state. What it says is measured, not remembered: a peer is listed while it is connected, a relay while
 // its reservation holds, a service is reachable if it answered last time.
 func (n *Node) Status(ctx context.Context) (*api.Status, error) {
-	own := n.state.OwnService().ID
+	own := n.state.Keys.Own().ID
 	s := &api.Status{
 		Node: n.host.ID().String(), Mesh: n.cfg.Mesh, Version: n.version, Home: n.state.Dir(), PID: os.Getpid(),
 		API: "http://" + n.http.Address(), Service: own.String(),
@@ -150,7 +150,7 @@ func (n *Node) connect(ctx context.Context, info peer.AddrInfo) error {
 
 // connectHome connects to the first home of a service that can be reached.
 func (n *Node) connectHome(ctx context.Context, id edgeistry.ServiceID) (peer.ID, error) {
-	if n.device(id) != nil || id == n.state.OwnService().ID {
+	if n.device(id) != nil || id == n.state.Keys.Own().ID {
 		return n.host.ID(), nil
 	}
 	a, err := n.lookup(ctx, id)

@@ -21,7 +21,7 @@ import (
 func TestStopWhileAdding(t *testing.T) {
 	h := testHome(t, nil)
 	n, _ := startNode(t, h)
-	mirror, err := capability.Parse(mirrorOf(t, h.OwnService()))
+	mirror, err := capability.Parse(mirrorOf(t, h.Keys.Own()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestStopWhileAdding(t *testing.T) {
 	var refused [2]error
 	wg.Go(func() {
 		for i := 0; refused[0] == nil && i < maxPulls && !closed.Load(); i++ {
-			id := logstore.LogID{Service: h.OwnService().ID, Name: fmt.Sprintf("copy%d", i)}
+			id := logstore.LogID{Service: h.Keys.Own().ID, Name: fmt.Sprintf("copy%d", i)}
 			refused[0] = n.addPull(t.Context(), id, mirror)
 			added.Add(1)
 		}
@@ -53,7 +53,7 @@ func TestStopWhileAdding(t *testing.T) {
 	}
 	closed.Store(true)
 	wg.Wait()
-	for i, err := range []error{n.addPull(t.Context(), logstore.LogID{Service: h.OwnService().ID, Name: "late"}, mirror), addUnreachable(t, n)} {
+	for i, err := range []error{n.addPull(t.Context(), logstore.LogID{Service: h.Keys.Own().ID, Name: "late"}, mirror), addUnreachable(t, n)} {
 		if !errors.Is(err, errStopping) {
 			t.Errorf("kind %d, after the node has stopped: %v, want %v", i, err, errStopping)
 		}
@@ -73,7 +73,7 @@ func addUnreachable(t *testing.T, n *Node) error {
 	if err != nil {
 		return err
 	}
-	if err := n.state.SaveServiceKey(key); err != nil {
+	if err := n.state.Keys.Save(key); err != nil {
 		return err
 	}
 	reader, err := newReader(key)

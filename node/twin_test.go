@@ -47,7 +47,7 @@ func TestTwoOfOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, _ := startNode(t, double)
-	own := h.OwnService().ID
+	own := h.Keys.Own().ID
 	sequence := func(n *Node) uint64 {
 		a, _ := n.registry.Known(own)
 		return a.Record.Sequence

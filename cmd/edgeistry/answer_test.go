@@ -52,7 +52,7 @@ func runAgainst(t *testing.T, a answers, stdin string, args ...string) (code int
 	}
 	server := fakeNode(a)
 	defer server.Close()
-	if err := h.SaveEndpoint(state.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
+	if err := h.API.Save(state.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
 		t.Fatal(err)
 	}
 	c, out, errs := testCLI(nil)
@@ -300,7 +300,7 @@ func TestAKilledNodeIsToldFromAMissingThing(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	address := strings.TrimPrefix(server.URL, "http://")
 	server.Close() // the port is free again, the file api still names it
-	if err := h.SaveEndpoint(state.Endpoint{Address: address, Token: "t"}); err != nil {
+	if err := h.API.Save(state.Endpoint{Address: address, Token: "t"}); err != nil {
 		t.Fatal(err)
 	}
 	c, _, errs := testCLI(nil)
@@ -324,7 +324,7 @@ func TestATimeoutSaysWhatWasWaitedFor(t *testing.T) {
 	}))
 	defer server.Close()
 	defer close(release)
-	if err := h.SaveEndpoint(state.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
+	if err := h.API.Save(state.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
 		t.Fatal(err)
 	}
 	c, _, errs := testCLI(nil)

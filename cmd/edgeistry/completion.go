@@ -39,7 +39,7 @@ func first(f complete) complete {
 func (c *cli) completeNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var names []string
 	if h, err := c.openHome(); err == nil {
-		entries, _ := h.Capabilities()
+		entries, _ := h.Keychain.All()
 		for _, e := range entries {
 			names = append(names, e.Name)
 		}
@@ -54,7 +54,7 @@ func (c *cli) completeServices(*cobra.Command, []string, string) ([]string, cobr
 
 func (c *cli) serviceNames() (names []string) {
 	if h, err := c.openHome(); err == nil {
-		known, _ := h.Names()
+		known, _ := h.Names.All()
 		for name := range known {
 			names = append(names, name)
 		}
@@ -69,7 +69,7 @@ func (c *cli) completeDevices(_ *cobra.Command, args []string, _ string) ([]stri
 	}
 	var names []string
 	if h, err := c.openHome(); err == nil {
-		devices, _ := h.Devices()
+		devices, _ := h.Devices.All()
 		for _, d := range devices {
 			names = append(names, nameOr(d.Name, d.Service.String()))
 		}
@@ -165,11 +165,11 @@ func (c *cli) manifest(service string) (m edgeistry.Manifest) {
 	if err != nil {
 		return m
 	}
-	id, err := h.Service(service)
+	id, err := h.Names.Service(service)
 	if err != nil {
 		return m
 	}
-	devices, _ := h.Devices()
+	devices, _ := h.Devices.All()
 	for _, d := range devices {
 		if d.Service == id {
 			return d.Manifest

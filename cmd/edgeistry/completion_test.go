@@ -79,7 +79,7 @@ func saveGreenhouse(t *testing.T, h *state.State) *state.ServiceKey {
 		Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
 	}}
 	for _, err := range []error{
-		h.SaveServiceKey(key), h.SaveName("greenhouse", key.ID), h.SaveCapability("greenhouse/owner", key.Owner()), h.SaveDevice(greenhouse),
+		h.Keys.Save(key), h.Names.Save("greenhouse", key.ID), h.Keychain.Save("greenhouse/owner", key.Owner()), h.Devices.Save(greenhouse),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func saveGreenhouse(t *testing.T, h *state.State) *state.ServiceKey {
 
 func mustCapability(t *testing.T, h *state.State, name string) *capability.Capability {
 	t.Helper()
-	c, err := h.Capability(name)
+	c, err := h.Keychain.Get(name)
 	if err != nil {
 		t.Fatal(err)
 	}

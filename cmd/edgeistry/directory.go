@@ -72,7 +72,7 @@ func keychainEntry(h *state.State, name string) (*capability.Capability, error) 
 	if err := state.CheckCapabilityName(name); err != nil {
 		return nil, usagef("%w", err).Try("edgeistry cap ls  (or give the token's text, or - for standard input)")
 	}
-	found, err := h.Capability(name)
+	found, err := h.Keychain.Get(name)
 	if errors.Is(err, state.ErrNotFound) {
 		return nil, notFoundf("%w", err).Try("edgeistry cap ls")
 	}

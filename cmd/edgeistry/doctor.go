@@ -232,7 +232,7 @@ func (x *examination) permissions() {
 			}
 			return nil
 		}
-		if secret(name) && info.Mode().Perm()&0o077 != 0 {
+		if state.IsSecret(name) && info.Mode().Perm()&0o077 != 0 {
 			open = append(open, path)
 		}
 		return nil
@@ -252,22 +252,12 @@ func (x *examination) permissions() {
 	}
 }
 
-// secret says whether a file of a home, by its path in it, holds a secret.
-func secret(name string) bool {
-	first, _, _ := strings.Cut(filepath.ToSlash(name), "/")
-	switch first {
-	case "identity.key", "service.key", "api", "keystore", "keychain", "devices":
-		return true
-	}
-	return false
-}
-
 // keys reads every key, capability and device.
 func (x *examination) keys(h *state.State) {
-	keys, keyErr := h.ServiceKeys()
-	entries, chainErr := h.Capabilities()
-	devices, deviceErr := h.Devices()
-	_, nameErr := h.Names()
+	keys, keyErr := h.Keys.All()
+	entries, chainErr := h.Keychain.All()
+	devices, deviceErr := h.Devices.All()
+	_, nameErr := h.Names.All()
 	if err := errors.Join(keyErr, chainErr, deviceErr, nameErr); err != nil {
 		for _, line := range strings.Split(err.Error(), "\n") {
 			message, action, _ := strings.Cut(line, actionMark)

@@ -38,16 +38,16 @@ func TestGuide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.SaveServiceKey(key); err != nil {
+	if err := h.Keys.Save(key); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.SaveName("greenhouse", key.ID); err != nil {
+	if err := h.Names.Save("greenhouse", key.ID); err != nil {
 		t.Fatal(err)
 	}
 	greenhouse := state.Device{Service: key.ID, Name: "greenhouse", Link: "udp:127.0.0.1:5690", Reader: key.Owner(), Manifest: edgeistry.Manifest{
 		Logs: []edgeistry.LogInfo{{Name: "temperature"}, {Name: "events"}}, Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
 	}}
-	if err := h.SaveDevice(greenhouse); err != nil {
+	if err := h.Devices.Save(greenhouse); err != nil {
 		t.Fatal(err)
 	}
 	commands := offlineCommands(lines)

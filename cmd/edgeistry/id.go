@@ -33,7 +33,7 @@ works without the node running; the addresses are then those of the configuratio
 				return err
 			}
 			config := h.Config()
-			out := identity{Node: h.PeerID().String(), Service: h.OwnService().ID.String(), Mesh: config.Mesh, Home: h.Dir(), Seeds: []string{}}
+			out := identity{Node: h.PeerID().String(), Service: h.Keys.Own().ID.String(), Mesh: config.Mesh, Home: h.Dir(), Seeds: []string{}}
 			if status := c.statusIfRunning(cmd.Context()); status != nil {
 				out.Running = true
 				for _, addr := range status.Addrs {

@@ -81,7 +81,7 @@ func (c *cli) init(cmd *cobra.Command, f initFlags) error {
 		return failedf("%w", err)
 	}
 	out := initialised{
-		Node: h.PeerID().String(), Service: h.OwnService().ID.String(), Mesh: cfg.Mesh, Home: h.Dir(),
+		Node: h.PeerID().String(), Service: h.Keys.Own().ID.String(), Mesh: cfg.Mesh, Home: h.Dir(),
 		Listen: list(cfg.Listen), Seeds: list(cfg.Seeds), API: cfg.APIListen, CoAP: cfg.CoAPListen,
 	}
 	return c.show(out, func() {

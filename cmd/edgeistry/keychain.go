@@ -19,7 +19,7 @@ func (c *cli) capListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			entries, damaged := h.Capabilities()
+			entries, damaged := h.Keychain.All()
 			list := make([]inspection, 0, len(entries))
 			for _, e := range entries {
 				list = append(list, inspect(e.Name, e.Capability, h, c.now()))
@@ -125,11 +125,11 @@ func (c *cli) capRemoveCommand() *cobra.Command {
 				return err
 			}
 			if p.Header.Branch == capability.BranchOwner && len(p.Frames) == 1 && len(p.Frames[0]) == 0 {
-				if _, err := h.ServiceKey(p.Service); err != nil {
+				if _, err := h.Keys.Get(p.Service); err != nil {
 					return usagef("%s is the owner's capability and this home holds no key to make it again", args[0])
 				}
 			}
-			if err := h.RemoveCapability(args[0]); err != nil {
+			if err := h.Keychain.Remove(args[0]); err != nil {
 				return failedf("%w", err)
 			}
 			return c.show(map[string]string{"removed": args[0]}, func() { c.printf("removed %s\n", args[0]) })

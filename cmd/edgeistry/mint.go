@@ -118,7 +118,7 @@ func ownedKey(h *state.State, nameOrID string) (*state.ServiceKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := h.ServiceKey(id)
+	key, err := h.Keys.Get(id)
 	if errors.Is(err, state.ErrNotFound) {
 		return nil, notFoundf("this home does not own the service %s: only its owner can mint", nameOrID).
 			Try("edgeistry cap attenuate, with a capability of that service")
@@ -131,7 +131,7 @@ func ownedKey(h *state.State, nameOrID string) (*state.ServiceKey, error) {
 
 // service reads a service ID or a local name.
 func service(h *state.State, nameOrID string) (edgeistry.ServiceID, error) {
-	id, err := h.Service(nameOrID)
+	id, err := h.Names.Service(nameOrID)
 	switch {
 	case err == nil:
 		return id, nil

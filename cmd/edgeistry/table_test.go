@@ -64,7 +64,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 				Logs:       []api.LogDetail{{LogInfo: greenhouse.Manifest.Logs[0], Head: &api.Head{Sequence: 41}}, {LogInfo: greenhouse.Manifest.Logs[1], Head: &api.Head{Sequence: 3}}},
 			},
 		})
-		if err := h.SaveEndpoint(state.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
+		if err := h.API.Save(state.Endpoint{Address: strings.TrimPrefix(server.URL, "http://"), Token: "t"}); err != nil {
 			t.Fatal(err)
 		}
 		saveGreenhouse(t, h)
@@ -72,7 +72,7 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		if code := quiet.run(context.Background(), strings.Fields("cap attenuate node/owner --read temperature --call valve --arg 0..30 --until 2031-12-02 --save greenhousee/longname --home "+dir)); code != exitDone {
 			t.Fatal(errs)
 		}
-		if err := h.SaveCapability("greenhouse/longname", mustCapability(t, h, "greenhousee/longname")); err != nil {
+		if err := h.Keychain.Save("greenhouse/longname", mustCapability(t, h, "greenhousee/longname")); err != nil {
 			t.Fatal(err)
 		}
 		words := strings.Fields(line)

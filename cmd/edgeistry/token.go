@@ -78,7 +78,7 @@ func inspect(name string, p *capability.Capability, h *state.State, now time.Tim
 		in.AddedBy = append(in.AddedBy, addedBy(p.Header.Branch, i))
 	}
 	if h != nil {
-		in.Local, in.Ended = h.NameOf(p.Service), h.Ended(p)
+		in.Local, in.Ended = h.Names.Of(p.Service), h.Ended(p)
 		if m := p.Mirror(); m != nil && in.Ended == "" {
 			in.MirrorEnded = h.Ended(m)
 		}
@@ -180,18 +180,18 @@ func keep(h *state.State, name string, p *capability.Capability) error {
 		return usagef("%w", err)
 	}
 	local, _, _ := strings.Cut(name, "/")
-	known, err := h.Service(local)
+	known, err := h.Names.Service(local)
 	switch {
 	case err == nil && known != p.Service:
 		return usagef("keep %s: %q is the name of another service (%s)", name, local, known).Try("another name before the slash")
 	case errors.Is(err, state.ErrNotFound):
-		if err := h.SaveName(local, p.Service); err != nil {
+		if err := h.Names.Save(local, p.Service); err != nil {
 			return failedf("keep %s: %w", name, err)
 		}
 	case err != nil:
 		return failedf("keep %s: %w", name, err)
 	}
-	if err := h.SaveCapability(name, p); err != nil {
+	if err := h.Keychain.Save(name, p); err != nil {
 		return failedf("%w", err).Try("edgeistry cap ls, edgeistry cap rm")
 	}
 	return nil

@@ -165,7 +165,7 @@ func (c *cli) vocabulary(service edgeistry.ServiceID) *phrase.Vocabulary {
 	if err != nil {
 		return nil // the command works without
 	}
-	devices, err := h.Devices()
+	devices, err := h.Devices.All()
 	if err != nil {
 		return nil
 	}
@@ -173,7 +173,7 @@ func (c *cli) vocabulary(service edgeistry.ServiceID) *phrase.Vocabulary {
 		if d.Service != service || len(d.Manifest.Logs)+len(d.Manifest.Functions) == 0 {
 			continue
 		}
-		known := &phrase.Vocabulary{Service: nameOr(h.NameOf(service), service.String())}
+		known := &phrase.Vocabulary{Service: nameOr(h.Names.Of(service), service.String())}
 		for _, l := range d.Manifest.Logs {
 			known.Logs = append(known.Logs, l.Name)
 		}

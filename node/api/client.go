@@ -44,7 +44,7 @@ func New(address, token string) *Client {
 
 // Dial makes a client for the node that runs on h. It does not connect; a node that has gone shows at the first request.
 func Dial(h *state.State) (*Client, error) {
-	e, err := h.Endpoint()
+	e, err := h.API.Get()
 	if err != nil {
 		kind := Failed
 		if errors.Is(err, state.ErrNotFound) || errors.Is(err, state.ErrForeign) {

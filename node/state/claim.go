@@ -27,12 +27,15 @@ type pendingFile struct {
 	Answer     string `yaml:"answer,omitempty"`
 }
 
-func (h *State) claimPath(id [4]byte) string {
-	return h.path("claims", hex.EncodeToString(id[:])+".yaml")
+// Claims holds the claims that have begun: claims/ID.yaml.
+type Claims struct{ folder }
+
+func (s *Claims) file(id [4]byte) string {
+	return s.path("claims", hex.EncodeToString(id[:])+".yaml")
 }
 
 // SaveClaim keeps a claim of the device with this factory ID.
-func (h *State) SaveClaim(id [4]byte, c PendingClaim) error {
+func (s *Claims) Save(id [4]byte, c PendingClaim) error {
 	key, err := c.Key.encode()
 	if err != nil {
 		return err
@@ -46,15 +49,15 @@ func (h *State) SaveClaim(id [4]byte, c PendingClaim) error {
 		return fmt.Errorf("keep claim: %w", err)
 	}
 	data := append([]byte("# A claim that has begun. Claim the device again to finish it. Secret.\n"), body...)
-	if err := atomicfile.Write(h.claimPath(id), data, atomicfile.Secret); err != nil {
+	if err := atomicfile.Write(s.file(id), data, atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep claim: %w", err)
 	}
 	return nil
 }
 
 // Claim gives the claim of a device that has begun; ErrNotFound if none has.
-func (h *State) Claim(id [4]byte) (*PendingClaim, error) {
-	path := h.claimPath(id)
+func (s *Claims) Get(id [4]byte) (*PendingClaim, error) {
+	path := s.file(id)
 	raw, err := readSecret(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("claim: %w", ErrNotFound)
@@ -80,4 +83,4 @@ func (h *State) Claim(id [4]byte) (*PendingClaim, error) {
 }
 
 // RemoveClaim forgets a claim that is finished.
-func (h *State) RemoveClaim(id [4]byte) error { return atomicfile.Remove(h.claimPath(id)) }
+func (s *Claims) Remove(id [4]byte) error { return atomicfile.Remove(s.file(id)) }

@@ -49,8 +49,11 @@ type deviceFunc struct {
 	Argument string `yaml:"argument"`
 }
 
+// Devices holds the devices that this node is home to: devices/ID.yaml.
+type Devices struct{ folder }
+
 // SaveDevice keeps a device.
-func (h *State) SaveDevice(d Device) error {
+func (s *Devices) Save(d Device) error {
 	f := deviceFile{
 		Service: d.Service.String(), Name: d.Name, Link: d.Link,
 		Board: d.Manifest.Board, Firmware: d.Manifest.Firmware, Claimed: d.Claimed.UTC(), Reader: d.Reader.Text(),
@@ -66,20 +69,20 @@ func (h *State) SaveDevice(d Device) error {
 		return fmt.Errorf("keep device: %w", err)
 	}
 	data := append([]byte("# A device of this node. The capability is a secret.\n"), body...)
-	if err := atomicfile.Write(h.path("devices", f.Service+".yaml"), data, atomicfile.Secret); err != nil {
+	if err := atomicfile.Write(s.path("devices", f.Service+".yaml"), data, atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep device: %w", err)
 	}
 	return nil
 }
 
 // RemoveDevice forgets a device; its key stays in the keystore.
-func (h *State) RemoveDevice(id edgeistry.ServiceID) error {
-	return atomicfile.Remove(h.path("devices", id.String()+".yaml"))
+func (s *Devices) Remove(id edgeistry.ServiceID) error {
+	return atomicfile.Remove(s.path("devices", id.String()+".yaml"))
 }
 
 // Devices gives all devices of this node.
-func (h *State) Devices() ([]Device, error) {
-	names, err := listFiles(h.path("devices"))
+func (s *Devices) All() ([]Device, error) {
+	names, err := listFiles(s.path("devices"))
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
 	}
@@ -93,7 +96,7 @@ func (h *State) Devices() ([]Device, error) {
 		if err != nil {
 			continue
 		}
-		d, err := h.readDevice(id)
+		d, err := s.read(id)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed meanwhile
 		}
@@ -105,8 +108,8 @@ func (h *State) Devices() ([]Device, error) {
 	return out, nil
 }
 
-func (h *State) readDevice(id edgeistry.ServiceID) (Device, error) {
-	path := h.path("devices", id.String()+".yaml")
+func (s *Devices) read(id edgeistry.ServiceID) (Device, error) {
+	path := s.path("devices", id.String()+".yaml")
 	raw, err := readSecret(path)
 	if err != nil {
 		return Device{}, err

@@ -26,25 +26,28 @@ func (e Endpoint) String() string { return "api at " + e.Address }
 // Format keeps every verb of fmt from printing the token.
 func (e Endpoint) Format(s fmt.State, _ rune) { fmt.Fprint(s, e.String()) }
 
+// EndpointFile is the file api.
+type EndpointFile struct{ folder }
+
 // SaveEndpoint replaces the file api.
-func (h *State) SaveEndpoint(e Endpoint) error {
-	e.State = h.dir
+func (s *EndpointFile) Save(e Endpoint) error {
+	e.State = string(s.folder)
 	data, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("save endpoint: %w", err)
 	}
-	return atomicfile.Write(h.path("api"), append(data, '\n'), atomicfile.Secret)
+	return atomicfile.Write(s.path("api"), append(data, '\n'), atomicfile.Secret)
 }
 
 // RemoveEndpoint removes the file api: when the node stops, and when it starts, because a node that was killed leaves its own.
-func (h *State) RemoveEndpoint() error { return atomicfile.Remove(h.path("api")) }
+func (s *EndpointFile) Remove() error { return atomicfile.Remove(s.path("api")) }
 
 // Endpoint reads the file api. ErrNotFound: no node runs here, or it has not started its API.
-func (h *State) Endpoint() (Endpoint, error) {
-	path := h.path("api")
+func (s *EndpointFile) Get() (Endpoint, error) {
+	path := s.path("api")
 	raw, err := readSecret(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Endpoint{}, fmt.Errorf("node's API of %s: %w: no node runs here; to do: edgeistry run", h.dir, ErrNotFound)
+		return Endpoint{}, fmt.Errorf("node's API of %s: %w: no node runs here; to do: edgeistry run", s.folder, ErrNotFound)
 	}
 	if err != nil {
 		return Endpoint{}, err
@@ -57,9 +60,9 @@ func (h *State) Endpoint() (Endpoint, error) {
 	if err != nil || !addr.Addr().IsLoopback() || e.Token == "" {
 		return Endpoint{}, &FileError{Path: path, Problem: "it names no loopback address and token", Action: "start the node again"}
 	}
-	if !sameDir(e.State, h.dir) {
+	if !sameDir(e.State, string(s.folder)) {
 		return Endpoint{}, fmt.Errorf("no node runs on %s: its file api %w (%.200q), which was copied while it ran; to do: use --home %.200q, or start a node here",
-			h.dir, ErrForeign, e.State, e.State)
+			s.folder, ErrForeign, e.State, e.State)
 	}
 	return e, nil
 }

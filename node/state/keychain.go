@@ -39,17 +39,20 @@ func CheckCapabilityName(name string) error {
 	return nil
 }
 
-func (h *State) keychainPath(name string) string {
-	return h.path("keychain", filepath.FromSlash(name))
+// Keychain holds capabilities: keychain/NAME/CAP.
+type Keychain struct{ folder }
+
+func (s *Keychain) file(name string) string {
+	return s.path("keychain", filepath.FromSlash(name))
 }
 
 // SaveCapability keeps a capability under a name. The same capability may be saved again; another one under a name that is
 // taken is refused, so that no permission is lost by a slip.
-func (h *State) SaveCapability(name string, c *capability.Capability) error {
+func (s *Keychain) Save(name string, c *capability.Capability) error {
 	if err := CheckCapabilityName(name); err != nil {
 		return err
 	}
-	path := h.keychainPath(name)
+	path := s.file(name)
 	text := c.Text() + "\n"
 	if old, err := readSecret(path); err == nil {
 		if string(old) == text {
@@ -66,14 +69,14 @@ func (h *State) SaveCapability(name string, c *capability.Capability) error {
 }
 
 // RenewOwner puts the owner's capability that a key gives now in the place of those of other generations and epochs.
-func (h *State) RenewOwner(k *ServiceKey) error {
-	entries, _ := h.Capabilities() // a damaged one is no capability to renew
+func (s *Keychain) RenewOwner(k *ServiceKey) error {
+	entries, _ := s.All() // a damaged one is no capability to renew
 	owner := k.Owner()
 	for _, e := range entries {
 		if e.Capability.Service != k.ID || !IsOwner(e.Capability) || e.Capability.Text() == owner.Text() {
 			continue
 		}
-		if err := atomicfile.Write(h.keychainPath(e.Name), []byte(owner.Text()+"\n"), atomicfile.Secret); err != nil {
+		if err := atomicfile.Write(s.file(e.Name), []byte(owner.Text()+"\n"), atomicfile.Secret); err != nil {
 			return fmt.Errorf("renew capability %q: %w", e.Name, err)
 		}
 	}
@@ -83,11 +86,11 @@ func (h *State) RenewOwner(k *ServiceKey) error {
 // Ended says why a capability of a service that this home owns is over: by its epoch, its generation, or the deny list. Empty: it is not,
 // as far as this home knows.
 func (h *State) Ended(c *capability.Capability) string {
-	k, err := h.ServiceKey(c.Service)
+	k, err := h.Keys.Get(c.Service)
 	if err != nil {
 		return ""
 	}
-	r, err := h.Revocations(c.Service)
+	r, err := h.Revocations.Get(c.Service)
 	if err != nil {
 		r = &Revocations{} // damaged; the node says so
 	}
@@ -105,14 +108,14 @@ func (h *State) Ended(c *capability.Capability) string {
 }
 
 // Capability reads one capability of the keychain.
-func (h *State) Capability(name string) (*capability.Capability, error) {
+func (s *Keychain) Get(name string) (*capability.Capability, error) {
 	if err := CheckCapabilityName(name); err != nil {
 		return nil, err
 	}
-	path := h.keychainPath(name)
+	path := s.file(name)
 	raw, err := readSecret(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("capability %q: %w in the keychain of %s", name, ErrNotFound, h.dir)
+		return nil, fmt.Errorf("capability %q: %w in the keychain of %s", name, ErrNotFound, s.folder)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("capability %q: %w", name, err)
@@ -125,21 +128,21 @@ func (h *State) Capability(name string) (*capability.Capability, error) {
 }
 
 // RemoveCapability deletes a capability from the keychain. Removing one that is not there is ErrNotFound.
-func (h *State) RemoveCapability(name string) error {
+func (s *Keychain) Remove(name string) error {
 	if err := CheckCapabilityName(name); err != nil {
 		return err
 	}
-	path := h.keychainPath(name)
+	path := s.file(name)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("capability %q: %w in the keychain of %s", name, ErrNotFound, h.dir)
+		return fmt.Errorf("capability %q: %w in the keychain of %s", name, ErrNotFound, s.folder)
 	}
 	return atomicfile.Remove(path)
 }
 
 // Capabilities lists the keychain in order of name. Damaged files are left out of the list and joined in the error, so that one
 // of them does not hide the rest.
-func (h *State) Capabilities() ([]KeychainEntry, error) {
-	dirs, err := os.ReadDir(h.path("keychain"))
+func (s *Keychain) All() ([]KeychainEntry, error) {
+	dirs, err := os.ReadDir(s.path("keychain"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list keychain: %w", err)
 	}
@@ -149,7 +152,7 @@ func (h *State) Capabilities() ([]KeychainEntry, error) {
 		if !d.IsDir() {
 			continue
 		}
-		files, err := listFiles(h.path("keychain", d.Name()))
+		files, err := listFiles(s.path("keychain", d.Name()))
 		if err != nil {
 			return nil, fmt.Errorf("list keychain: %w", err)
 		}
@@ -158,7 +161,7 @@ func (h *State) Capabilities() ([]KeychainEntry, error) {
 			if CheckCapabilityName(name) != nil {
 				continue
 			}
-			c, err := h.Capability(name)
+			c, err := s.Get(name)
 			if err != nil {
 				bad = errors.Join(bad, err)
 				continue

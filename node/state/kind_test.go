@@ -50,19 +50,19 @@ func TestFilesThatAreNone(t *testing.T) {
 				if err == nil {
 					add(lock.Close())
 				}
-				_, err = s.Endpoint()
+				_, err = s.API.Get()
 				add(err)
-				_, err = s.ServiceKeys()
+				_, err = s.Keys.All()
 				add(err)
-				entries, err := s.Capabilities()
+				entries, err := s.Keychain.All()
 				add(err)
-				_, err = s.Names()
+				_, err = s.Names.All()
 				add(err)
-				_, err = s.Claim([4]byte{1, 2, 3, 4})
+				_, err = s.Claims.Get([4]byte{1, 2, 3, 4})
 				add(err)
-				_, err = s.Devices()
+				_, err = s.Devices.All()
 				add(err)
-				_, err = s.Revocations(key.ID)
+				_, err = s.Revocations.Get(key.ID)
 				add(err)
 				found := false
 				for _, err := range errs {

@@ -14,15 +14,21 @@ import (
 // OwnName is the name by which every node calls its own service.
 const OwnName = "node"
 
+// Names holds the local names of services: names/NAME. The node's own service has the name OwnName besides.
+type Names struct {
+	folder
+	keys *Keys
+}
+
 // SaveName gives a service a local name. A name that stands for another service is refused.
-func (h *State) SaveName(name string, id edgeistry.ServiceID) error {
+func (s *Names) Save(name string, id edgeistry.ServiceID) error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return err
 	}
 	if name == OwnName {
 		return fmt.Errorf("name %q is the node's own service; choose another", OwnName)
 	}
-	old, err := h.Name(name)
+	old, err := s.Get(name)
 	switch {
 	case err == nil && old == id:
 		return nil
@@ -31,32 +37,32 @@ func (h *State) SaveName(name string, id edgeistry.ServiceID) error {
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
-	if err := atomicfile.Write(h.path("names", name), []byte(id.String()+"\n"), atomicfile.Secret); err != nil {
+	if err := atomicfile.Write(s.path("names", name), []byte(id.String()+"\n"), atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep name %q: %w", name, err)
 	}
 	return nil
 }
 
 // RemoveName forgets a local name; one that is not there is no error.
-func (h *State) RemoveName(name string) error {
+func (s *Names) Remove(name string) error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return err
 	}
-	return atomicfile.Remove(h.path("names", name))
+	return atomicfile.Remove(s.path("names", name))
 }
 
 // Name gives the service that a local name stands for.
-func (h *State) Name(name string) (edgeistry.ServiceID, error) {
+func (s *Names) Get(name string) (edgeistry.ServiceID, error) {
 	if err := edgeistry.CheckName(name); err != nil {
 		return edgeistry.ServiceID{}, err
 	}
 	if name == OwnName {
-		return h.OwnService().ID, nil
+		return s.keys.Own().ID, nil
 	}
-	path := h.path("names", name)
+	path := s.path("names", name)
 	raw, err := readFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return edgeistry.ServiceID{}, fmt.Errorf("service named %q: %w in %s", name, ErrNotFound, h.dir)
+		return edgeistry.ServiceID{}, fmt.Errorf("service named %q: %w in %s", name, ErrNotFound, s.folder)
 	}
 	if err != nil {
 		return edgeistry.ServiceID{}, fmt.Errorf("service named %q: %w", name, err)
@@ -69,29 +75,29 @@ func (h *State) Name(name string) (edgeistry.ServiceID, error) {
 }
 
 // Service reads a service ID or a local name.
-func (h *State) Service(nameOrID string) (edgeistry.ServiceID, error) {
+func (s *Names) Service(nameOrID string) (edgeistry.ServiceID, error) {
 	if id, err := edgeistry.ParseServiceID(nameOrID); err == nil {
 		return id, nil
 	}
 	if len(nameOrID) > edgeistry.MaxName {
 		return edgeistry.ServiceID{}, fmt.Errorf("%.80q is neither a service ID (k51...) nor a name", nameOrID)
 	}
-	return h.Name(nameOrID)
+	return s.Get(nameOrID)
 }
 
 // Names gives all local names. The node's own is among them.
-func (h *State) Names() (map[string]edgeistry.ServiceID, error) {
-	files, err := listFiles(h.path("names"))
+func (s *Names) All() (map[string]edgeistry.ServiceID, error) {
+	files, err := listFiles(s.path("names"))
 	if err != nil {
 		return nil, fmt.Errorf("list names: %w", err)
 	}
-	out := map[string]edgeistry.ServiceID{OwnName: h.OwnService().ID}
+	out := map[string]edgeistry.ServiceID{OwnName: s.keys.Own().ID}
 	var bad error
 	for _, f := range files {
 		if edgeistry.CheckName(f) != nil || f == OwnName {
 			continue
 		}
-		id, err := h.Name(f)
+		id, err := s.Get(f)
 		if err != nil {
 			if errors.Is(err, os.ErrNotExist) {
 				continue
@@ -105,11 +111,11 @@ func (h *State) Names() (map[string]edgeistry.ServiceID, error) {
 }
 
 // NameOf gives the first local name of a service in order of the alphabet, or "".
-func (h *State) NameOf(id edgeistry.ServiceID) string {
-	if id == h.OwnService().ID {
+func (s *Names) Of(id edgeistry.ServiceID) string {
+	if id == s.keys.Own().ID {
 		return OwnName
 	}
-	names, _ := h.Names()
+	names, _ := s.All()
 	best := ""
 	for name, other := range names {
 		if other == id && (best == "" || name < best) {

@@ -212,12 +212,15 @@ type changeFile struct {
 	Done       time.Time `yaml:"done,omitempty"`
 }
 
-func (h *State) revocationPath(id edgeistry.ServiceID) string {
-	return h.path("revocations", id.String()+".yaml")
+// RevocationLists holds what was revoked of each owned service: revocations/ID.yaml.
+type RevocationLists struct{ folder }
+
+func (s *RevocationLists) file(id edgeistry.ServiceID) string {
+	return s.path("revocations", id.String()+".yaml")
 }
 
 // SaveRevocations keeps what was revoked of a service.
-func (h *State) SaveRevocations(r *Revocations) error {
+func (s *RevocationLists) Save(r *Revocations) error {
 	f := revocationFile{Service: r.Service.String()}
 	for _, d := range r.Denied {
 		f.Denied = append(f.Denied, denialFile{d.Fingerprint.String(), d.Epoch, d.Branch, d.Generation, d.Name, d.Since.UTC(), d.Expires.UTC()})
@@ -237,15 +240,15 @@ func (h *State) SaveRevocations(r *Revocations) error {
 	if len(data) > maxFile {
 		return fmt.Errorf("keep revocations: %w", ErrDenyListFull)
 	}
-	if err := atomicfile.Write(h.revocationPath(r.Service), data, atomicfile.Secret); err != nil {
+	if err := atomicfile.Write(s.file(r.Service), data, atomicfile.Secret); err != nil {
 		return fmt.Errorf("keep revocations: %w", err)
 	}
 	return nil
 }
 
 // Revocations gives what was revoked of a service; nothing, if nothing was.
-func (h *State) Revocations(id edgeistry.ServiceID) (*Revocations, error) {
-	path := h.revocationPath(id)
+func (s *RevocationLists) Get(id edgeistry.ServiceID) (*Revocations, error) {
+	path := s.file(id)
 	r := &Revocations{Service: id}
 	raw, err := readSecret(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -282,8 +285,8 @@ func (h *State) Revocations(id edgeistry.ServiceID) (*Revocations, error) {
 }
 
 // Revoked gives the services of which something was revoked.
-func (h *State) Revoked() ([]edgeistry.ServiceID, error) {
-	names, err := listFiles(h.path("revocations"))
+func (s *RevocationLists) Services() ([]edgeistry.ServiceID, error) {
+	names, err := listFiles(s.path("revocations"))
 	if err != nil {
 		return nil, fmt.Errorf("list revocations: %w", err)
 	}

@@ -16,13 +16,13 @@ import (
 // TestRevocations keeps a list and reads it again; what is done forgets its secret.
 func TestRevocations(t *testing.T) {
 	h := newState(t)
-	id := h.OwnService().ID
+	id := h.Keys.Own().ID
 	now := time.Unix(1_800_000_000, 0).UTC()
-	r, err := h.Revocations(id)
+	r, err := h.Revocations.Get(id)
 	if err != nil || len(r.Denied)+len(r.Changes) != 0 {
 		t.Fatalf("before anything was revoked: %+v, %v", r, err)
 	}
-	if err := r.Deny(Denial{Fingerprint: denylist.Fingerprint{1}, Epoch: 1, Branch: 3, Name: "node/anna", Since: now, Expires: now.Add(time.Hour)}, h.OwnService()); err != nil {
+	if err := r.Deny(Denial{Fingerprint: denylist.Fingerprint{1}, Epoch: 1, Branch: 3, Name: "node/anna", Since: now, Expires: now.Add(time.Hour)}, h.Keys.Own()); err != nil {
 		t.Fatal(err)
 	}
 	r.Add(Change{Branch: 3, Generation: 1, Since: now})
@@ -37,13 +37,13 @@ func TestRevocations(t *testing.T) {
 	if c, ok := r.Epoch(); !ok || len(r.Pending()) != 1 || c.Secret != epoch.Secret {
 		t.Errorf("pending: %v, want the epoch alone", r.Pending())
 	}
-	if err := h.SaveRevocations(r); err != nil {
+	if err := h.Revocations.Save(r); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(h.revocationPath(id)); err != nil || info.Mode().Perm() != atomicfile.Secret {
+	if info, err := os.Stat(h.Revocations.file(id)); err != nil || info.Mode().Perm() != atomicfile.Secret {
 		t.Errorf("the file has mode %v, %v", info.Mode(), err)
 	}
-	again, err := h.Revocations(id)
+	again, err := h.Revocations.Get(id)
 	if err != nil || !reflect.DeepEqual(again, r) {
 		t.Errorf("read again: %+v, %v\nwant %+v", again, err, r)
 	}
@@ -51,10 +51,10 @@ func TestRevocations(t *testing.T) {
 	if len(r.Pending()) != 0 || r.Changes[len(r.Changes)-1].Secret != [32]byte{} {
 		t.Errorf("after the end: %+v", r.Changes)
 	}
-	if err := os.WriteFile(h.revocationPath(id), []byte("service: "+id.String()+"\nchanges:\n- epoch: 2\n"), atomicfile.Secret); err != nil {
+	if err := os.WriteFile(h.Revocations.file(id), []byte("service: "+id.String()+"\nchanges:\n- epoch: 2\n"), atomicfile.Secret); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Revocations(id); err == nil || !strings.Contains(err.Error(), "restore this file") {
+	if _, err := h.Revocations.Get(id); err == nil || !strings.Contains(err.Error(), "restore this file") {
 		t.Errorf("a pending epoch without its secret: %v", err)
 	}
 }
@@ -80,7 +80,7 @@ func TestSecretOfAnEpochDoesNotPrint(t *testing.T) {
 // TestDenyListBound fills a list: what has expired long ago makes room, then what the service itself refuses, and nothing else.
 func TestDenyListBound(t *testing.T) {
 	h := newState(t)
-	k := h.OwnService()
+	k := h.Keys.Own()
 	now := time.Unix(1_800_000_000, 0).UTC()
 	deny := func(r *Revocations, n int, d Denial) error {
 		d.Fingerprint, d.Epoch, d.Since = denylist.Fingerprint{byte(n >> 8), byte(n)}, 1, now
@@ -112,7 +112,7 @@ func TestDenyListBound(t *testing.T) {
 		if len(r.Denied) != denylist.MaxEntries {
 			t.Errorf("%s: %d entries", what, len(r.Denied))
 		}
-		if err := h.SaveRevocations(r); err != nil {
+		if err := h.Revocations.Save(r); err != nil {
 			t.Errorf("%s: a full list cannot be kept: %v", what, err)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -41,8 +40,41 @@ type State struct {
 	identity crypto.PrivKey
 	peerID   peer.ID
 
-	mu  sync.Mutex
-	own *ServiceKey
+	Keys        *Keys            // of owned services
+	Keychain    *Keychain        // capabilities
+	Names       *Names           // local names of services
+	Claims      *Claims          // claims that have begun
+	Devices     *Devices         // devices that this node is home to
+	Revocations *RevocationLists // what was revoked of owned services
+	API         *EndpointFile    // where the running node's HTTP API is
+}
+
+// stores returns a State whose stores are those of dir. own is the key of the node's own service.
+func stores(dir string, own *ServiceKey) *State {
+	f := folder(dir)
+	keys := &Keys{folder: f, own: own}
+	return &State{
+		dir: dir, Keys: keys, Keychain: &Keychain{f}, Names: &Names{f, keys}, Claims: &Claims{f}, Devices: &Devices{f},
+		Revocations: &RevocationLists{f}, API: &EndpointFile{f},
+	}
+}
+
+// folder is a state directory as its stores know it.
+type folder string
+
+// path returns the path of a file in the directory.
+func (f folder) path(elem ...string) string {
+	return filepath.Join(append([]string{string(f)}, elem...)...)
+}
+
+// IsSecret reports whether a file of a state directory, by its path in it, holds a secret. Such a file is 0600.
+func IsSecret(name string) bool {
+	first, _, _ := strings.Cut(filepath.ToSlash(name), "/")
+	switch first {
+	case "identity.key", "service.key", "api", "keystore", "keychain", "devices", "claims", "revocations":
+		return true
+	}
+	return false
 }
 
 // Init makes dir a home with this configuration, with fresh keys. It overwrites nothing: a directory that is a home
@@ -92,8 +124,8 @@ func Init(dir string, c config.Config) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
-	h := &State{dir: dir, own: own}
-	if err := h.SaveCapability(OwnCapability, own.Owner()); err != nil {
+	h := stores(dir, own)
+	if err := h.Keychain.Save(OwnCapability, own.Owner()); err != nil {
 		return nil, fmt.Errorf("init: %w", err)
 	}
 	if err := atomicfile.WriteNew(path("version"), []byte(formatVersion+"\n"), atomicfile.Plain); err != nil {
@@ -135,11 +167,11 @@ func Open(dir string) (*State, error) {
 	if err := checkVersion(dir); err != nil {
 		return nil, err
 	}
-	h := &State{dir: dir}
+	h := stores(dir, nil)
 	if h.identity, h.peerID, err = readIdentity(h.path("identity.key")); err != nil {
 		return nil, fileMissing(h.path("identity.key"), err)
 	}
-	if h.own, err = readServiceKey(h.path("service.key")); err != nil {
+	if h.Keys.own, err = readServiceKey(h.path("service.key")); err != nil {
 		return nil, fileMissing(h.path("service.key"), err)
 	}
 	raw, err := readFile(h.path("config.yaml"))
@@ -206,30 +238,3 @@ func (h *State) Identity() crypto.PrivKey { return h.identity }
 
 // PeerID gives the node's ID, 12D3KooW...
 func (h *State) PeerID() peer.ID { return h.peerID }
-
-// saveOwn replaces the key of the node's own service.
-func (h *State) saveOwn(k ServiceKey) error {
-	data, err := k.encode()
-	if err != nil {
-		return err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	path := h.path("service.key")
-	if err := atomicfile.Write(path, data, atomicfile.Secret); err != nil {
-		if left, rerr := readServiceKey(path); rerr == nil { // a failed write may have replaced the file
-			h.own = left
-		}
-		return fmt.Errorf("keep service key: %w", err)
-	}
-	h.own = &k
-	return nil
-}
-
-// OwnService gives the key of the service that the node itself is: the one its own logs belong to. It is the caller's copy.
-func (h *State) OwnService() *ServiceKey {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	k := *h.own
-	return &k
-}

@@ -31,10 +31,10 @@ func TestInitOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.PeerID() != h.PeerID() || again.OwnService().ID != h.OwnService().ID {
+	if again.PeerID() != h.PeerID() || again.Keys.Own().ID != h.Keys.Own().ID {
 		t.Errorf("Open gives another identity than Init")
 	}
-	if c, err := again.Capability(OwnCapability); err != nil || c.Service != h.OwnService().ID {
+	if c, err := again.Keychain.Get(OwnCapability); err != nil || c.Service != h.Keys.Own().ID {
 		t.Errorf("Capability(%q) = %v, %v, want the owner's", OwnCapability, c, err)
 	}
 	if _, err := Init(h.Dir(), config.Default()); !errors.Is(err, ErrExists) {
@@ -47,7 +47,7 @@ func TestInitOpen(t *testing.T) {
 
 func TestPermissions(t *testing.T) {
 	h := newState(t)
-	if err := h.SaveEndpoint(Endpoint{Address: "127.0.0.1:1", Token: "secret", PID: 1}); err != nil {
+	if err := h.API.Save(Endpoint{Address: "127.0.0.1:1", Token: "secret", PID: 1}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]fs.FileMode{".": 0o700, "identity.key": 0o600, "service.key": 0o600, "api": 0o600, "config.yaml": 0o600, "keychain/node/owner": 0o600, "keystore": 0o700, "keychain": 0o700, "keychain/node": 0o700}
@@ -81,9 +81,9 @@ func TestDamage(t *testing.T) {
 		"service.key":         func(h *State) error { _, err := Open(h.Dir()); return err },
 		"version":             func(h *State) error { _, err := Open(h.Dir()); return err },
 		"config.yaml":         func(h *State) error { _, err := Open(h.Dir()); return err },
-		"keychain/node/owner": func(h *State) error { _, err := h.Capability("node/owner"); return err },
-		"names/greenhouse":    func(h *State) error { _, err := h.Name("greenhouse"); return err },
-		"api":                 func(h *State) error { _, err := h.Endpoint(); return err },
+		"keychain/node/owner": func(h *State) error { _, err := h.Keychain.Get("node/owner"); return err },
+		"names/greenhouse":    func(h *State) error { _, err := h.Names.Get("greenhouse"); return err },
+		"api":                 func(h *State) error { _, err := h.API.Get(); return err },
 	}
 	harm := map[string]func([]byte) []byte{
 		"truncated": func(b []byte) []byte { return b[:len(b)/3] },
@@ -102,7 +102,7 @@ func TestDamage(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := errors.Join(h.SaveName("greenhouse", key.ID), h.SaveEndpoint(Endpoint{Address: "127.0.0.1:1", Token: "x"})); err != nil {
+				if err := errors.Join(h.Names.Save("greenhouse", key.ID), h.API.Save(Endpoint{Address: "127.0.0.1:1", Token: "x"})); err != nil {
 					t.Fatal(err)
 				}
 				path := filepath.Join(h.Dir(), name)
@@ -147,7 +147,7 @@ func TestKeyFileFlips(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if *k != *h.own {
+		if *k != *h.Keys.own {
 			t.Fatalf("bit flipped in byte %d: read another key", i)
 		}
 	}
@@ -174,8 +174,8 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 			t.Errorf("error %v: want one without the secret", err)
 		}
 	}
-	for _, text := range []string{fmt.Sprintf("%v %+v %#v %x", h.own, h.own, h.own, h.own), fmt.Sprintf("%v %+v %#v", Endpoint{Token: seed}, Endpoint{Token: seed}, Endpoint{Token: seed})} {
-		if strings.Contains(text, seed) || strings.Contains(text, fmt.Sprintf("%x", h.own.seed)) {
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %x", h.Keys.own, h.Keys.own, h.Keys.own, h.Keys.own), fmt.Sprintf("%v %+v %#v", Endpoint{Token: seed}, Endpoint{Token: seed}, Endpoint{Token: seed})} {
+		if strings.Contains(text, seed) || strings.Contains(text, fmt.Sprintf("%x", h.Keys.own.seed)) {
 			t.Errorf("formatting shows a secret: %s", text)
 		}
 	}
@@ -217,28 +217,28 @@ func TestKeychain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.SaveCapability("greenhouse/owner", k.Owner()); err != nil {
+	if err := h.Keychain.Save("greenhouse/owner", k.Owner()); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.SaveCapability("greenhouse/owner", k.Owner()); err != nil {
+	if err := h.Keychain.Save("greenhouse/owner", k.Owner()); err != nil {
 		t.Errorf("saving the same again: %v", err)
 	}
-	if err := h.SaveCapability("greenhouse/owner", h.own.Owner()); err == nil {
+	if err := h.Keychain.Save("greenhouse/owner", h.Keys.own.Owner()); err == nil {
 		t.Errorf("another capability under a taken name was accepted")
 	}
 	for _, name := range []string{"", "a", "a/", "/a", "../x", "a/../b", "a/b/c", "A/b", "a/.b", strings.Repeat("a", 99) + "/b"} {
-		if err := h.SaveCapability(name, k.Owner()); err == nil {
+		if err := h.Keychain.Save(name, k.Owner()); err == nil {
 			t.Errorf("name %q was accepted", name)
 		}
 	}
-	list, err := h.Capabilities()
+	list, err := h.Keychain.All()
 	if err != nil || len(list) != 2 || list[0].Name != "greenhouse/owner" || list[1].Name != "node/owner" {
 		t.Errorf("Capabilities() = %v, %v", list, err)
 	}
-	if err := h.RemoveCapability("greenhouse/owner"); err != nil {
+	if err := h.Keychain.Remove("greenhouse/owner"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Capability("greenhouse/owner"); !errors.Is(err, ErrNotFound) {
+	if _, err := h.Keychain.Get("greenhouse/owner"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("after removal: %v, want ErrNotFound", err)
 	}
 }
@@ -255,14 +255,14 @@ func TestKeystoreAndDevices(t *testing.T) {
 		Logs:      []edgeistry.LogInfo{{Name: "temperature", Period: 10, Size: 2}},
 		Functions: []edgeistry.FunctionInfo{{Name: "valve", Argument: "u8:0..100"}},
 	}}
-	if err := errors.Join(h.SaveServiceKey(k), h.SaveDevice(d)); err != nil {
+	if err := errors.Join(h.Keys.Save(k), h.Devices.Save(d)); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := h.ServiceKeys()
+	keys, err := h.Keys.All()
 	if err != nil || len(keys) != 1 || *keys[0] != *k {
 		t.Fatalf("ServiceKeys() = %v, %v", keys, err)
 	}
-	devices, err := h.Devices()
+	devices, err := h.Devices.All()
 	if err != nil || len(devices) != 1 {
 		t.Fatalf("Devices() = %v, %v", devices, err)
 	}
@@ -278,13 +278,13 @@ func TestKeystoreAndDevices(t *testing.T) {
 	if err := os.WriteFile(path, append(raw, "color: green\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Devices(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), `"color"`) {
+	if _, err := h.Devices.All(); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), `"color"`) {
 		t.Errorf("unknown key in a device file: %v", err)
 	}
-	if err := h.RemoveDevice(k.ID); err != nil {
+	if err := h.Devices.Remove(k.ID); err != nil {
 		t.Fatal(err)
 	}
-	if devices, err := h.Devices(); err != nil || len(devices) != 0 {
+	if devices, err := h.Devices.All(); err != nil || len(devices) != 0 {
 		t.Errorf("after removal: %v, %v", devices, err)
 	}
 }
@@ -293,27 +293,27 @@ func TestNames(t *testing.T) {
 	h := newState(t)
 	a, _ := NewServiceKey()
 	b, _ := NewServiceKey()
-	if err := h.SaveName("pump", a.ID); err != nil {
+	if err := h.Names.Save("pump", a.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.SaveName("pump", b.ID); err == nil {
+	if err := h.Names.Save("pump", b.ID); err == nil {
 		t.Errorf("a taken name was given to another service")
 	}
-	if err := h.SaveName(OwnName, b.ID); err == nil {
+	if err := h.Names.Save(OwnName, b.ID); err == nil {
 		t.Errorf("the node's own name was given away")
 	}
 	for _, name := range []string{"pump", a.ID.String()} {
-		if id, err := h.Service(name); err != nil || id != a.ID {
+		if id, err := h.Names.Service(name); err != nil || id != a.ID {
 			t.Errorf("Service(%q) = %v, %v", name, id, err)
 		}
 	}
-	if id, err := h.Service(OwnName); err != nil || id != h.own.ID {
+	if id, err := h.Names.Service(OwnName); err != nil || id != h.Keys.own.ID {
 		t.Errorf("Service(%q) = %v, %v", OwnName, id, err)
 	}
-	if got := h.NameOf(a.ID); got != "pump" {
+	if got := h.Names.Of(a.ID); got != "pump" {
 		t.Errorf("NameOf = %q, want pump", got)
 	}
-	if _, err := h.Service("../identity.key"); err == nil {
+	if _, err := h.Names.Service("../identity.key"); err == nil {
 		t.Errorf("a path was taken for a name")
 	}
 }
@@ -345,17 +345,17 @@ func TestWriteFileKeepsOld(t *testing.T) {
 func TestPendingClaim(t *testing.T) {
 	h := newState(t)
 	id := [4]byte{1, 2, 3, 4}
-	if _, err := h.Claim(id); !errors.Is(err, ErrNotFound) {
+	if _, err := h.Claims.Get(id); !errors.Is(err, ErrNotFound) {
 		t.Errorf("claim that never began: %v, want ErrNotFound", err)
 	}
 	k, err := NewServiceKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.SaveClaim(id, PendingClaim{Key: k, OwnerNonce: []byte("nonce"), Answer: []byte("answer")}); err != nil {
+	if err := h.Claims.Save(id, PendingClaim{Key: k, OwnerNonce: []byte("nonce"), Answer: []byte("answer")}); err != nil {
 		t.Fatal(err)
 	}
-	c, err := h.Claim(id)
+	c, err := h.Claims.Get(id)
 	if err != nil || *c.Key != *k || string(c.OwnerNonce) != "nonce" || string(c.Answer) != "answer" {
 		t.Errorf("Claim = %+v, %v", c, err)
 	}
@@ -366,26 +366,26 @@ func TestPendingClaim(t *testing.T) {
 	if err := os.WriteFile(path, []byte("service_key: AAAA\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Claim(id); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := h.Claims.Get(id); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("damaged claim: %v, want one that names the file", err)
 	}
-	if err := errors.Join(h.RemoveClaim(id), h.RemoveClaim(id)); err != nil {
+	if err := errors.Join(h.Claims.Remove(id), h.Claims.Remove(id)); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestSaveOwn(t *testing.T) {
 	h := newState(t)
-	before, raised := h.OwnService(), h.OwnService()
+	before, raised := h.Keys.Own(), h.Keys.Own()
 	raised.Generations[3] = 9
-	if err := h.SaveServiceKey(raised); err != nil {
+	if err := h.Keys.Save(raised); err != nil {
 		t.Fatal(err)
 	}
 	again, err := Open(h.Dir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range []*ServiceKey{h.OwnService(), again.OwnService()} {
+	for _, k := range []*ServiceKey{h.Keys.Own(), again.Keys.Own()} {
 		if k.Generations[3] != 9 || k.EpochKey != before.EpochKey || k.ID != before.ID {
 			t.Errorf("after SaveServiceKey: generations %v", k.Generations)
 		}
@@ -398,7 +398,7 @@ func TestSaveOwn(t *testing.T) {
 // TestEndpointOfACopy: the file api that was copied with the directory of a running node leads nobody to that node.
 func TestEndpointOfACopy(t *testing.T) {
 	s := newState(t)
-	if err := s.SaveEndpoint(Endpoint{Address: "127.0.0.1:7780", Token: "secret"}); err != nil {
+	if err := s.API.Save(Endpoint{Address: "127.0.0.1:7780", Token: "secret"}); err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "copy")
@@ -414,7 +414,7 @@ func TestEndpointOfACopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := copied.Endpoint(); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), s.Dir()) || strings.Contains(err.Error(), "secret") {
+	if _, err := copied.API.Get(); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), s.Dir()) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("Endpoint of a copy = %v, want ErrForeign and the other directory", err)
 	}
 	link := filepath.Join(t.TempDir(), "link")
@@ -425,13 +425,26 @@ func TestEndpointOfACopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e, err := linked.Endpoint(); err != nil || e.Token != "secret" {
+	if e, err := linked.API.Get(); err != nil || e.Token != "secret" {
 		t.Errorf("Endpoint by a link to the directory = %v, %v", e, err)
 	}
 	if err := atomicfile.Write(filepath.Join(s.Dir(), "api"), []byte(`{"address":"127.0.0.1:7780","token":"x","pid":1}`), atomicfile.Secret); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Endpoint(); err == nil {
+	if _, err := s.API.Get(); err == nil {
 		t.Error("Endpoint took a file that names no directory")
+	}
+}
+
+// TestIsSecret: every file that a store writes with mode 0600 because it holds a secret is called secret, and none that people share.
+func TestIsSecret(t *testing.T) {
+	for name, want := range map[string]bool{
+		"identity.key": true, "service.key": true, "api": true, "keystore/k51.key": true, "keychain/greenhouse/owner": true,
+		"devices/k51.yaml": true, "claims/01020304.yaml": true, "revocations/k51.yaml": true,
+		"config.yaml": false, "version": false, "lock": false, "names/greenhouse": false, "data/000001.log": false, "witness": false,
+	} {
+		if got := IsSecret(filepath.FromSlash(name)); got != want {
+			t.Errorf("IsSecret(%s) = %t, want %t", name, got, want)
+		}
 	}
 }
