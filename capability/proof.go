@@ -231,27 +231,6 @@ func IsOpen(m *coap.Message) bool {
 	return ok && len(v) > 0 && v[0]&^(mirrorBit|privateBit) == formOpen
 }
 
-// Proof is what anybody on the way can read in option 65001 of a request. It is not checked.
-type Proof struct {
-	Opens    bool // the request opens a session
-	Sequence uint32
-	Boot     uint32 // the verifier's boot counter, of a request that opens: its cookie begins with it
-}
-
-// ProofOf returns the proof of a request; false if the request has none, or a malformed one.
-func ProofOf(m *coap.Message) (Proof, bool) {
-	v, _ := m.Get(coap.OptionRequest)
-	var p proof
-	if len(v) == 0 || p.parse(v, v[0]&mirrorBit != 0) != ReasonNone {
-		return Proof{}, false
-	}
-	out := Proof{Opens: p.form == formOpen, Sequence: p.sequence}
-	if out.Opens {
-		out.Boot = binary.BigEndian.Uint32(p.cookie[:])
-	}
-	return out, true
-}
-
 // carriedForm returns the carried form that a request brings, if it does.
 func carriedForm(m *coap.Message) ([]byte, bool) {
 	v, _ := m.Get(coap.OptionRequest)

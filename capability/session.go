@@ -1,6 +1,7 @@
 package capability
 
 import (
+	"encoding/binary"
 	"crypto/hmac"
 	"errors"
 	"sync"
@@ -52,12 +53,16 @@ type Pending struct {
 	slot         uint8
 	open         bool
 	private      bool
+	boot         uint32 // of an OPEN
 	notification uint32 // highest seen
 	tag          [openTagSize]byte
 }
 
 // Sequence tells the request's number in its session.
 func (p *Pending) Sequence() uint32 { return p.sequence }
+
+// Boot returns the verifier's boot counter, with which its cookie begins; false if the request did not open the session.
+func (p *Pending) Boot() (uint32, bool) { return p.boot, p.open }
 
 // Protect adds option 65001 to m, in place of one that is there. The hold is rounded down, below a minute to
 // 100 ms and to at most 19.9 s, above to minutes and to at most MaxHold; 0 means DefaultHold. To send a request again is to send the same bytes again; to protect it again makes
@@ -86,7 +91,7 @@ func (s *Session) Protect(m *coap.Message, hold time.Duration, now time.Time) (*
 	case s.opening:
 		return nil, errNotOpen
 	default:
-		p.open, p.slot = true, slotOpening
+		p.open, p.slot, p.boot = true, slotOpening, binary.BigEndian.Uint32(s.cookie[:])
 		tick = s.clock.zero
 		value = appendOpen(nil, s.mirror|s.private, s.nonce, s.cookie, p.sequence, units, s.carried)
 	}

@@ -360,10 +360,9 @@ func (n *Node) callFailed(id edgeistry.ServiceID, err error, took time.Duration)
 
 // callResult gives the API's form of the answer to req, which may have gone out hidden.
 func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *coap.Message, res *client.Result, err error) *api.CallResult {
-	proof, _ := capability.ProofOf(res.Request)
 	out := &api.CallResult{
 		Service: id.String(), Code: coap.CodeText(res.Response.Code), Payload: res.Response.Payload, Format: formatOf(res.Response),
-		Tagged: res.Verdict.Tagged, Capability: with.name, Session: "reused", Sequence: proof.Sequence,
+		Tagged: res.Verdict.Tagged, Capability: with.name, Session: "reused", Sequence: res.Sequence,
 		Legs: legs(res.Legs, res.Took), Message: "ok",
 	}
 	if res.Opened {

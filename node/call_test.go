@@ -32,12 +32,11 @@ func TestProofFields(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shown, ok := capability.ProofOf(m)
-		if !ok || shown.Sequence != want {
-			t.Errorf("sequence = %d, %t, want %d", shown.Sequence, ok, want)
+		if got := p.Sequence(); got != want {
+			t.Errorf("sequence = %d, want %d", got, want)
 		}
-		if shown.Opens != (want == 1) || (shown.Opens && shown.Boot != 77) {
-			t.Errorf("boot of request %d = %d, %t", want, shown.Boot, shown.Opens)
+		if boot, ok := p.Boot(); ok != (want == 1) || (ok && boot != 77) {
+			t.Errorf("boot of request %d = %d, %t", want, boot, ok)
 		}
 		a, refusal := guard.Check(m, capability.Now{Tick: 5})
 		if a == nil {

@@ -291,9 +291,7 @@ func (d *device) learn(res *client.Result, err error) {
 	if res == nil || !res.Opened || !res.Verdict.Tagged {
 		return
 	}
-	if p, ok := capability.ProofOf(res.Request); ok && p.Opens {
-		d.bootedLocked(p.Boot)
-	}
+	d.bootedLocked(res.Boot)
 }
 
 // booted takes the boot counter of an answer to a hello, which may be another caller's. It carries no proof: a wrong one costs a look at

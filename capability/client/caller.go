@@ -120,6 +120,8 @@ type Result struct {
 	Opening  time.Duration // the hello before it; 0 if the session was open
 	Opened   bool          // this request opened the session
 	Request  *coap.Message // as it went out, protected
+	Sequence uint32        // of the request in its session
+	Boot     uint32        // the service's boot counter, if Opened
 }
 
 // Call sends a protected request to the capability's service through via, the entry of a node's proxy, and proves the
@@ -402,7 +404,8 @@ func (c *Caller) send(ctx context.Context, via *patient, out *sent) (*Result, er
 	}
 	here := unsent.Load() && via.waited == waited // after a wait an earlier attempt may have got through
 	now := c.cfg.Now()
-	result := &Result{Response: resp, Request: out.message, Took: now.Sub(began)}
+	result := &Result{Response: resp, Request: out.message, Sequence: out.pending.Sequence(), Took: now.Sub(began)}
+	result.Boot, _ = out.pending.Boot()
 	if trace, ok := resp.Get(coap.OptionTrace); ok {
 		if legs, err := coap.DecodeTrace(trace); err == nil { // hop-by-hop, for people only
 			result.Legs = legs
