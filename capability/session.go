@@ -1,8 +1,8 @@
 package capability
 
 import (
-	"encoding/binary"
 	"crypto/hmac"
+	"encoding/binary"
 	"errors"
 	"sync"
 	"time"
