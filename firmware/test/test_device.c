@@ -337,6 +337,25 @@ static void long_frames(void)
     CHECK_EQ(moves, 2);
 }
 
+/* Nothing that stood in the answer's buffer before the answer is left behind it: no key of the chain, whether the session opens or not. */
+static void no_keys_left(void)
+{
+    size_t i;
+    int bad;
+
+    for (bad = 0; bad < 3; bad++) {
+        boot();
+        caller_init(&c, &dev, &board, ke, hint, 3, 0, no_frames, 1);
+        if (bad == 2)
+            c.ke[0] ^= 1; /* a tag that does not verify, after the whole chain was made */
+        CHECK_EQ(caller_open(&c, EDG_POST, bad == 1 ? "/f/none" : "/f/valve", NULL, (const uint8_t *)"\x14", 1), 0);
+        CHECK_EQ(caller_reason(&c), bad == 0 ? 0 : bad == 1 ? EDG_R_NOT_FOUND : EDG_R_TAG);
+        CHECK(c.out_len < sizeof(edg_desk));
+        for (i = c.out_len; i < sizeof(edg_desk); i++)
+            CHECK_EQ(c.out[i], 0);
+    }
+}
+
 /* Frames that come again though the slot keeps them: every byte must be as it was when the session opened, under however good a tag. */
 static void kept_frames(void)
 {
@@ -551,6 +570,7 @@ void test_device(void)
     non();
     long_frames();
     kept_frames();
+    no_keys_left();
     gone();
     tags();
     attacks();

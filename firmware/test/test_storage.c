@@ -129,6 +129,24 @@ static uint8_t set_clock(uint8_t enable_days, uint32_t unix_seconds, uint32_t no
     return edg_clock_set(&dev, enable_days, unix_seconds);
 }
 
+/* The mark follows the clock in steps of an hour: a second less leaves it, the hour itself moves it. */
+static void clock_steps(void)
+{
+    bench b;
+    uint32_t mark;
+
+    bench_init(&b);
+    bench_owner(&b, ke, hint, 1, zero);
+    load(&dev, &b);
+    CHECK_EQ(set_clock(1, 1700000000UL, 100), 0);
+    CHECK_EQ(set_clock(0, 1700000000UL + 3599, 100), 0);
+    CHECK_EQ(edg_counter_read(&dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, &mark), 1);
+    CHECK_EQ(mark, 1700000000UL);
+    CHECK_EQ(set_clock(0, 1700000000UL + 3600, 100), 0);
+    CHECK_EQ(edg_counter_read(&dev, EDG_NV_CLOCK, EDG_CLOCK_SLOTS, &mark), 1);
+    CHECK_EQ(mark, 1700000000UL + 3600);
+}
+
 static void clocks(void)
 {
     bench b;
@@ -306,5 +324,6 @@ void test_storage(void)
     boots();
     records();
     clocks();
+    clock_steps();
     clock_back();
 }
