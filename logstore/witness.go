@@ -48,7 +48,9 @@ func (e *LossError) Error() string {
 // was acknowledged, and Open makes a new one where there is none.
 type WitnessError struct{ Path string }
 
-func (e *WitnessError) Error() string { return "the witness file " + e.Path + " holds nothing that can be read" }
+func (e *WitnessError) Error() string {
+	return "the witness file " + e.Path + " holds nothing that can be read"
+}
 
 func encodeGroup(group uint64) []byte {
 	return seal(groupKey, binary.BigEndian.AppendUint64([]byte{valueVersion}, group))

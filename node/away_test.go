@@ -54,6 +54,13 @@ func TestAway(t *testing.T) {
 		}
 		return err
 	})
+	quick("ping", 4*time.Second, func() error {
+		p, err := f.client.Ping(t.Context(), api.PingRequest{Target: "greenhouse", Count: 1})
+		if err == nil && (p.Conn != "this node" || p.ServiceMS != 0 || !strings.Contains(p.ServiceProblem, "away since 20")) {
+			t.Errorf("ping says that a device which is off answers: %+v", p)
+		}
+		return err
+	})
 	quick("ls", time.Second, func() error {
 		d, err := f.client.Devices(t.Context())
 		if err == nil && (d[0].Reachable || !strings.HasPrefix(d[0].Problem, "away since 20")) {
@@ -80,6 +87,9 @@ func TestAway(t *testing.T) {
 	f.device.Asleep.Store(false)
 	if err := <-waited; err != nil {
 		t.Errorf("call that waits: %v", err)
+	}
+	if p, err := f.client.Ping(t.Context(), api.PingRequest{Target: "greenhouse", Count: 1}); err != nil || p.ServiceMS == 0 || p.ServiceProblem != "" {
+		t.Errorf("ping of a device that is there: %+v, %v", p, err)
 	}
 	if moves, _ := f.device.Moves(); moves != 1 {
 		t.Errorf("%d moves, want 1", moves)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
 	"os"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/relay"
@@ -109,13 +111,14 @@ func (n *Node) Ping(ctx context.Context, r api.PingRequest) (*api.PingResult, er
 	}
 	count := max(r.Count, 1)
 	out := &api.PingResult{}
+	var service edgeistry.ServiceID
 	target, err := peer.Decode(r.Target)
 	if err != nil || strings.HasPrefix(r.Target, "k") {
 		id, err := n.service(r.Target)
 		if err != nil {
 			return nil, err
 		}
-		out.Service = id.String()
+		out.Service, service = id.String(), id
 		if target, err = n.connectHome(ctx, id); err != nil {
 			return nil, err
 		}
@@ -125,7 +128,7 @@ func (n *Node) Ping(ctx context.Context, r api.PingRequest) (*api.PingResult, er
 	out.Peer = target.String()
 	if target == n.host.ID() {
 		out.Conn = "this node"
-		return out, nil
+		return out, n.pingService(ctx, service, out)
 	}
 	all, err := mesh.Ping(ctx, n.host, target, count)
 	if err != nil {
@@ -140,7 +143,36 @@ func (n *Node) Ping(ctx context.Context, r api.PingRequest) (*api.PingResult, er
 	if c.Kind == relay.Relayed {
 		out.Via = c.Via.String()
 	}
-	return out, nil
+	return out, n.pingService(ctx, service, out)
+}
+
+// pingService asks the service itself: a hello, which a device answers without a session, and which no node on the way answers for it.
+func (n *Node) pingService(ctx context.Context, id edgeistry.ServiceID, out *api.PingResult) error {
+	if out.Service == "" || id == n.state.Keys.Own().ID {
+		return nil
+	}
+	hello := make([]byte, 20) // nonce (8) | header (12), docs/spec/capability.md
+	if _, err := rand.Read(hello[:8]); err != nil {
+		return err
+	}
+	hello[8] = 1 << 4 // version
+	hint := id.Hint()
+	copy(hello[9:], hint[:])
+	m := &coap.Message{Code: coap.CodePOST, Payload: hello}
+	if err := m.SetPath("/h"); err != nil {
+		return err
+	}
+	began := time.Now()
+	res, err := n.callPlain(ctx, id, m, false)
+	switch {
+	case err != nil:
+		out.ServiceProblem = asAPIError(err).Message
+	case !res.OK() && strings.HasPrefix(res.Code, "5."):
+		out.ServiceProblem = res.Message
+	default:
+		out.ServiceMS = ms(time.Since(began))
+	}
+	return nil
 }
 
 // connect makes sure that there is a connection to a node, a relayed one too.

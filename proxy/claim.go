@@ -84,7 +84,7 @@ func (p *Proxy) Claim(ctx context.Context, req ClaimRequest) (*Claimed, error) {
 			return nil, &ClaimError{Step: 1, Err: err}
 		}
 	}
-	req.Progress(1, "link ok")
+	req.Progress(1, "link open")
 
 	claimed := &Claimed{}
 	core, err := readCore(ctx, newDevice(req.Service, edgeistry.Manifest{}, req.Link, Config{Limits: p.cfg.Limits}))

@@ -47,7 +47,7 @@ func TestClaim(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"[1/5] link ok", "[2/5] device answers (test, greenhouse/1.0)", "[3/5] keys agreed", "[4/5] capability works", "[5/5] record published"}
+	want := []string{"[1/5] link open", "[2/5] device answers (test, greenhouse/1.0)", "[3/5] keys agreed", "[4/5] capability works", "[5/5] record published"}
 	if fmt.Sprint(steps) != fmt.Sprint(want) {
 		t.Errorf("steps %q, want %q", steps, want)
 	}

@@ -29,7 +29,7 @@ func (c *cli) pingCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return c.show(result, func() {
+				err = c.show(result, func() {
 					c.printf("%s   %s, %s", result.Peer, result.Conn, roundTrip(result.RTTMS))
 					if len(result.All) > 1 {
 						all := make([]string, len(result.All))
@@ -39,7 +39,14 @@ func (c *cli) pingCommand() *cobra.Command {
 						c.printf("   (%s)", strings.Join(all, ", "))
 					}
 					c.printf("\n")
+					if result.ServiceMS > 0 {
+						c.printf("%s answers itself, %s ms with its home\n", args[0], number(result.ServiceMS))
+					}
 				})
+				if err == nil && result.ServiceProblem != "" {
+					err = fail(exitNotFound, "the home node answers, %s itself does not: %s", args[0], result.ServiceProblem)
+				}
+				return err
 			})
 		},
 	}

@@ -80,4 +80,7 @@ type PingResult struct {
 	Addr    string    `json:"addr"`
 	RTTMS   float64   `json:"rtt_ms"` // the least of all
 	All     []float64 `json:"all_ms"`
+	// ServiceMS is how long the service itself took to answer, its home included; 0: it was not asked or did not answer.
+	ServiceMS      float64 `json:"service_ms,omitempty"`
+	ServiceProblem string  `json:"service_problem,omitempty"` // why the service did not answer
 }
