@@ -122,9 +122,6 @@ func newLink(name string, cfg Config, baud int, open func() (carrier, error)) *L
 // String gives the link's URL.
 func (l *Link) String() string { return l.name }
 
-// MaxMessage is the largest message in bytes that the link carries.
-func (l *Link) MaxMessage() int { return l.cfg.MaxMessage }
-
 // News gives a token after the device said that one of its logs has grown (POST /u). Tokens do not pile up. It is a
 // hint that anybody on the line can make: who reads the logs for it should do so at most once in 100 ms.
 func (l *Link) News() <-chan struct{} { return l.news }
