@@ -354,23 +354,30 @@ func (d *device) tellTime(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	defer func() { <-d.telling }()
-	d.mu.Lock()
-	known, tried, failed := !d.clockSet.IsZero(), d.clockTried, d.clockErr
-	d.mu.Unlock()
-	if known {
-		return nil
+	for {
+		d.mu.Lock()
+		boot, known, tried, failed := d.boot, !d.clockSet.IsZero(), d.clockTried, d.clockErr
+		d.mu.Unlock()
+		if known {
+			return nil
+		}
+		if time.Since(tried) < deliverAgain {
+			return failed
+		}
+		err := d.setClock(ctx)
+		if err != nil && ctx.Err() != nil && context.Cause(ctx) == context.Canceled {
+			return err // who asked for it has gone; that says nothing of the device
+		}
+		d.mu.Lock()
+		same := d.boot == boot
+		if same {
+			d.clockTried, d.clockErr = time.Now(), err
+		}
+		d.mu.Unlock()
+		if err == nil || same || ctx.Err() != nil {
+			return err
+		} // else it was a session of the boot before that refused
 	}
-	if time.Since(tried) < deliverAgain {
-		return failed
-	}
-	err := d.setClock(ctx)
-	if err != nil && context.Cause(ctx) == context.Canceled {
-		return err // who asked for it has gone; that says nothing of the device
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.clockTried, d.clockErr = time.Now(), err
-	return err
 }
 
 // keepClock sets the clock of a device that has started anew, or that was told the time long ago.
@@ -436,7 +443,7 @@ func (d *device) postTime(ctx context.Context, with *capability.Capability) erro
 	if err := m.SetPath("/t"); err != nil {
 		return err
 	}
-	for {
+	for tries := 0; ; tries++ {
 		d.mu.Lock()
 		boot := d.boot
 		d.mu.Unlock()
@@ -444,6 +451,9 @@ func (d *device) postTime(ctx context.Context, with *capability.Capability) erro
 		_, err := d.call(proxy.Foremost(ctx), d.node.manager, with, m)
 		var denied *client.Denied
 		missing := errors.As(err, &denied) && denied.ByDevice && denied.Reason == capability.ReasonNotFound
+		if denied != nil && denied.Unknown && tries < 2 {
+			continue // in a session that the device does not know any more; to tell the time twice does no harm
+		}
 		if err != nil && !missing {
 			return err
 		}
