@@ -49,7 +49,7 @@ func (e *LossError) Error() string {
 type WitnessError struct{ Path string }
 
 func (e *WitnessError) Error() string {
-	return "the witness file " + e.Path + " holds nothing that can be read"
+	return "the witness file " + e.Path + " is damaged: it holds nothing that can be read"
 }
 
 func encodeGroup(group uint64) []byte {
