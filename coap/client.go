@@ -197,10 +197,27 @@ func (c *Client) Err() error {
 // Done is closed when the stream has ended.
 func (c *Client) Done() <-chan struct{} { return c.done }
 
-// Close ends the stream and waits for its goroutines. Requests under way fail with ErrClosed. It may be called twice.
+// Close ends the stream and waits for its goroutines. The other side gets a Release, or an Abort if requests are under way:
+// these fail with ErrClosed, and nobody needs their answers. Close may be called twice.
 func (c *Client) Close() error {
+	if code, open := c.lastSignal(); open {
+		c.stream.farewell(code)
+	}
 	c.stop(ErrClosed)
 	_ = c.stream.conn.Close() // the peer may have closed it first
 	c.wg.Wait()
 	return nil
+}
+
+// lastSignal returns the signal that ends the stream (RFC 8323 sections 5.5 and 5.6). It reports whether the stream is open.
+func (c *Client) lastSignal() (code uint8, open bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return 0, false
+	}
+	if len(c.waiting) > 0 {
+		return codeAbort, true
+	}
+	return codeRelease, true
 }

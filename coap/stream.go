@@ -35,6 +35,7 @@ type StreamConfig struct {
 	MaxInFlight  int           // requests under way; default 64
 	Timeout      time.Duration // for one exchange, and for the rest of a message that has begun; default 40 s
 	WriteTimeout time.Duration // for one message; default 10 s
+	CSMTimeout   time.Duration // for the other side's first message, which is its CSM; default 5 s
 }
 
 func (cfg StreamConfig) withDefaults() StreamConfig {
@@ -49,6 +50,9 @@ func (cfg StreamConfig) withDefaults() StreamConfig {
 	}
 	if cfg.WriteTimeout <= 0 {
 		cfg.WriteTimeout = 10 * time.Second
+	}
+	if cfg.CSMTimeout <= 0 {
+		cfg.CSMTimeout = 5 * time.Second
 	}
 	return cfg
 }
@@ -66,6 +70,7 @@ type stream struct {
 	in   *bufio.Reader
 	cfg  StreamConfig
 
+	greetBy   time.Time     // when the other side's CSM must have come
 	peerLimit atomic.Uint32 // the largest message the other side takes
 	ready     chan struct{} // closed when the other side's CSM has come
 
@@ -74,7 +79,11 @@ type stream struct {
 }
 
 func newStream(conn Conn, cfg StreamConfig) *stream {
-	s := &stream{conn: conn, in: bufio.NewReaderSize(conn, 4096), cfg: cfg.withDefaults(), ready: make(chan struct{})}
+	cfg = cfg.withDefaults()
+	s := &stream{
+		conn: conn, in: bufio.NewReaderSize(conn, 4096), cfg: cfg,
+		greetBy: time.Now().Add(cfg.CSMTimeout), ready: make(chan struct{}),
+	}
 	s.peerLimit.Store(baseStreamSize)
 	return s
 }
@@ -126,14 +135,53 @@ func (s *stream) abort() {
 	_ = s.write(&frame{message: Message{Code: codeAbort}}) // the stream is closed next, whatever comes of it
 }
 
-// read gives the next message that is no signal, or errRelease once. Between messages it waits without end;
+// farewellTimeout bounds the signal that ends a stream: nobody waits longer for a peer that does not read.
+const farewellTimeout = 200 * time.Millisecond
+
+// farewell sends a signal before the stream is closed: Release or Abort. The signal is left out while another message is
+// being written, since the other side may not be reading.
+func (s *stream) farewell(code uint8) {
+	if !s.writing.TryLock() {
+		return
+	}
+	defer s.writing.Unlock()
+	if !s.greeted {
+		return
+	}
+	raw, err := (&frame{message: Message{Code: code}}).append(nil)
+	if err == nil && s.conn.SetWriteDeadline(time.Now().Add(farewellTimeout)) == nil {
+		_, _ = s.conn.Write(raw) // the stream is closed next, whatever comes of it
+	}
+}
+
+// await returns when the first byte of a message is there. Before the other side's CSM it waits until greetBy, and without
+// end after it.
+func (s *stream) await() error {
+	if !s.isReady() {
+		if err := s.conn.SetReadDeadline(s.greetBy); err != nil {
+			return err
+		}
+	}
+	_, err := s.in.Peek(1)
+	if err != nil && !s.isReady() && !time.Now().Before(s.greetBy) {
+		s.farewell(codeAbort)
+		return fmt.Errorf("%w: no CSM within %v", ErrTimeout, s.cfg.CSMTimeout)
+	}
+	return err
+}
+
+// read returns the next message that is no signal, or errRelease once. Between messages it waits without end;
 // a message that has begun must be complete in time. An *OptionError comes with the message's code and token.
 func (s *stream) read() (*frame, error) {
 	for {
-		if _, err := s.in.Peek(1); err != nil {
+		if err := s.await(); err != nil {
 			return nil, err
 		}
-		if err := s.conn.SetReadDeadline(time.Now().Add(s.cfg.Timeout)); err != nil {
+		deadline := s.greetBy
+		if s.isReady() {
+			deadline = time.Now().Add(s.cfg.Timeout)
+		}
+		if err := s.conn.SetReadDeadline(deadline); err != nil {
 			return nil, err
 		}
 		f, err := readFrame(s.in, s.cfg.MaxMessage)

@@ -422,3 +422,145 @@ func FuzzFrame(f *testing.F) {
 		}
 	})
 }
+
+// TestCSMWithinSeconds: a stream whose other side sends nothing, or only the beginning of its CSM, ends.
+func TestCSMWithinSeconds(t *testing.T) {
+	for name, first := range map[string][]byte{"nothing": nil, "half a CSM": {0x10}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				here, there := net.Pipe()
+				defer here.Close()
+				go func() { _, _ = io.Copy(io.Discard, here) }()
+				if first != nil {
+					go func() { _, _ = here.Write(first) }()
+				}
+				began := time.Now()
+				if err := ServeConn(t.Context(), there, echo, Source{}, StreamConfig{}); err == nil {
+					t.Error("no error")
+				}
+				if took := time.Since(began); took > 6*time.Second {
+					t.Errorf("it ended after %v", took)
+				}
+			})
+		})
+	}
+}
+
+// TestAnswersBeforeTheEnd: of 100 streams that the other side releases, or closes in its direction, while a request is under
+// way, each request is answered, and then the stream ends. An Abort ends the request.
+func TestAnswersBeforeTheEnd(t *testing.T) {
+	for name, end := range map[string]func(net.Conn){
+		"release":    func(c net.Conn) { _, _ = c.Write([]byte{0x00, codeRelease}) },
+		"half close": func(c net.Conn) { _ = c.(*net.TCPConn).CloseWrite() },
+		"abort":      func(c net.Conn) { _, _ = c.Write([]byte{0x00, codeAbort}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			answered, ended := 0, 0
+			for range 100 {
+				started, release := make(chan struct{}), make(chan struct{})
+				cancelled := make(chan struct{})
+				h := HandlerFunc(func(ctx context.Context, _ Source, _ *Message) *Message {
+					close(started)
+					select {
+					case <-release:
+						return &Message{Code: CodeContent}
+					case <-ctx.Done():
+						close(cancelled)
+						return nil
+					}
+				})
+				here, there := tcpPair(t)
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					_ = ServeConn(context.Background(), there, h, Source{}, StreamConfig{})
+				}()
+				if _, err := here.Write([]byte{0x00, codeCSM, 0x01, CodeGET, 9}); err != nil {
+					t.Fatal(err)
+				}
+				<-started
+				end(here)
+				if name == "abort" {
+					<-cancelled
+				}
+				close(release)
+				back, err := io.ReadAll(here)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if bytes.HasSuffix(back, []byte{0x01, CodeContent, 9}) {
+					answered++
+				}
+				<-done
+				ended++
+				here.Close()
+			}
+			want := 100
+			if name == "abort" {
+				want = 0
+			}
+			if answered != want || ended != 100 {
+				t.Errorf("%d answered, want %d; %d streams ended, want 100", answered, want, ended)
+			}
+		})
+	}
+}
+
+func tcpPair(t *testing.T) (here, there net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if here, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if there, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	if err := here.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return here, there
+}
+
+// TestClientTakesLeave: a client that closes an idle stream releases it; one that has requests under way aborts.
+func TestClientTakesLeave(t *testing.T) {
+	for name, want := range map[string]uint8{"idle": codeRelease, "under way": codeAbort} {
+		here, there := net.Pipe()
+		c := NewClient(here, StreamConfig{})
+		in := bufio.NewReader(there)
+		if _, err := there.Write([]byte{0x00, codeCSM}); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := readFrame(in, 4096); err != nil || f.message.Code != codeCSM {
+			t.Fatalf("first %+v, %v", f, err)
+		}
+		failed := make(chan error, 1)
+		if name == "under way" {
+			go func() {
+				_, err := c.Do(bounded(t), &Message{Code: CodeGET})
+				failed <- err
+			}()
+			if _, err := readFrame(in, 4096); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.stream.writing.Lock() // until the write of what was read is over
+		greeted := c.stream.greeted
+		c.stream.writing.Unlock()
+		if !greeted {
+			t.Fatal("no CSM was sent")
+		}
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close() }()
+		if f, err := readFrame(in, 4096); err != nil || f.message.Code != want {
+			t.Errorf("%s: last %+v, %v, want %x", name, f, err, want)
+		}
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		there.Close()
+	}
+}
