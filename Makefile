@@ -24,7 +24,7 @@ export GOTOOLCHAIN := auto
 export CGO_ENABLED := 0
 export GOFLAGS     := -trimpath
 .DEFAULT_GOAL := help
-.PHONY: help demo test check test-go test-race test-c test-fuzz e2e lint bench bench-node bench-e2e bench-capability counts figures size fuzz torture build firmware boards cross cross-check clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
+.PHONY: help demo test check test-go test-race test-c test-fuzz e2e lint bench bench-node bench-e2e bench-capability counts figures recording size fuzz torture build firmware boards cross cross-check clean deps-go deps-demo deps-boards deps-test deps-lint deps-bench deps-fuzz wasm proof deps-proof
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +87,13 @@ counts: deps-boards ## compare the exact counts with bench/capability/counts.txt
 figures: bench-capability ## measure, and bring docs/guide/capability-figures.* up to date
 	$(GO) run ./bench/capability -page docs/guide/capability-figures.md
 	$(GO) -C bench/plot run . ../out/capability.json ../../docs/guide/capability-figures.svg
+
+recording: deps-demo build firmware ## run the demo and draw docs/demo.svg, the README's picture of it, from what it printed
+	$(GO) build -o $(OUT)/demo ./e2e/demo
+	script -qec $(OUT)/demo $(OUT)/demo.ansi
+	LC_ALL=C awk -f docs/recording.awk $(OUT)/demo.ansi >$(OUT)/recording.ansi
+	$(GO) run github.com/charmbracelet/freeze@v0.2.2 --language ansi --font.size 14 --line-height 1.35 --padding 20 --border.radius 8 --background '#0d1117' \
+		--font.family "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" --output docs/demo.svg $(OUT)/recording.ansi
 
 size: deps-boards build firmware ## flash, RAM and worst stack of the boards; size of the binary
 	@$(MAKE) --no-print-directory -C firmware size
