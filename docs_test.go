@@ -1,0 +1,92 @@
+package edgeistry_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	mdLink    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	mdHeading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	notSlug   = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// pages returns the Markdown pages that people read, by path relative to the root.
+func pages(t *testing.T) []string {
+	t.Helper()
+	found := []string{"README.md", "CONTRIBUTING.md"}
+	for _, pattern := range []string{"docs/*.md", "docs/*/*.md"} {
+		more, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, more...)
+	}
+	return found
+}
+
+// anchors returns the names that GitHub gives to the headings of a page.
+func anchors(page string) []string {
+	var names []string
+	for _, m := range mdHeading.FindAllStringSubmatch(page, -1) {
+		names = append(names, strings.ReplaceAll(notSlug.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return names
+}
+
+// TestDocsLinks checks that what a page links to inside this repository exists, headings included.
+func TestDocsLinks(t *testing.T) {
+	links := 0
+	for _, page := range pages(t) {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range mdLink.FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			path, anchor, _ := strings.Cut(m[1], "#")
+			target := page
+			if path != "" {
+				target = filepath.Join(filepath.Dir(page), path)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s, which does not exist", page, m[1])
+				continue
+			}
+			if anchor == "" {
+				continue
+			}
+			there, err := os.ReadFile(target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(anchors(string(there)), anchor) {
+				t.Errorf("%s links to %s, and that page has no such heading", page, m[1])
+			}
+		}
+	}
+	if links < 40 {
+		t.Errorf("%d links found, want at least 40: does the pattern still match?", links)
+	}
+}
+
+// TestDocsIndex checks that docs/README.md, the reading order, leads to every page of docs.
+func TestDocsIndex(t *testing.T) {
+	index, err := os.ReadFile("docs/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages(t) {
+		path, ok := strings.CutPrefix(page, "docs/")
+		if ok && path != "README.md" && !strings.Contains(string(index), "("+path+")") {
+			t.Errorf("docs/README.md does not link to %s: add a line that says what it is for", path)
+		}
+	}
+}
