@@ -282,10 +282,12 @@ func claimFailed(err error) error {
 	e := asAPIError(err)
 	e = &api.Error{Kind: e.Kind, Message: failed.Error(), Action: e.Action}
 	switch {
+	case errors.Is(err, link.ErrRefused):
+		e.Kind, e.Action = api.NotFound, "check --link, and that the device runs"
 	case errors.Is(err, coap.ErrLinkDown):
 		e.Kind, e.Action = api.NotFound, "check the cable and the name of the link, and that no other program has it open"
 	case errors.Is(err, coap.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		e.Kind, e.Action = api.Timeout, "check that the device has power, then claim again: it takes up where it stopped"
+		e.Kind, e.Action = api.Timeout, "check that the device has power and that --link names it, then claim again: it takes up where it stopped"
 	case errors.Is(err, capability.ErrClaim), failed.Reason != capability.ReasonNone:
 		e.Kind = api.Denied
 		e.Denial = &api.Denial{By: "device", Reason: uint8(failed.Reason), Text: failed.Err.Error()}

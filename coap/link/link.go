@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/edgeistry/edgeistry/coap"
@@ -96,6 +97,11 @@ type exchange struct {
 	id      uint16
 	token   []byte
 	arrived chan arrival
+
+	prompt   bool         // ends when it was refused twice
+	sent     atomic.Int32 // how often it was written
+	refused  chan error   // holds one refusal of the host or the network
+	refusals int          // taken from refused
 }
 
 type arrival struct {
@@ -174,6 +180,32 @@ func (l *Link) setLine(line carrier) bool {
 	return true
 }
 
+// ErrRefused says that the host at the link's address answers that no program has this port.
+var ErrRefused = errors.New("nothing listens")
+
+// refusal returns the error of an exchange that ends because its messages were refused with err.
+func (l *Link) refusal(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w on %s", ErrRefused, l.name)
+	}
+	return fmt.Errorf("%w: %s: %w", coap.ErrLinkDown, l.name, err)
+}
+
+// refusing notes for the exchange under way that a message was refused, by the host at the link's address or by this
+// machine. A device that restarts is refused, too, so only Probe ends for it.
+func (l *Link) refusing(err error) {
+	l.mu.Lock()
+	waiting := l.waiting
+	l.mu.Unlock()
+	if waiting == nil {
+		return
+	}
+	select {
+	case waiting.refused <- err:
+	default: // one is enough
+	}
+}
+
 func (l *Link) setDown(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,6 +223,10 @@ func (l *Link) setDown(err error) {
 func (l *Link) readAll(line carrier) error {
 	for {
 		raw, wire, err := line.read()
+		if errors.Is(err, syscall.ECONNREFUSED) { // a device that restarts, or a wrong address: the line stays good
+			l.refusing(err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -299,7 +335,32 @@ type outcome struct {
 // Exchange sends req and waits for the answer. If ctx ends first, Exchange returns at once, but the link stays busy
 // until the device has had its time, so that the next request does not meet a device at work on this one.
 func (l *Link) Exchange(ctx context.Context, req *coap.Message) (*coap.Message, coap.Legs, error) {
-	e := &exchange{id: uint16(l.id.Add(1)), token: coap.NewToken(), arrived: make(chan arrival, 4)}
+	return l.exchange(ctx, req, l.newExchange())
+}
+
+// Probe is Exchange with a device that somebody expects to be there now. It waits at most for timeout. It returns
+// ErrRefused when two messages were refused because nothing listens at the address, and ErrLinkDown when none could be
+// sent.
+// The error of a silent device says what was tried.
+func (l *Link) Probe(ctx context.Context, timeout time.Duration, req *coap.Message) (*coap.Message, error) {
+	probing, cancel := context.WithTimeoutCause(ctx, timeout, coap.ErrTimeout)
+	defer cancel()
+	e := l.newExchange()
+	e.prompt = true
+	resp, _, err := l.exchange(probing, req, e)
+	if err != nil && errors.Is(err, coap.ErrTimeout) && ctx.Err() == nil {
+		err = fmt.Errorf("%w: %s was sent %d times in %v to %s", coap.ErrTimeout, req.Path(), e.sent.Load(), timeout, l.name)
+	}
+	return resp, err
+}
+
+func (l *Link) newExchange() *exchange {
+	return &exchange{
+		id: uint16(l.id.Add(1)), token: coap.NewToken(), arrived: make(chan arrival, 4), refused: make(chan error, 1),
+	}
+}
+
+func (l *Link) exchange(ctx context.Context, req *coap.Message, e *exchange) (*coap.Message, coap.Legs, error) {
 	raw, err := (&coap.Datagram{Type: coap.Confirmable, ID: e.id, Token: e.token, Message: *req}).Append(nil)
 	if err != nil {
 		return nil, coap.Legs{}, err
@@ -361,6 +422,7 @@ func (l *Link) carry(ctx context.Context, e *exchange, raw []byte, queued time.D
 			return outcome{err: err}
 		}
 		wire += n
+		e.sent.Add(1)
 		o, over := l.await(ctx, e, timeout)
 		if over {
 			l.silent = o.err != nil
@@ -382,6 +444,10 @@ type awaited struct {
 func (l *Link) await(ctx context.Context, e *exchange, timeout time.Duration) (awaited, bool) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
+	refused := e.refused
+	if !e.prompt {
+		refused = nil
+	}
 	over, settled := ctx.Done(), (<-chan time.Time)(nil)
 	retransmit := timer.C
 	for {
@@ -394,6 +460,10 @@ func (l *Link) await(ctx context.Context, e *exchange, timeout time.Duration) (a
 				retransmit = nil
 			default:
 				return awaited{arrival: a}, true
+			}
+		case err := <-refused:
+			if e.refusals++; e.refusals == 2 { // the first may have come while the device started
+				return awaited{err: l.refusal(err)}, true
 			}
 		case <-retransmit:
 			return awaited{err: coap.ContextError(ctx)}, ctx.Err() != nil
@@ -438,6 +508,7 @@ func (l *Link) send(ctx context.Context, raw []byte, again bool) (int, error) {
 	l.sent.Add(uint64(n))
 	if err != nil {
 		l.cfg.Logger.Debug("write to device link failed", "link", l.name, "error", err) // repeated like a lost message
+		l.refusing(err)
 	}
 	return n, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -447,4 +448,75 @@ func TestLinkClose(t *testing.T) {
 			t.Errorf("Up = %v, want ErrClosed", err)
 		}
 	})
+}
+
+// TestProbeNothingListens: a probe of a UDP address at which nothing listens ends when the second message is refused.
+func TestProbeNothingListens(t *testing.T) {
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := socket.LocalAddr().String()
+	socket.Close()
+	l := open(t, "udp:"+address, link.Config{AckTimeout: 50 * time.Millisecond})
+	began := time.Now()
+	_, err = l.Probe(bounded(t), 10*time.Second, core(t))
+	if !errors.Is(err, link.ErrRefused) || !strings.Contains(err.Error(), "nothing listens on udp:"+address) {
+		t.Errorf("Probe = %v, want ErrRefused with the address", err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("Probe took %v", took)
+	}
+}
+
+// TestProbeComes: a device that starts while the first message is on its way answers the second.
+func TestProbeComes(t *testing.T) {
+	first, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	address := first.LocalAddr().String()
+	l := open(t, "udp:"+address, link.Config{AckTimeout: 200 * time.Millisecond})
+	result := make(chan error, 1)
+	go func() {
+		_, err := l.Probe(bounded(t), 10*time.Second, core(t))
+		result <- err
+	}()
+	if _, _, err = first.ReadFrom(make([]byte, coap.MaxDatagram)); err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	second, err := net.ListenPacket("udp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { device(t).ServeUDP(second) })
+	defer wg.Wait()
+	defer second.Close()
+	if err := <-result; err != nil {
+		t.Errorf("Probe = %v", err)
+	}
+}
+
+// TestProbeSilence: the error of a device that takes messages and does not answer says what was tried, and how often.
+func TestProbeSilence(t *testing.T) {
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	l := open(t, "udp:"+socket.LocalAddr().String(), link.Config{AckTimeout: 100 * time.Millisecond})
+	_, err = l.Probe(bounded(t), 500*time.Millisecond, core(t))
+	want := "no answer in time: /.well-known/core was sent 3 times in 500ms to udp:" + socket.LocalAddr().String()
+	if !errors.Is(err, coap.ErrTimeout) || err.Error() != want {
+		t.Errorf("Probe = %v, want %s", err, want)
+	}
+	// The caller's own end is no silence of the device.
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err = l.Probe(ctx, time.Second, core(t)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Probe of a caller that has gone = %v", err)
+	}
 }

@@ -35,14 +35,18 @@ type udpLine struct {
 	buf  []byte
 }
 
-func (u *udpLine) write(message []byte, _ bool) (int, error) { return u.conn.Write(message) }
+// write sends the message a second time where the first attempt only returned the refusal of an earlier message.
+func (u *udpLine) write(message []byte, _ bool) (int, error) {
+	n, err := u.conn.Write(message)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return u.conn.Write(message)
+	}
+	return n, err
+}
 
 func (u *udpLine) read() ([]byte, int, error) {
 	for {
 		n, err := u.conn.Read(u.buf)
-		if errors.Is(err, syscall.ECONNREFUSED) { // nobody listens just now: a device that restarts
-			continue
-		}
 		if err != nil {
 			return nil, 0, err
 		}
