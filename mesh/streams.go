@@ -23,11 +23,9 @@ import (
 
 // Limits of the mesh's streams.
 const (
-	maxInFlight    = 64              // requests under way on one stream (docs/spec/wire.md, Limits)
-	maxPeerStreams = 4               // CoAP streams that one node may open to this one
-	maxStreams     = 512             // CoAP streams from all nodes
-	dialTimeout    = 8 * time.Second // to reach one home
-	exchangeTime   = 30 * time.Second
+	maxInFlight  = 64              // requests under way on one stream (docs/spec/wire.md, Limits)
+	dialTimeout  = 8 * time.Second // to reach one home
+	exchangeTime = 30 * time.Second
 )
 
 // Streams carries requests to other nodes and takes theirs. To each node it keeps one stream, opened with the first request and
@@ -44,8 +42,8 @@ type Streams struct {
 	mu      sync.Mutex
 	closed  bool
 	streams map[peer.ID]*outgoing
-	serving map[peer.ID]int
-	total   int
+
+	places *places
 }
 
 // outgoing is the stream to one node. Whoever holds dialing opens it.
@@ -59,7 +57,7 @@ type outgoing struct {
 func NewStreams(h host.Host, handler coap.Handler, log *slog.Logger) *Streams {
 	m := &Streams{
 		host: h, handler: handler, log: log,
-		streams: make(map[peer.ID]*outgoing), serving: make(map[peer.ID]int),
+		streams: make(map[peer.ID]*outgoing), places: newPlaces(defaultPlaceLimits, log),
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	return m
@@ -70,39 +68,52 @@ func (m *Streams) Serve() { m.host.SetStreamHandler(coap.ProtocolID, m.accept) }
 
 // accept serves one stream until it ends. libp2p calls it in a goroutine of its own.
 func (m *Streams) accept(s network.Stream) {
-	p := s.Conn().RemotePeer()
-	if !m.enter(p) {
+	if !m.start() {
 		_ = s.Reset()
 		return
 	}
-	defer m.leave(p)
+	defer m.wg.Done()
+	p := s.Conn().RemotePeer()
+	place := m.places.enter(p, s.Conn().RemoteMultiaddr(), func() { _ = s.Reset() })
+	if place == nil {
+		_ = s.Reset()
+		return
+	}
+	defer m.places.leave(place)
+	h := coap.HandlerFunc(func(ctx context.Context, from coap.Source, req *coap.Message) *coap.Message {
+		m.places.begin(place)
+		resp := m.handler.ServeCoAP(ctx, from, req)
+		m.places.end(place, proves(resp))
+		return resp
+	})
 	cfg := coap.StreamConfig{MaxInFlight: maxInFlight, Timeout: exchangeTime}
-	if err := coap.ServeConn(m.ctx, streamConn{s}, m.handler, coap.Source{Peer: p.String()}, cfg); err != nil {
+	if err := coap.ServeConn(m.ctx, streamConn{s}, h, coap.Source{Peer: p.String()}, cfg); err != nil {
 		m.log.Debug("stream ended", "peer", p, "error", err)
 	}
 }
 
-func (m *Streams) enter(p peer.ID) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed || m.serving[p] >= maxPeerStreams || m.total >= maxStreams {
+// proves reports whether an answer shows that its caller holds a capability: a success under a tag.
+func proves(resp *coap.Message) bool {
+	if resp == nil || resp.Code>>5 != 2 {
 		return false
 	}
-	m.serving[p]++
-	m.total++
+	_, tagged := resp.Get(coap.OptionResponse)
+	return tagged
+}
+
+// start counts a stream that Close waits for, unless Close was called already.
+func (m *Streams) start() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return false
+	}
 	m.wg.Add(1)
 	return true
 }
 
-func (m *Streams) leave(p peer.ID) {
-	m.mu.Lock()
-	m.total--
-	if m.serving[p]--; m.serving[p] == 0 {
-		delete(m.serving, p)
-	}
-	m.mu.Unlock()
-	m.wg.Done()
-}
+// Counts returns the state of the streams that other nodes opened to this one.
+func (m *Streams) Counts() StreamCounts { return m.places.counts() }
 
 // Close ends all streams and waits for their goroutines.
 func (m *Streams) Close() {
