@@ -100,8 +100,8 @@ func TestStrangersHoldNoPlaces(t *testing.T) {
 		identities, addresses int
 		greet                 bool
 	}{
-		"130 identities that send nothing":          {130, 130, false},
-		"130 identities that send a CSM":            {130, 130, true},
+		"130 identities that send nothing":        {130, 130, false},
+		"130 identities that send a CSM":          {130, 130, true},
 		"260 identities of 2 addresses, with CSM": {260, 2, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,6 +37,9 @@ func (n *Node) Status(ctx context.Context) (*api.Status, error) {
 			s.Twin.Addrs = append(s.Twin.Addrs, a.String())
 		}
 	}
+	if n.mesh != nil {
+		s.Streams = api.Streams(n.mesh.Counts())
+	}
 	if n.port != nil {
 		s.CoAP = n.port.Addr().String()
 	}

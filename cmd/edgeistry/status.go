@@ -59,6 +59,10 @@ func (c *cli) showStatus(s *api.Status) {
 	if s.Twin != nil {
 		lines = append(lines, [2]string{"identity", "another node runs with this node's identity, at " + twinAddr(s.Twin) + "; edgeistry doctor says what to do"})
 	}
+	if st := s.Streams; st.Refused+st.Dropped > 0 {
+		lines = append(lines, [2]string{"streams", fmt.Sprintf("%d open, %d of peers that used a capability here; %d refused, %d dropped",
+			st.Open, st.Proved, st.Refused, st.Dropped)})
+	}
 	for _, seed := range s.Seeds {
 		if seed.Problem != "" {
 			lines = append(lines, [2]string{"seed", seed.ID + "   " + seed.Problem})

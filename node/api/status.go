@@ -21,6 +21,7 @@ type Status struct {
 	Addrs     []string  `json:"addrs"` // as told to others
 	Relay     Relay     `json:"relay"`
 	Twin      *Twin     `json:"twin,omitempty"` // another node that runs with this node's identity
+	Streams   Streams   `json:"streams"`
 	Peers     []Peer    `json:"peers"`
 	Seeds     []Seed    `json:"seeds"`
 	Services  []Service `json:"services"`
@@ -37,6 +38,16 @@ type Relay struct {
 	Text    string   `json:"text"`              // "relayed through 12D3KooW..."
 	Serving bool     `json:"serving"`
 	Limits  string   `json:"limits,omitempty"` // of what it relays for others
+}
+
+// Streams counts the streams for requests that other nodes opened to this one.
+type Streams struct {
+	Open   int `json:"open"`
+	Proved int `json:"proved"` // of these, streams of peers that used a capability here
+	// Refused and Dropped count since the start: streams that found no place, and streams of peers that proved nothing, closed
+	// to make room or because they were idle.
+	Refused uint64 `json:"refused"`
+	Dropped uint64 `json:"dropped"`
 }
 
 // Twin is another node that runs with this node's identity, most likely on a copy of its state directory.
