@@ -13,143 +13,31 @@ import (
 	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/keychain"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
-// chosen is a capability and what the keychain calls it, with what else proves a request.
-type chosen struct {
-	*capability.Capability
-	name       string
-	also       []*capability.Capability
-	discharges []*capability.Discharge
-	private    bool
+// target is the service of a call: its ID, and what people call it here. It is resolved once and handed down.
+type target struct {
+	id   edgeistry.ServiceID
+	name string // the local name, or the ID
 }
 
-// request gives what the caller sends to prove m by all of it.
-func (w *chosen) request(m *coap.Message, mirror bool) client.Request {
-	return client.Request{Message: m, Mirror: mirror, Also: w.also, Discharges: w.discharges, Private: w.private}
-}
-
-// prove finds everything that is to prove a request.
-func (n *Node) prove(given string, with api.Proof, id edgeistry.ServiceID, mirror bool) (chosen, error) {
-	out, err := n.choose(given, id, mirror)
+// target returns the service that a request names, or the node's own.
+func (n *Node) target(nameOrID string) (target, error) {
+	id, err := n.service(nameOrID)
 	if err != nil {
-		return out, err
+		return target{}, err
 	}
-	if len(with.Also) >= capability.MaxParts {
-		return out, api.Errorf(api.Usage, "%d capabilities: at most %d prove a request together", 1+len(with.Also), capability.MaxParts)
-	}
-	for _, text := range with.Also {
-		if text == "" {
-			return out, api.Errorf(api.Usage, "also has an empty text: name each capability")
-		}
-		c, err := n.choose(text, id, mirror)
-		if err != nil {
-			return out, err
-		}
-		out.also = append(out.also, c.Capability)
-	}
-	for _, text := range with.Discharges {
-		d, err := capability.ParseDischarge(text)
-		if err != nil {
-			return out, api.Errorf(api.Usage, "the discharge cannot be read: %v", err)
-		}
-		out.discharges = append(out.discharges, d)
-	}
-	out.private = with.Private
-	return out, nil
+	return n.targetOf(id), nil
 }
 
-// choose finds the capability for a request: given as text, by its keychain name, or the best match in the keychain: the owner's
-// if there is one, else the first in order of name. For a mirror it must be of the mirror branch, else it must not be.
-func (n *Node) choose(given string, id edgeistry.ServiceID, mirror bool) (chosen, error) {
-	if strings.HasPrefix(given, "ecap1_") {
-		c, err := capability.Parse(given)
-		if err != nil {
-			return chosen{}, api.Errorf(api.Usage, "the capability cannot be read: %v", err)
-		}
-		return n.fitting(chosen{Capability: c, name: "(given)"}, id, mirror)
-	}
-	if given != "" {
-		c, err := n.state.Keychain.Get(given)
-		if err != nil {
-			if errors.Is(err, state.ErrNotFound) {
-				return chosen{}, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
-			}
-			return chosen{}, api.Errorf(api.Usage, "%v", err)
-		}
-		return n.fitting(chosen{Capability: c, name: given}, id, mirror)
-	}
-	entries, bad := n.state.Keychain.All()
-	var best chosen
-	var over []string
-	for _, e := range entries {
-		c := half(e.Capability, mirror)
-		if c == nil || c.Service != id {
-			continue
-		}
-		if why := n.state.Ended(c); why != "" {
-			over = append(over, e.Name+" ("+why+")")
-			continue
-		}
-		if best.Capability == nil || wider(c, best.Capability) {
-			best = chosen{Capability: c, name: e.Name}
-		}
-	}
-	if best.Capability == nil {
-		what, action := "", "edgeistry cap import, or --cap with an ecap1_ text"
-		if mirror {
-			what, action = " of the mirror branch", "edgeistry cap mint --mirror at the service's owner"
-		}
-		e := &api.Error{Kind: api.Denied, Message: fmt.Sprintf("no capability%s for %s in the keychain", what, n.nameOf(id)), Action: action}
-		if known, err := n.state.Revocations.Get(id); err == nil {
-			if next, waits := known.Epoch(); waits {
-				return chosen{}, &api.Error{
-					Kind: api.Denied, Message: fmt.Sprintf("epoch %d of %s is over, and the service has not confirmed the next", next.Epoch-1, n.nameOf(id)), Action: "edgeistry cap revocations, and the same again once it says done",
-				}
-			}
-		}
-		if len(over) > 0 {
-			e.Message += " that is not over: " + strings.Join(over, ", ")
-		}
-		if bad != nil {
-			e.Message += "; " + bad.Error()
-		}
-		return chosen{}, e
-	}
-	return best, nil
-}
+// targetOf returns a service whose ID is known already.
+func (n *Node) targetOf(id edgeistry.ServiceID) target { return target{id: id, name: n.nameOf(id)} }
 
-// half gives what of a capability is for the mirror, or for the service itself; nil: nothing.
-func half(c *capability.Capability, mirror bool) *capability.Capability {
-	switch {
-	case (c.Header.Branch == capability.BranchMirror) == mirror:
-		return c
-	case mirror:
-		return c.Mirror()
-	}
-	return nil
-}
-
-// wider guesses which of two capabilities for a service allows more: the owner's branch first, then the one that was narrowed fewer times.
-func wider(a, b *capability.Capability) bool {
-	if owner := a.Header.Branch == capability.BranchOwner; owner != (b.Header.Branch == capability.BranchOwner) {
-		return owner
-	}
-	return len(a.Frames) < len(b.Frames)
-}
-
-// fitting checks that a capability is for this service and way.
-func (n *Node) fitting(c chosen, id edgeistry.ServiceID, mirror bool) (chosen, error) {
-	if c.Service != id {
-		return chosen{}, api.Errorf(api.Usage, "the capability is for %s, not for %s", n.nameOf(c.Service), n.nameOf(id))
-	}
-	if mirror {
-		if c.Capability = half(c.Capability, true); c.Capability == nil {
-			return chosen{}, &api.Error{Kind: api.Usage, Message: "the capability is not of the mirror branch and has no mirror half, so a home node cannot check it", Action: "edgeistry cap mint, which makes pairs, or edgeistry cap mint --mirror"}
-		}
-	}
-	return c, nil
+// proofOf returns what a caller of the API named to prove a request.
+func proofOf(given string, with api.Proof) keychain.Proof {
+	return keychain.Proof{Capability: given, Also: with.Also, Discharges: with.Discharges, Private: with.Private}
 }
 
 // nameOf gives a service's local name, or its ID.
@@ -181,10 +69,15 @@ var methods = map[string]uint8{"GET": coap.CodeGET, "POST": coap.CodePOST}
 
 // Call sends one request to a service and gives its answer, whatever it says.
 func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, error) {
-	id, err := n.service(r.Service)
+	t, err := n.target(r.Service)
 	if err != nil {
 		return nil, err
 	}
+	return n.call(ctx, t, r)
+}
+
+// call is Call with the service resolved: it does not read r.Service.
+func (n *Node) call(ctx context.Context, t target, r api.CallRequest) (*api.CallResult, error) {
 	code, ok := methods[strings.ToUpper(r.Method)]
 	if !ok {
 		return nil, api.Errorf(api.Usage, "method %.10q is neither GET nor POST", r.Method)
@@ -203,29 +96,29 @@ func (n *Node) Call(ctx context.Context, r api.CallRequest) (*api.CallResult, er
 		}
 	}
 	if r.Plain {
-		return n.callPlain(ctx, id, m, r.Trace)
+		return n.callPlain(ctx, t, m, r.Trace)
 	}
-	with, err := n.prove(r.Capability, r.Proof, id, r.Mirror)
+	with, err := n.chain().Prove(proofOf(r.Capability, r.Proof), t.id, r.Mirror)
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	asked := with.request(m, r.Mirror)
+	asked := with.Request(m, r.Mirror)
 	asked.Hold, asked.Trace = hold, r.Trace
 	res, err := n.callWhenThere(ctx, r.Wait, with, asked)
 	if res == nil && err != nil {
-		return n.callFailed(id, err, time.Since(began))
+		return n.callFailed(t, err, time.Since(began))
 	}
 	if err == nil && res.Verdict.Tagged && code == coap.CodePOST && m.Path() == "/g" && len(r.Payload) == 2 {
-		err := n.raised(id, r.Payload[0], r.Payload[1])
+		err := n.raised(t.id, r.Payload[0], r.Payload[1])
 		if err == nil && r.Payload[0] == capability.BranchOwner {
-			err = n.renewOwned(id)
+			err = n.renewOwned(t.id)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("the service has the new generation, this home could not keep it: %w", err)
 		}
 	}
-	out := n.callResult(id, with, m, res, err)
+	out := n.callResult(t.id, with, m, res, err)
 	out.TotalUS = time.Since(began).Microseconds()
 	return out, nil
 }
@@ -235,7 +128,7 @@ const awayPause = time.Second
 
 // callWhenThere makes a request. If insist is set it makes it again until the device answers or ctx ends. A request that acts is not
 // made again once it may have reached the device.
-func (n *Node) callWhenThere(ctx context.Context, insist bool, with chosen, r client.Request) (*client.Result, error) {
+func (n *Node) callWhenThere(ctx context.Context, insist bool, with keychain.Chosen, r client.Request) (*client.Result, error) {
 	for {
 		res, err := n.caller.Call(ctx, n.via(), with.Capability, r)
 		var denied *client.Denied
@@ -316,18 +209,18 @@ func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*state.ServiceKey, error) {
 }
 
 // callPlain sends a request that carries no proof, for what a service tells everybody.
-func (n *Node) callPlain(ctx context.Context, id edgeistry.ServiceID, m *coap.Message, trace bool) (*api.CallResult, error) {
-	m.Set(coap.OptionURIHost, []byte(id.String()))
+func (n *Node) callPlain(ctx context.Context, t target, m *coap.Message, trace bool) (*api.CallResult, error) {
+	m.Set(coap.OptionURIHost, []byte(t.id.String()))
 	if trace {
 		m.Set(coap.OptionTrace, nil)
 	}
 	began := time.Now()
 	resp, err := n.via().Do(ctx, m)
 	if err != nil {
-		return n.callFailed(id, err, time.Since(began))
+		return n.callFailed(t, err, time.Since(began))
 	}
 	out := &api.CallResult{
-		Service: id.String(), Code: coap.CodeText(resp.Code), Payload: resp.Payload, Format: formatOf(resp),
+		Service: t.id.String(), Code: coap.CodeText(resp.Code), Payload: resp.Payload, Format: formatOf(resp),
 		By: "unverified", Message: "ok", TotalUS: time.Since(began).Microseconds(),
 	}
 	if raw, ok := resp.Get(coap.OptionTrace); ok {
@@ -342,27 +235,27 @@ func (n *Node) callPlain(ctx context.Context, id edgeistry.ServiceID, m *coap.Me
 }
 
 // callFailed gives the error of a request that got no answer, or an answer to its hello that is a refusal.
-func (n *Node) callFailed(id edgeistry.ServiceID, err error, took time.Duration) (*api.CallResult, error) {
+func (n *Node) callFailed(t target, err error, took time.Duration) (*api.CallResult, error) {
 	var denied *client.Denied
 	if errors.As(err, &denied) {
 		out := &api.CallResult{
-			Service: id.String(), Code: coap.CodeText(denied.Code), Tagged: denied.ByDevice, By: "unverified",
+			Service: t.id.String(), Code: coap.CodeText(denied.Code), Tagged: denied.ByDevice, By: "unverified",
 			Reason: uint8(denied.Reason), RetryAfter: int(denied.RetryAfter / time.Second), TotalUS: took.Microseconds(),
 		}
 		n.describe(out, denied, nil, nil)
 		return out, nil
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, coap.ErrTimeout) {
-		return nil, api.Errorf(api.Timeout, "%s did not answer within %v", n.nameOf(id), took.Round(time.Millisecond))
+		return nil, api.Errorf(api.Timeout, "%s did not answer within %v", t.name, took.Round(time.Millisecond))
 	}
-	return nil, asAPIError(fmt.Errorf("%s: %w", n.nameOf(id), err))
+	return nil, n.asAPIError(fmt.Errorf("%s: %w", t.name, err))
 }
 
 // callResult gives the API's form of the answer to req, which may have gone out hidden.
-func (n *Node) callResult(id edgeistry.ServiceID, with chosen, req *coap.Message, res *client.Result, err error) *api.CallResult {
+func (n *Node) callResult(id edgeistry.ServiceID, with keychain.Chosen, req *coap.Message, res *client.Result, err error) *api.CallResult {
 	out := &api.CallResult{
 		Service: id.String(), Code: coap.CodeText(res.Response.Code), Payload: res.Response.Payload, Format: formatOf(res.Response),
-		Tagged: res.Verdict.Tagged, Capability: with.name, Session: "reused", Sequence: res.Sequence,
+		Tagged: res.Verdict.Tagged, Capability: with.Name, Session: "reused", Sequence: res.Sequence,
 		Legs: legs(res.Legs, res.Took), Message: "ok",
 	}
 	if res.Opened {

@@ -17,6 +17,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/keychain"
 	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
 )
@@ -572,7 +573,7 @@ func (d *device) probe(ctx context.Context) error {
 
 // read brings the copy of one log up to date and gives the time until it should be done again.
 func (d *device) read(ctx context.Context, l *follower, failures *int) time.Duration {
-	stored, err := 0, d.node.beginFunctions(ctx, logstore.LogID{Service: d.Service, Name: l.name}, chosen{})
+	stored, err := 0, d.node.beginFunctions(ctx, logstore.LogID{Service: d.Service, Name: l.name}, keychain.Chosen{})
 	if err == nil {
 		stored, err = l.catchUp(ctx)
 	}

@@ -8,20 +8,34 @@ import (
 	"slices"
 	"syscall"
 
+	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/dht"
 	"github.com/edgeistry/edgeistry/internal/dialerror"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/keychain"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
-// asAPIError gives the API's form of any error.
-func asAPIError(err error) *api.Error {
+// asAPIError returns the API's form of any error. Services are called by their local names.
+func (n *Node) asAPIError(err error) *api.Error { return errorWith(err, n.nameOf) }
+
+// problemOf returns the text of an error for people, without what they should do. Services are called by their local names.
+func (n *Node) problemOf(err error) string { return n.asAPIError(err).Message }
+
+// asAPIError returns the API's form of any error. Services are called by their IDs.
+func asAPIError(err error) *api.Error { return errorWith(err, edgeistry.ServiceID.String) }
+
+func errorWith(err error, nameOf func(edgeistry.ServiceID) string) *api.Error {
 	var e *api.Error
 	if errors.As(err, &e) {
 		return inWords(e)
+	}
+	var unproved *keychain.Error
+	if errors.As(err, &unproved) {
+		return ofKeychain(unproved, nameOf)
 	}
 	e = &api.Error{Kind: api.Failed, Message: dialerror.Words(err.Error())}
 	var conflict *logstore.ConflictError
@@ -60,6 +74,25 @@ func asAPIError(err error) *api.Error {
 
 // problemOf returns the text of an error for people, without what they should do.
 func problemOf(err error) string { return asAPIError(err).Message }
+
+// ofKeychain returns the API's form of an error of package keychain.
+func ofKeychain(err *keychain.Error, nameOf func(edgeistry.ServiceID) string) *api.Error {
+	e := &api.Error{Kind: api.Usage, Message: err.Text(nameOf)}
+	switch err.Kind {
+	case keychain.NotFound:
+		e.Kind, e.Action = api.NotFound, "give an ecap1_ text, or one of the names of edgeistry cap ls"
+	case keychain.NoMirrorHalf:
+		e.Action = "edgeistry cap mint, which makes pairs, or edgeistry cap mint --mirror"
+	case keychain.EpochOver:
+		e.Kind, e.Action = api.Denied, "edgeistry cap revocations, and the same again once it says done"
+	case keychain.None:
+		e.Kind, e.Action = api.Denied, "edgeistry cap import, or --cap with an ecap1_ text"
+		if err.Mirror {
+			e.Action = "edgeistry cap mint --mirror at the service's owner"
+		}
+	}
+	return e
+}
 
 // inWords returns an API error without the Go runtime's own words for time that has run out. It changes a copy, because
 // the error may be shared.

@@ -7,10 +7,11 @@ import (
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/keychain"
 )
 
 // describe says in words who refused what, and why.
-func (n *Node) describe(out *api.CallResult, d *client.Denied, with *chosen, req *coap.Message) {
+func (n *Node) describe(out *api.CallResult, d *client.Denied, with *keychain.Chosen, req *coap.Message) {
 	if d.Reason != capability.ReasonNone {
 		out.ReasonText = d.Reason.String()
 	}
@@ -29,9 +30,9 @@ func (n *Node) describe(out *api.CallResult, d *client.Denied, with *chosen, req
 	why := d.Text()
 	switch {
 	case with != nil && verb == "denied":
-		caps := append([]*capability.Capability{with.Capability}, with.also...)
-		why = capability.ExplainTogether(caps, with.discharges, capability.Verdict{Reason: d.Reason, Frame: d.Frame, Constraint: d.Constraint}, req)
-	case with != nil && with.private && d.Reason == capability.ReasonTooLarge:
+		caps := append([]*capability.Capability{with.Capability}, with.Also...)
+		why = capability.ExplainTogether(caps, with.Discharges, capability.Verdict{Reason: d.Reason, Frame: d.Frame, Constraint: d.Constraint}, req)
+	case with != nil && with.Private && d.Reason == capability.ReasonTooLarge:
 		why += ", or it takes no private requests"
 	}
 	out.Message = fmt.Sprintf("%s %s: %s", verb, who, why)

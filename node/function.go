@@ -16,6 +16,7 @@ import (
 	"github.com/edgeistry/edgeistry/function"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/keychain"
 )
 
 // Deploy runs a function on every append to a log: of this node's own service, of a device that it is home to, or of any
@@ -35,7 +36,7 @@ func (n *Node) Deploy(ctx context.Context, r api.DeployRequest) (*api.Function, 
 	if r.To == "" {
 		to.Name = r.Name
 	}
-	var with chosen
+	var with keychain.Chosen
 	remote := on.Service != own && n.device(on.Service) == nil
 	if remote {
 		if with, err = n.choosePull(ctx, r.Capability, on.Service); err != nil {
@@ -124,7 +125,7 @@ const headTime = 5 * time.Second
 
 // whereToBegin finds out whether a log exists, and where it stands for those who answer for it: what is copied here later is no news for a
 // function that is deployed now.
-func (n *Node) whereToBegin(ctx context.Context, on logstore.LogID, with chosen, r api.DeployRequest) (beginning, error) {
+func (n *Node) whereToBegin(ctx context.Context, on logstore.LogID, with keychain.Chosen, r api.DeployRequest) (beginning, error) {
 	if on.Service == n.state.Keys.Own().ID {
 		if !n.store.Has(on) && !n.awaited(on) && !r.EvenIfMissing {
 			return beginning{}, n.noLog(on, n.ownManifest().Logs)
@@ -182,7 +183,7 @@ func (n *Node) offered(id edgeistry.ServiceID) ([]edgeistry.LogInfo, bool) {
 }
 
 // askHead asks who answers for a log where it stands: a device of this node, or the log's home under the capability to copy it.
-func (n *Node) askHead(ctx context.Context, on logstore.LogID, with chosen) (edgeistry.Head, error) {
+func (n *Node) askHead(ctx context.Context, on logstore.LogID, with keychain.Chosen) (edgeistry.Head, error) {
 	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/l/" + on.Name); err != nil {
 		return edgeistry.Head{}, err
@@ -202,7 +203,7 @@ func (n *Node) askHead(ctx context.Context, on logstore.LogID, with chosen) (edg
 }
 
 // beginFunctions tells the functions that wait for it where a log stands.
-func (n *Node) beginFunctions(ctx context.Context, on logstore.LogID, with chosen) error {
+func (n *Node) beginFunctions(ctx context.Context, on logstore.LogID, with keychain.Chosen) error {
 	if !n.functions.Awaits(on) {
 		return nil
 	}
@@ -228,20 +229,20 @@ func (n *Node) logID(text string) (logstore.LogID, error) {
 
 // choosePull finds the capability to copy a log of another node: one of the mirror branch, which home nodes can check; for a
 // service that a node hosts itself any one that reads.
-func (n *Node) choosePull(ctx context.Context, given string, id edgeistry.ServiceID) (chosen, error) {
-	with, err := n.choose(given, id, true)
+func (n *Node) choosePull(ctx context.Context, given string, id edgeistry.ServiceID) (keychain.Chosen, error) {
+	with, err := n.chain().Choose(given, id, true)
 	if err == nil {
 		return with, nil
 	}
-	if direct, derr := n.choose(given, id, false); derr == nil && direct.Header.Branch != capability.BranchMirror {
+	if direct, derr := n.chain().Choose(given, id, false); derr == nil && direct.Header.Branch != capability.BranchMirror {
 		if _, lerr := n.lookup(ctx, id); lerr != nil {
-			return chosen{}, lerr
+			return keychain.Chosen{}, lerr
 		}
 		if n.isNodeService(id) {
 			return direct, nil
 		}
 	}
-	return chosen{}, err
+	return keychain.Chosen{}, err
 }
 
 // Functions lists the deployed functions.

@@ -12,6 +12,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/keychain"
 )
 
 const (
@@ -24,14 +25,14 @@ const (
 
 // Append appends to a log: of the node's own service directly, of another by a request under a capability.
 func (n *Node) Append(ctx context.Context, r api.AppendRequest) (*api.Receipt, error) {
-	id, err := n.service(r.Service)
+	t, err := n.target(r.Service)
 	if err != nil {
 		return nil, err
 	}
-	if id != n.state.Keys.Own().ID || r.Capability != "" || r.Private {
-		return n.appendThere(ctx, id, r)
+	if t.id != n.state.Keys.Own().ID || r.Capability != "" || r.Private {
+		return n.appendThere(ctx, t, r)
 	}
-	l, err := n.logOf(ctx, id, r.Log)
+	l, err := n.logOf(ctx, t.id, r.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -42,11 +43,11 @@ func (n *Node) Append(ctx context.Context, r api.AppendRequest) (*api.Receipt, e
 	return &api.Receipt{Incarnation: receipt.Place.Incarnation, Sequence: receipt.Place.Sequence, Hash: hex.EncodeToString(receipt.Hash[:])}, nil
 }
 
-func (n *Node) appendThere(ctx context.Context, id edgeistry.ServiceID, r api.AppendRequest) (*api.Receipt, error) {
+func (n *Node) appendThere(ctx context.Context, t target, r api.AppendRequest) (*api.Receipt, error) {
 	if r.Producer != "" || r.Expect != nil {
 		return nil, api.Errorf(api.Usage, "producer and expect work on logs of the node's own service only")
 	}
-	res, err := n.Call(ctx, api.CallRequest{Service: id.String(), Method: "POST", Path: "/l/" + r.Log, Payload: r.Payload, Capability: r.Capability, Proof: r.Proof})
+	res, err := n.call(ctx, t, api.CallRequest{Method: "POST", Path: "/l/" + r.Log, Payload: r.Payload, Capability: r.Capability, Proof: r.Proof})
 	if err != nil {
 		return nil, err
 	}
@@ -62,10 +63,10 @@ func (n *Node) appendThere(ctx context.Context, id edgeistry.ServiceID, r api.Ap
 // source is where a log is read from: this node's store, or a service.
 type source struct {
 	node   *Node
-	id     edgeistry.ServiceID
-	name   string
+	target target
+	log    string
 	local  *logstore.Log // nil: ask the service
-	with   chosen
+	with   keychain.Chosen
 	mirror bool
 	by     string
 	wait   uint8 // seconds that another node may let this reader wait for news; 0: a device is asked, which answers at once
@@ -76,11 +77,8 @@ type source struct {
 
 // sourceOf decides how a log is read: from the store if it is the node's own, or a copy of another node's; the logs of a device that
 // this node is home to from the copy if the mirror was asked for, or to be followed; else by requests.
-func (n *Node) sourceOf(ctx context.Context, r api.ReadRequest, follow bool) (*source, error) {
-	id, err := n.service(r.Service)
-	if err != nil {
-		return nil, err
-	}
+func (n *Node) sourceOf(ctx context.Context, t target, r api.ReadRequest, follow bool) (*source, error) {
+	id := t.id
 	if err := edgeistry.CheckName(r.Log); err != nil {
 		return nil, api.Errorf(api.Usage, "%v", err)
 	}
@@ -93,7 +91,7 @@ func (n *Node) sourceOf(ctx context.Context, r api.ReadRequest, follow bool) (*s
 	if r.Direct && (r.Mirror || r.Check) {
 		return nil, api.Errorf(api.Usage, "direct excludes mirror and check")
 	}
-	s := &source{node: n, id: id, name: r.Log, mirror: r.Mirror}
+	s := &source{node: n, target: t, log: r.Log, mirror: r.Mirror}
 	logID := logstore.LogID{Service: id, Name: r.Log}
 	own := id == n.state.Keys.Own().ID
 	if r.Capability == "" && !r.Direct && !r.Private && (own || ((r.Mirror || follow) && n.offers(id, r.Log)) || n.pulled(logID)) {
@@ -101,10 +99,12 @@ func (n *Node) sourceOf(ctx context.Context, r api.ReadRequest, follow bool) (*s
 			return nil, api.Errorf(api.NotFound, "the node has no log %q yet; an append makes it", r.Log)
 		}
 		s.by = "this node"
+		var err error
 		s.local, err = n.logOf(ctx, id, r.Log)
 		return s, err
 	}
-	if s.with, err = n.prove(r.Capability, r.Proof, id, r.Mirror); err != nil {
+	var err error
+	if s.with, err = n.chain().Prove(proofOf(r.Capability, r.Proof), id, r.Mirror); err != nil {
 		return nil, err
 	}
 	s.mirror = s.mirror || s.with.Header.Branch == capability.BranchMirror
@@ -149,14 +149,14 @@ func (s *source) head(ctx context.Context) (edgeistry.Head, error) {
 // ask makes one read request and gives the proven payload.
 func (s *source) ask(ctx context.Context, q coap.Query) ([]byte, error) {
 	m := &coap.Message{Code: coap.CodeGET}
-	if err := m.SetPath("/l/" + s.name); err != nil {
+	if err := m.SetPath("/l/" + s.log); err != nil {
 		return nil, api.Errorf(api.Usage, "%v", err)
 	}
 	m.SetQuery(q)
 	n := s.node
 	s.away = ""
 	began := time.Now()
-	res, err := n.caller.Call(ctx, n.via(), s.with.Capability, s.with.request(m, s.mirror))
+	res, err := n.caller.Call(ctx, n.via(), s.with.Capability, s.with.Request(m, s.mirror))
 	if err == nil {
 		if etag, ok := res.Response.GetUint(coap.OptionETag); ok && s.mirror {
 			s.asOf = time.Unix(int64(etag), 0)
@@ -165,13 +165,13 @@ func (s *source) ask(ctx context.Context, q coap.Query) ([]byte, error) {
 	}
 	s.away = awayText(err)
 	if res == nil {
-		out, err := n.callFailed(s.id, err, time.Since(began))
+		out, err := n.callFailed(s.target, err, time.Since(began))
 		if err != nil {
 			return nil, err
 		}
 		return nil, out.Err()
 	}
-	return nil, n.callResult(s.id, s.with, m, res, err).Err()
+	return nil, n.callResult(s.target.id, s.with, m, res, err).Err()
 }
 
 // read gives the entries that a request names.
@@ -269,7 +269,7 @@ func (s *source) entries(raw []byte) ([]api.Entry, error) {
 	prev := r.Previous
 	for i, payload := range r.Entries {
 		at := edgeistry.Place{Incarnation: r.Incarnation, Sequence: r.First + uint32(i)}
-		hash := edgeistry.ChainHash(s.id.Hint(), s.name, at, prev, payload)
+		hash := edgeistry.ChainHash(s.target.id.Hint(), s.log, at, prev, payload)
 		out = append(out, api.Entry{
 			Incarnation: at.Incarnation, Sequence: at.Sequence, Prev: hex.EncodeToString(prev[:]), Hash: hex.EncodeToString(hash[:]), Payload: payload,
 		})

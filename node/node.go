@@ -323,7 +323,7 @@ func (n *Node) openPorts(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n.http, err = server.New(n.ctx, n, l, server.Config{Logger: n.log, ErrorOf: asAPIError}); err != nil {
+	if n.http, err = server.New(n.ctx, n, l, server.Config{Logger: n.log, ErrorOf: n.asAPIError}); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	return n.state.API.Save(state.Endpoint{Address: n.http.Address(), Token: n.http.Token(), PID: os.Getpid()})

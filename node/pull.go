@@ -13,6 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/node/keychain"
 	"github.com/edgeistry/edgeistry/relay"
 )
 
@@ -198,7 +199,7 @@ func (p *pull) run(ctx context.Context, log *logstore.Log) {
 		if failures > 0 { // the home may have another history now, which shows in its first answer
 			f.wait = 0
 		}
-		err := p.node.beginFunctions(ctx, p.id, chosen{Capability: p.with})
+		err := p.node.beginFunctions(ctx, p.id, keychain.Chosen{Capability: p.with})
 		stored := 0
 		if err == nil {
 			stored, err = f.catchUp(ctx)

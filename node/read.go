@@ -17,7 +17,11 @@ import (
 func (n *Node) Read(ctx context.Context, r api.ReadRequest) (*api.ReadResult, error) {
 	asked := r
 	asked.Mirror = r.Mirror || r.Check
-	s, err := n.sourceOf(ctx, asked, false)
+	t, err := n.target(r.Service)
+	if err != nil {
+		return nil, err
+	}
+	s, err := n.sourceOf(ctx, t, asked, false)
 	if err != nil {
 		return nil, err
 	}
@@ -57,19 +61,11 @@ func (s *source) copy() *source {
 	if s.local != nil || s.mirror || s.by != "device" {
 		return nil
 	}
-	out := &source{node: s.node, id: s.id, name: s.name, with: s.with, mirror: true, by: "mirror", wait: uint8(liveAgain / time.Second)}
-	if out.with.Capability = half(s.with.Capability, true); out.with.Capability == nil {
+	with, ok := s.with.MirrorHalf()
+	if !ok {
 		return nil
 	}
-	out.with.also = nil
-	for _, c := range s.with.also {
-		m := half(c, true)
-		if m == nil {
-			return nil
-		}
-		out.with.also = append(out.with.also, m)
-	}
-	return out
+	return &source{node: s.node, target: s.target, log: s.log, with: with, mirror: true, by: "mirror", wait: uint8(liveAgain / time.Second)}
 }
 
 // result reads what a request names.
@@ -78,7 +74,7 @@ func (s *source) result(ctx context.Context, r api.ReadRequest) (*api.ReadResult
 	if err != nil {
 		return nil, err
 	}
-	out := &api.ReadResult{Service: s.id.String(), Log: s.name, Head: api.HeadOf(head), By: s.by}
+	out := &api.ReadResult{Service: s.target.id.String(), Log: s.log, Head: api.HeadOf(head), By: s.by}
 	entries, err := s.read(ctx, r, head)
 	if err != nil {
 		return nil, err
@@ -90,8 +86,8 @@ func (s *source) result(ctx context.Context, r api.ReadRequest) (*api.ReadResult
 
 // notEither is the error where neither the service answers nor the copy serves.
 func (s *source) notEither(first, second error) error {
-	failed := *asAPIError(first)
-	failed.Tried = append(failed.Tried, fmt.Sprintf("the copy at %s: %s", s.homeText(), asAPIError(second).Message))
+	failed := *s.node.asAPIError(first)
+	failed.Tried = append(failed.Tried, fmt.Sprintf("the copy at %s: %s", s.homeText(), s.node.asAPIError(second).Message))
 	return &failed
 }
 
@@ -100,22 +96,22 @@ func (s *source) copyText() *api.Copy {
 	switch {
 	case s.local == nil && s.mirror:
 		return &api.Copy{Home: s.homeText(), AsOf: s.asOf}
-	case s.local == nil || s.id == s.node.state.Keys.Own().ID:
+	case s.local == nil || s.target.id == s.node.state.Keys.Own().ID:
 		return nil
 	}
 	out := &api.Copy{Home: s.node.host.ID().String()}
-	if d := s.node.device(s.id); d != nil {
-		out.AsOf = d.asOf(s.name)
+	if d := s.node.device(s.target.id); d != nil {
+		out.AsOf = d.asOf(s.log)
 	}
 	return out
 }
 
 // homeText names the node that keeps the copy.
 func (s *source) homeText() string {
-	if s.node.device(s.id) != nil {
+	if s.node.device(s.target.id) != nil {
 		return s.node.host.ID().String()
 	}
-	return s.node.viaText(s.id)
+	return s.node.viaText(s.target.id)
 }
 
 // awayText says why a service did not answer; empty: it did, or the request never got so far.
@@ -144,7 +140,7 @@ func (n *Node) check(ctx context.Context, s *source, r api.ReadRequest, out *api
 	}
 	direct := r
 	direct.Mirror, direct.Check, direct.Direct = false, false, true
-	device, err := n.sourceOf(ctx, direct, false)
+	device, err := n.sourceOf(ctx, s.target, direct, false)
 	if err != nil {
 		return err
 	}
@@ -160,7 +156,7 @@ func (n *Node) check(ctx context.Context, s *source, r api.ReadRequest, out *api
 			HasAfter: true, After: edgeistry.Place{Incarnation: last.Incarnation, Sequence: last.Sequence}, HasCount: true, Count: 1,
 		})
 		if err != nil {
-			failed := *asAPIError(err)
+			failed := *s.node.asAPIError(err)
 			failed.Message = "the copy is not checked: " + failed.Message
 			return &failed
 		}

@@ -21,7 +21,7 @@ func cellRecord(id edgeistry.ServiceID, cell uint8) string {
 
 // Reserve gives a service's cells to the counts of a capability.
 func (n *Node) Reserve(ctx context.Context, r api.ReserveRequest) (*api.ReserveResult, error) {
-	c, err := n.named(r.Capability)
+	c, err := n.chain().Find(r.Capability)
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +80,8 @@ func (n *Node) reserve(ctx context.Context, key *state.ServiceKey, want capabili
 	if err := n.store.Put(ctx, cellRecord(key.ID, want.Count.Cell), cellValue(key.Epoch, want.ID)); err != nil {
 		return err
 	}
-	res, err := n.Call(ctx, api.CallRequest{
-		Service: key.ID.String(), Method: "POST", Path: "/n", Payload: want.ID.Reserve(want.Count.Cell),
+	res, err := n.call(ctx, n.targetOf(key.ID), api.CallRequest{
+		Method: "POST", Path: "/n", Payload: want.ID.Reserve(want.Count.Cell),
 		Capability: key.Owner().Text(), TimeoutMS: timeoutMS,
 	})
 	if err != nil {
@@ -95,20 +95,4 @@ func (n *Node) reserve(ctx context.Context, key *state.ServiceKey, want capabili
 		return nil
 	}
 	return api.Errorf(api.Failed, "%s did not prove that cell %d is reserved", n.nameOf(key.ID), want.Count.Cell)
-}
-
-// named reads a capability: its text, or its name in the keychain.
-func (n *Node) named(given string) (*capability.Capability, error) {
-	c, err := capability.Parse(given)
-	if err == nil {
-		return c, nil
-	}
-	c, err = n.state.Keychain.Get(given)
-	if errors.Is(err, state.ErrNotFound) {
-		return nil, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
-	}
-	if err != nil {
-		return nil, api.Errorf(api.Usage, "%v", err)
-	}
-	return c, nil
 }

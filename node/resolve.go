@@ -19,6 +19,7 @@ import (
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/keychain"
 	"github.com/edgeistry/edgeistry/proxy"
 	"github.com/edgeistry/edgeistry/relay"
 )
@@ -144,10 +145,14 @@ func (n *Node) wayTo(ctx context.Context, id edgeistry.ServiceID) (coap.Doer, er
 
 // Resolve says who speaks for a service, and how this node reaches them.
 func (n *Node) Resolve(ctx context.Context, nameOrID string) (*api.Resolution, error) {
-	id, err := n.service(nameOrID)
+	t, err := n.target(nameOrID)
 	if err != nil {
 		return nil, err
 	}
+	return n.resolve(ctx, t.id)
+}
+
+func (n *Node) resolve(ctx context.Context, id edgeistry.ServiceID) (*api.Resolution, error) {
 	began := time.Now()
 	a, err := n.lookup(ctx, id)
 	if err != nil {
@@ -177,11 +182,11 @@ func (n *Node) lookAt(ctx context.Context, h peer.AddrInfo) api.Home {
 		return out
 	}
 	if err := n.connect(ctx, h); err != nil {
-		out.Conn, out.Error = "not connected", problemOf(err)
+		out.Conn, out.Error = "not connected", n.problemOf(err)
 		return out
 	}
 	if all, err := mesh.Ping(ctx, n.host, h.ID, 1); err != nil {
-		out.Error = problemOf(err)
+		out.Error = n.problemOf(err)
 	} else {
 		out.RTTMS = ms(all[0])
 	}
@@ -191,11 +196,12 @@ func (n *Node) lookAt(ctx context.Context, h peer.AddrInfo) api.Home {
 
 // Show resolves a service and asks it for the heads of its logs.
 func (n *Node) Show(ctx context.Context, nameOrID string) (*api.ServiceDetail, error) {
-	res, err := n.Resolve(ctx, nameOrID)
+	t, err := n.target(nameOrID)
 	if err != nil {
 		return nil, err
 	}
-	id, err := edgeistry.ParseServiceID(res.Service)
+	id := t.id
+	res, err := n.resolve(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -212,9 +218,9 @@ func (n *Node) Show(ctx context.Context, nameOrID string) (*api.ServiceDetail, e
 	if d := n.device(id); d != nil {
 		away = d.awayText()
 	}
-	with, err := n.choose("", id, false)
+	with, err := n.chain().Choose("", id, false)
 	if err != nil && away == "" {
-		return out, n.greet(ctx, id, out)
+		return out, n.greet(ctx, t, out)
 	}
 	if away != "" { // its home asks it again all the time
 		out.Problem = away
@@ -223,7 +229,7 @@ func (n *Node) Show(ctx context.Context, nameOrID string) (*api.ServiceDetail, e
 	if err != nil {
 		return out, nil
 	}
-	out.Capability = with.name
+	out.Capability = with.Name
 	if out.Manifest.Board != "" && out.Manifest.Board != nodeBoard {
 		out.DeviceLine = deviceLine(out.Manifest.Board, with.Capability)
 	}
@@ -231,7 +237,7 @@ func (n *Node) Show(ctx context.Context, nameOrID string) (*api.ServiceDetail, e
 		return out, nil
 	}
 	if len(out.Logs) == 0 {
-		return out, n.greet(ctx, id, out)
+		return out, n.greet(ctx, t, out)
 	}
 	for i := range out.Logs {
 		if out.Problem != "" { // it did not answer for the log before
@@ -257,16 +263,16 @@ func (n *Node) showCopies(ctx context.Context, id edgeistry.ServiceID, out *api.
 }
 
 // greet finds out whether a service answers when there is nothing to read: by what it tells everybody.
-func (n *Node) greet(ctx context.Context, id edgeistry.ServiceID, out *api.ServiceDetail) error {
+func (n *Node) greet(ctx context.Context, t target, out *api.ServiceDetail) error {
 	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/.well-known/core"); err != nil {
 		return err
 	}
 	began := time.Now()
-	res, err := n.callPlain(ctx, id, m, false)
+	res, err := n.callPlain(ctx, t, m, false)
 	switch {
 	case err != nil:
-		out.Problem = problemOf(err)
+		out.Problem = n.problemOf(err)
 	case !res.OK():
 		out.Problem = res.Message
 	default:
@@ -276,10 +282,10 @@ func (n *Node) greet(ctx context.Context, id edgeistry.ServiceID, out *api.Servi
 }
 
 // showHead asks for one log's head.
-func (n *Node) showHead(ctx context.Context, out *api.ServiceDetail, l *api.LogDetail, with chosen) {
+func (n *Node) showHead(ctx context.Context, out *api.ServiceDetail, l *api.LogDetail, with keychain.Chosen) {
 	m := &coap.Message{Code: coap.CodeGET}
 	if err := m.SetPath("/l/" + l.Name); err != nil {
-		l.Error = problemOf(err)
+		l.Error = n.problemOf(err)
 		return
 	}
 	res, err := n.caller.Call(ctx, n.via(), with.Capability, client.Request{Message: m})
@@ -288,7 +294,7 @@ func (n *Node) showHead(ctx context.Context, out *api.ServiceDetail, l *api.LogD
 		out.Reachable = true // it answers, even if not what was asked
 	}
 	if err != nil {
-		l.Error = asAPIError(err).Message
+		l.Error = n.problemOf(err)
 		if !out.Reachable {
 			out.Problem = l.Error
 		}
@@ -296,7 +302,7 @@ func (n *Node) showHead(ctx context.Context, out *api.ServiceDetail, l *api.LogD
 	}
 	h, err := coap.DecodeHead(res.Response.Payload)
 	if err != nil {
-		l.Error = problemOf(err)
+		l.Error = n.problemOf(err)
 		return
 	}
 	head := api.HeadOf(h)

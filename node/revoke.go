@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/keychain"
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
@@ -23,7 +23,7 @@ const revokeWait = 4 * time.Second
 
 // revoking is one revocation: what it is of, and what it will do.
 type revoking struct {
-	chosen
+	keychain.Chosen
 	key     *state.ServiceKey
 	changes []state.Change // that the service is told
 	denies  bool           // the capability itself goes on the deny list
@@ -39,7 +39,7 @@ func (n *Node) Revoke(ctx context.Context, r api.RevokeRequest) (*api.RevokeResu
 		return nil, err
 	}
 	defer leave()
-	c, err := n.given(r.Capability)
+	c, err := n.named(r.Capability)
 	if err != nil {
 		return nil, err
 	}
@@ -67,33 +67,17 @@ func (n *Node) Revoke(ctx context.Context, r api.RevokeRequest) (*api.RevokeResu
 	return out, err
 }
 
-// given finds a capability by its text or its keychain name.
-func (n *Node) given(text string) (chosen, error) {
-	if strings.HasPrefix(text, "ecap1_") {
-		c, err := capability.Parse(text)
-		if err != nil {
-			return chosen{}, api.Errorf(api.Usage, "the capability cannot be read: %v", err)
-		}
-		entries, _ := n.state.Keychain.All()
-		for _, e := range entries {
-			if e.Capability.Text() == text {
-				return chosen{Capability: c, name: e.Name}, nil
-			}
-		}
-		return chosen{Capability: c}, nil
+// named finds a capability by its text or its keychain name, and the name that it has in the keychain, if any.
+func (n *Node) named(given string) (keychain.Chosen, error) {
+	c, err := n.chain().Find(given)
+	if err == nil && c.Name == keychain.Given {
+		c.Name = n.chain().NameOf(c.Capability)
 	}
-	c, err := n.state.Keychain.Get(text)
-	if errors.Is(err, state.ErrNotFound) {
-		return chosen{}, &api.Error{Kind: api.NotFound, Message: err.Error(), Action: "give an ecap1_ text, or one of the names of edgeistry cap ls"}
-	}
-	if err != nil {
-		return chosen{}, api.Errorf(api.Usage, "%v", err)
-	}
-	return chosen{Capability: c, name: text}, nil
+	return c, err
 }
 
 // planRevocation decides what a revocation does. The caller holds keys.
-func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) {
+func (n *Node) planRevocation(c keychain.Chosen, r api.RevokeRequest) (*revoking, error) {
 	key, err := n.state.Keys.Get(c.Service)
 	if errors.Is(err, state.ErrNotFound) {
 		return nil, &api.Error{Kind: api.NotFound, Message: "this home does not own " + n.nameOf(c.Service), Action: "revoke it at the service's owner; edgeistry cap rm forgets it here"}
@@ -105,7 +89,7 @@ func (n *Node) planRevocation(c chosen, r api.RevokeRequest) (*revoking, error) 
 	if err != nil {
 		return nil, err
 	}
-	v := &revoking{chosen: c, key: key, denies: true, ended: n.state.Ended(c.Capability)}
+	v := &revoking{Chosen: c, key: key, denies: true, ended: n.state.Ended(c.Capability)}
 	v.full = !known.Room(len(v.halves()), time.Now(), key)
 	_, ending := known.Epoch()
 	switch {
@@ -179,7 +163,7 @@ func (v *revoking) listed() []*capability.Capability {
 // foresee says what else of this keychain a revocation ends.
 func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 	out := &api.RevokeResult{
-		Service: v.Service.String(), Name: n.state.Names.Of(v.Service), Capability: v.name, Ended: v.ended,
+		Service: v.Service.String(), Name: n.state.Names.Of(v.Service), Capability: v.Name, Ended: v.ended,
 		Changes: []api.Revocation{}, AlsoEnds: []api.AlsoEnds{},
 	}
 	if v.denies {
@@ -192,7 +176,7 @@ func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 	}
 	entries, _ := n.state.Keychain.All() // a damaged one shows in edgeistry cap ls
 	for _, e := range entries {
-		if e.Name == v.name || e.Capability.Service != v.Service || e.Capability.Text() == v.Text() || n.state.Ended(e.Capability) != "" {
+		if e.Name == v.Name || e.Capability.Service != v.Service || e.Capability.Text() == v.Text() || n.state.Ended(e.Capability) != "" {
 			continue
 		}
 		if why := v.ends(e.Capability); why != "" {
@@ -239,7 +223,7 @@ func (n *Node) keepRevocation(v *revoking) error {
 		for _, c := range v.listed() {
 			d := state.Denial{
 				Fingerprint: denylist.Of(c), Epoch: c.Header.Epoch, Branch: c.Header.Branch, Generation: c.Header.Generation,
-				Name: v.name, Since: now, Expires: expiry(c),
+				Name: v.Name, Since: now, Expires: expiry(c),
 			}
 			if err := known.Deny(d, v.key); err != nil {
 				return &api.Error{Kind: api.Failed, Message: err.Error()}

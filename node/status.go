@@ -166,10 +166,10 @@ func (n *Node) pingService(ctx context.Context, id edgeistry.ServiceID, out *api
 		return err
 	}
 	began := time.Now()
-	res, err := n.callPlain(ctx, id, m, false)
+	res, err := n.callPlain(ctx, n.targetOf(id), m, false)
 	switch {
 	case err != nil:
-		out.ServiceProblem = asAPIError(err).Message
+		out.ServiceProblem = n.problemOf(err)
 	case !res.OK() && strings.HasPrefix(res.Code, "5."):
 		out.ServiceProblem = res.Message
 	default:
@@ -195,7 +195,7 @@ func (n *Node) connectHome(ctx context.Context, id edgeistry.ServiceID) (peer.ID
 	failed := &api.Error{Kind: api.NotFound, Message: "no home of " + n.nameOf(id) + " can be reached"}
 	for _, h := range n.mesh.Order(a.Record.Homes) {
 		if err := n.connect(ctx, h); err != nil {
-			failed.Tried = append(failed.Tried, problemOf(err))
+			failed.Tried = append(failed.Tried, n.problemOf(err))
 			continue
 		}
 		return h.ID, nil

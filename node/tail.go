@@ -30,7 +30,11 @@ type tail struct {
 // Tail gives the entries that a request names, then each new one, until ctx ends. Where the device does not answer and the capability has a
 // mirror half, the copy at its home node is followed instead, until the device is back.
 func (n *Node) Tail(ctx context.Context, r api.ReadRequest, to server.Listener) error {
-	s, err := n.sourceOf(ctx, r, true)
+	service, err := n.target(r.Service)
+	if err != nil {
+		return err
+	}
+	s, err := n.sourceOf(ctx, service, r, true)
 	if err != nil {
 		return err
 	}
