@@ -90,3 +90,40 @@ func TestDocsIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestReadmeMap checks that the map of folders in README.md is what there is: its folders exist, and each folder of
+// the root is on it.
+func TestReadmeMap(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, ok := strings.Cut(string(text), "\n## Map\n")
+	if !ok {
+		t.Fatal("README.md has no map")
+	}
+	var shown []string
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`([^` ]+/)`").FindAllStringSubmatch(strings.Split(line, "|")[1], -1) {
+			shown = append(shown, m[1])
+			if info, err := os.Stat(m[1]); err != nil || !info.IsDir() {
+				t.Errorf("README.md maps %s, which is no folder", m[1])
+			}
+		}
+	}
+	folders, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range folders {
+		if !f.IsDir() || strings.HasPrefix(f.Name(), ".") || f.Name() == "build" {
+			continue
+		}
+		if !slices.ContainsFunc(shown, func(path string) bool { return strings.HasPrefix(path, f.Name()+"/") }) {
+			t.Errorf("README.md does not map %s/", f.Name())
+		}
+	}
+}
