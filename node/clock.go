@@ -20,6 +20,11 @@ var aheadSteps = [...]time.Duration{365 * 24 * time.Hour, 30 * 24 * time.Hour, 2
 // DeviceClock compares a device's clock with this node's. With Set it sets the device's to this node's time, back too, which only the owner
 // may: capabilities that had expired by the device's clock hold again until they expire by this one.
 func (n *Node) DeviceClock(ctx context.Context, r api.DeviceClockRequest) (*api.DeviceClock, error) {
+	ctx, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	d, err := n.deviceNamed(r.Device)
 	if err != nil {
 		return nil, err

@@ -78,6 +78,11 @@ func (n *Node) Deploy(ctx context.Context, r api.DeployRequest) (*api.Function, 
 // ChangeFunction pauses, resumes or removes a function, or lets it skip the entry that it failed on, and returns it as it is
 // then; for remove, as it was.
 func (n *Node) ChangeFunction(ctx context.Context, action string, r api.FunctionRequest) (*api.Function, error) {
+	ctx, leave, err := n.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	before, err := n.function(ctx, r.Name)
 	if err != nil {
 		return nil, err

@@ -93,9 +93,10 @@ func addUnreachable(t *testing.T, n *Node) error {
 	return nil
 }
 
-// TestStopMidway stops a node in the middle of a claim and of a revocation: Close returns after the call has.
+// TestStopMidway stops a node in the middle of a claim, of a revocation, and of setting a device's clock back: Close returns after the
+// call has.
 func TestStopMidway(t *testing.T) {
-	for _, what := range []string{"claim", "revocation"} {
+	for _, what := range []string{"claim", "revocation", "clock"} {
 		t.Run(what, func(t *testing.T) {
 			n, c := startNode(t, testHome(t, nil))
 			var lose atomic.Bool
@@ -114,12 +115,18 @@ func TestStopMidway(t *testing.T) {
 				_, err := n.Claim(t.Context(), api.ClaimRequest{SetupCode: setup, Link: at, Name: "greenhouse"}, nil)
 				return err
 			}
-			if what == "revocation" {
+			if what != "claim" {
 				if _, err := c.Claim(t.Context(), api.ClaimRequest{SetupCode: setup, Link: at, Name: "greenhouse"}, nil); err != nil {
 					t.Fatal(err)
 				}
 				call = func() error {
 					_, err := n.Revoke(t.Context(), api.RevokeRequest{Capability: "greenhouse/owner", Epoch: true})
+					return err
+				}
+			}
+			if what == "clock" {
+				call = func() error {
+					_, err := n.DeviceClock(t.Context(), api.DeviceClockRequest{Device: "greenhouse", Set: true})
 					return err
 				}
 			}
@@ -142,5 +149,21 @@ func TestStopMidway(t *testing.T) {
 				t.Error("a claim that was cut off succeeded")
 			}
 		})
+	}
+}
+
+// TestStoppedRefusesChanges: once a node has stopped, no call changes what it keeps.
+func TestStoppedRefusesChanges(t *testing.T) {
+	n, _ := startNode(t, testHome(t, nil))
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range []string{"pause", "resume", "skip", "remove"} {
+		if _, err := n.ChangeFunction(t.Context(), action, api.FunctionRequest{Name: "mean"}); !errors.Is(err, errStopping) {
+			t.Errorf("%s: %v, want %v", action, err, errStopping)
+		}
+	}
+	if _, err := n.DeviceClock(t.Context(), api.DeviceClockRequest{Device: "greenhouse", Set: true}); !errors.Is(err, errStopping) {
+		t.Errorf("set a clock: %v, want %v", err, errStopping)
 	}
 }
