@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ func TestAmplification(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		entry, _ := server.remember(messageKey{from, messageID})
+		entry, _ := server.remember(requestKey{messageKey: messageKey{from, messageID}})
 		server.serve(d, from, len(raw), entry)
 		answer, err = coap.DecodeDatagram(entry.answer)
 		if err != nil {
@@ -79,7 +80,7 @@ func TestAmplification(t *testing.T) {
 func TestRemembered(t *testing.T) {
 	r := newRemembered(2)
 	now := time.Now()
-	key := func(id uint16) messageKey { return messageKey{id: id} }
+	key := func(id uint16) requestKey { return requestKey{messageKey: messageKey{id: id}} }
 	first, known := r.add(key(1), now)
 	if known {
 		t.Error("known at first")
@@ -100,5 +101,104 @@ func TestRemembered(t *testing.T) {
 	r.remove(key(5))
 	if _, known := r.add(key(99), now); known {
 		t.Error("known after remove")
+	}
+}
+
+// TestAmplificationOfEachDatagram counts what every datagram brings its sender's address, which sends no Echo back: stored
+// answers, announcements and challenges included.
+func TestAmplificationOfEachDatagram(t *testing.T) {
+	slow := make(chan struct{})
+	server, err := Listen("127.0.0.1:0", coap.HandlerFunc(func(_ context.Context, _ coap.Source, req *coap.Message) *coap.Message {
+		if req.Path() == "/slow" {
+			<-slow
+		}
+		return &coap.Message{Code: coap.CodeContent, Payload: make([]byte, 1000)}
+	}), Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	var mu sync.Mutex
+	sent := map[netip.AddrPort]int{}
+	server.transmit = func(raw []byte, to netip.AddrPort) error {
+		mu.Lock()
+		defer mu.Unlock()
+		sent[to] += len(raw)
+		return nil
+	}
+	encode := func(d coap.Datagram) []byte {
+		raw, err := d.Append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	// worst sends datagrams from an address of its own and returns the largest factor of all; what comes late counts for the last.
+	port := uint16(1000)
+	worst := func(datagrams ...[]byte) float64 {
+		port++
+		from := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.1"), port)
+		most, before := 0.0, 0
+		for _, raw := range datagrams {
+			server.Take(raw, from)
+			server.idle(t)
+			mu.Lock()
+			most, before = max(most, float64(sent[from]-before)/float64(len(raw))), sent[from]
+			mu.Unlock()
+		}
+		return most
+	}
+	get := coap.Message{Code: coap.CodeGET}
+	long := coap.Message{Code: coap.CodeGET}
+	for range 4 {
+		long.Add(coap.OptionURIQuery, make([]byte, 200))
+	}
+	separate := coap.Message{Code: coap.CodeGET}
+	separate.Add(coap.OptionURIPath, []byte("slow"))
+	for range 4 {
+		separate.Add(coap.OptionURIQuery, make([]byte, 80))
+	}
+	short := encode(coap.Datagram{Type: coap.Confirmable, ID: 7, Message: get})
+	asked := encode(coap.Datagram{Type: coap.Confirmable, ID: 7, Message: long})
+	for name, c := range map[string][][]byte{
+		"4 bytes":                                 {short},
+		"4 bytes, not to be confirmed":            {encode(coap.Datagram{Type: coap.NonConfirmable, ID: 7, Message: get})},
+		"4 bytes after a long one of the same ID": {asked, short, short},
+		"the long one again":                      {asked, asked, asked},
+	} {
+		if factor := worst(c...); factor > maxAmplification {
+			t.Errorf("%s: %.1f times its bytes come back", name, factor)
+		}
+	}
+	// An answer that takes long comes in two messages.
+	from := netip.MustParseAddrPort("192.0.2.1:7")
+	raw := encode(coap.Datagram{Type: coap.Confirmable, ID: 8, Message: separate})
+	server.Take(raw, from)
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		mu.Lock()
+		announced := sent[from] > 0
+		mu.Unlock()
+		if announced || time.Now().After(deadline) {
+			break
+		}
+	}
+	close(slow)
+	server.idle(t)
+	mu.Lock()
+	defer mu.Unlock()
+	if factor := float64(sent[from]) / float64(len(raw)); factor > maxAmplification || sent[from] <= 4 {
+		t.Errorf("a separate answer: %.2f times its bytes come back", factor)
+	}
+}
+
+// idle waits until the server works on nothing.
+func (s *Server) idle(t *testing.T) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for len(s.slots) > 0 {
+		if time.Now().After(deadline) {
+			t.Fatal("the server is still at work")
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

@@ -1,16 +1,24 @@
 package udpserver
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// remembered keeps the message IDs of the last requests with their answers, so that a repeated message gets the
-// same answer and nothing runs twice (RFC 7252 section 4.5). It drops an ID after exchangeLifetime, or sooner when
+// requestKey names one message of a source. A repetition is the same message in all its bytes: a short one with the same ID is
+// another message, so nobody gets a long answer for it that somebody else asked for.
+type requestKey struct {
+	messageKey
+	sum [sha256.Size]byte
+}
+
+// remembered keeps the last requests with their answers, so that a repeated message gets the
+// same answer and nothing runs twice (RFC 7252 section 4.5). It drops a request after exchangeLifetime, or sooner when
 // it is full: the oldest goes first. A request that must never run twice is guarded by its session.
 type remembered struct {
-	known *simplelru.LRU[messageKey, *memory] // in the order in which they came: nothing is moved to the front
+	known *simplelru.LRU[requestKey, *memory] // in the order in which they came: nothing is moved to the front
 }
 
 type memory struct {
@@ -19,7 +27,7 @@ type memory struct {
 }
 
 func newRemembered(limit int) *remembered {
-	known, err := simplelru.NewLRU[messageKey, *memory](limit, nil)
+	known, err := simplelru.NewLRU[requestKey, *memory](limit, nil)
 	if err != nil {
 		panic(err) // cannot happen: Config.withDefaults makes the limit positive
 	}
@@ -27,7 +35,7 @@ func newRemembered(limit int) *remembered {
 }
 
 // add returns the memory of a message, and reports whether it is known already.
-func (r *remembered) add(key messageKey, now time.Time) (*memory, bool) {
+func (r *remembered) add(key requestKey, now time.Time) (*memory, bool) {
 	for _, oldest, ok := r.known.GetOldest(); ok && now.Sub(oldest.since) >= exchangeLifetime; _, oldest, ok = r.known.GetOldest() {
 		r.known.RemoveOldest()
 	}
@@ -39,4 +47,4 @@ func (r *remembered) add(key messageKey, now time.Time) (*memory, bool) {
 	return m, false
 }
 
-func (r *remembered) remove(key messageKey) { r.known.Remove(key) }
+func (r *remembered) remove(key requestKey) { r.known.Remove(key) }

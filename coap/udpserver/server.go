@@ -56,6 +56,8 @@ type Server struct {
 	socket  *net.UDPConn
 	secret  [32]byte // of Echo values
 
+	transmit func(raw []byte, to netip.AddrPort) error // puts a datagram on the socket
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -90,6 +92,10 @@ func Listen(address string, h coap.Handler, cfg Config) (*Server, error) {
 		slots: make(chan struct{}, cfg.Workers),
 		seen:  newRemembered(cfg.Remembered),
 		acks:  make(map[messageKey]chan struct{}),
+	}
+	s.transmit = func(raw []byte, to netip.AddrPort) error {
+		_, err := socket.WriteToUDPAddrPort(raw, to)
+		return err
 	}
 	_, _ = rand.Read(s.secret[:]) // never fails: crypto/rand ends the program first
 	var seed [2]byte
@@ -176,10 +182,11 @@ func (s *Server) take(raw []byte, from netip.AddrPort) {
 		s.answerAtOnce(d, from, optionError.Refusal())
 		return
 	}
-	entry, known := s.remember(key)
+	request := requestKey{key, sha256.Sum256(raw)}
+	entry, known := s.remember(request)
 	if known {
 		s.repeated.Add(1)
-		s.repeat(entry, from)
+		s.repeat(entry, d, from, len(raw))
 		return
 	}
 	select {
@@ -191,7 +198,7 @@ func (s *Server) take(raw []byte, from netip.AddrPort) {
 		})
 	default:
 		s.refused.Add(1)
-		s.forget(key)
+		s.forget(request)
 		s.answerAtOnce(d, from, coap.Unavailable(1))
 	}
 }
@@ -219,11 +226,8 @@ func (s *Server) send(d *coap.Datagram, to netip.AddrPort) {
 
 // serve works on one request to its end.
 func (s *Server) serve(d *coap.Datagram, from netip.AddrPort, size int, entry *memory) {
-	proven := from.Addr().IsLoopback()
-	if echo, ok := d.Message.Get(coap.OptionEcho); ok {
-		proven = proven || s.checkEcho(echo, from, time.Now())
-		d.Message.Remove(coap.OptionEcho)
-	}
+	proven := s.isProven(d, from)
+	d.Message.Remove(coap.OptionEcho)
 	source := coap.Source{Peer: from.Addr().WithZone("").String(), Datagram: true}
 	result := make(chan *coap.Message, 1)
 	s.wg.Go(func() { result <- s.handler.ServeCoAP(s.ctx, source, &d.Message) })
@@ -231,14 +235,15 @@ func (s *Server) serve(d *coap.Datagram, from netip.AddrPort, size int, entry *m
 	timer := time.NewTimer(piggybackWithin)
 	defer timer.Stop()
 	var resp *coap.Message
-	separate := false
+	separate, announced := false, 0
 	select {
 	case resp = <-result:
 	case <-timer.C:
 		if separate = d.Type == coap.Confirmable; separate {
-			raw, _ := (&coap.Datagram{Type: coap.Acknowledgement, ID: d.ID}).Append(nil) // 4 bytes always encode
-			s.finish(entry, raw)
-			s.write(raw, from)
+			announcement, _ := (&coap.Datagram{Type: coap.Acknowledgement, ID: d.ID}).Append(nil) // 4 bytes always encode
+			announced = len(announcement)
+			s.finish(entry, announcement)
+			s.write(announcement, from)
 		}
 		resp = <-result
 	}
@@ -254,9 +259,9 @@ func (s *Server) serve(d *coap.Datagram, from netip.AddrPort, size int, entry *m
 		out.Message = coap.Message{Code: coap.CodeInternal}
 		raw, _ = out.Append(nil) // a message of a code and a token always encodes
 	}
-	if !proven && len(raw) > maxAmplification*size {
-		out.Message = *s.challenge(from, time.Now())
-		raw, _ = out.Append(nil) // of one short option
+	room := maxAmplification*size - announced
+	if !proven && len(raw) > room {
+		raw = s.challengeWithin(out, from, room)
 	}
 	if s.ctx.Err() != nil {
 		return
@@ -270,7 +275,7 @@ func (s *Server) serve(d *coap.Datagram, from netip.AddrPort, size int, entry *m
 }
 
 func (s *Server) write(raw []byte, to netip.AddrPort) {
-	if _, err := s.socket.WriteToUDPAddrPort(raw, to); err != nil {
+	if err := s.transmit(raw, to); err != nil {
 		s.log.Debug("write to coap port failed", "error", err)
 	}
 }
@@ -311,13 +316,13 @@ func (s *Server) acknowledged(key messageKey) {
 	}
 }
 
-func (s *Server) remember(key messageKey) (*memory, bool) {
+func (s *Server) remember(key requestKey) (*memory, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.seen.add(key, time.Now())
 }
 
-func (s *Server) forget(key messageKey) {
+func (s *Server) forget(key requestKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen.remove(key)
@@ -330,14 +335,39 @@ func (s *Server) finish(entry *memory, raw []byte) {
 	entry.answer = raw
 }
 
-// repeat answers a repeated message: nothing runs twice.
-func (s *Server) repeat(entry *memory, to netip.AddrPort) {
+// repeat answers a repeated message: nothing runs twice. The address must be proven still if the answer is long.
+func (s *Server) repeat(entry *memory, d *coap.Datagram, to netip.AddrPort, size int) {
 	s.mu.Lock()
 	raw := entry.answer
 	s.mu.Unlock()
-	if raw != nil {
-		s.write(raw, to)
+	if raw == nil {
+		return
 	}
+	if room := maxAmplification * size; len(raw) > room && !s.isProven(d, to) {
+		raw = s.challengeWithin(s.reply(d, &coap.Message{}), to, room)
+	}
+	s.write(raw, to)
+}
+
+// isProven reports whether the sender of a datagram is at its address: on loopback, or by an Echo.
+func (s *Server) isProven(d *coap.Datagram, from netip.AddrPort) bool {
+	if from.Addr().IsLoopback() {
+		return true
+	}
+	echo, ok := d.Message.Get(coap.OptionEcho)
+	return ok && s.checkEcho(echo, from, time.Now())
+}
+
+// challengeWithin returns out with a challenge in place of its answer. Where that exceeds room, the challenge goes without an
+// Echo: who sends so little must send more before it gets more.
+func (s *Server) challengeWithin(out *coap.Datagram, from netip.AddrPort, room int) []byte {
+	out.Message = *s.challenge(from, time.Now())
+	raw, _ := out.Append(nil) // of one short option
+	if len(raw) > room {
+		out.Message = coap.Message{Code: coap.CodeUnauthorized}
+		raw, _ = out.Append(nil) // of a code and a token
+	}
+	return raw
 }
 
 // challenge is 4.01 with an Echo value (RFC 9175 section 2.4): unix seconds u32 |
