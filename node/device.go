@@ -52,6 +52,7 @@ type device struct {
 	timer    *capability.Capability // sets the clock; nil: to be minted
 	seen     time.Time
 	problem  string
+	cause    string // of problem, where the device answered: see refusalCause
 	boot     uint32
 	clockSet time.Time // when it was told the time, in this boot; zero: not yet
 	noClock  bool      // it said that it has none
@@ -285,14 +286,31 @@ func (d *device) learn(res *client.Result, err error) {
 	defer d.mu.Unlock()
 	var denied *client.Denied
 	if err == nil || (errors.As(err, &denied) && denied.ByDevice) {
-		d.seen, d.problem = time.Now(), ""
+		d.seen, d.problem, d.cause = time.Now(), "", ""
 	} else {
-		d.problem = problemOf(err)
+		d.problem, d.cause = problemOf(err), ""
+	}
+	if denied != nil {
+		d.cause = refusalCause(denied.Reason)
 	}
 	if res == nil || !res.Opened || !res.Verdict.Tagged {
 		return
 	}
 	d.bootedLocked(res.Boot)
+}
+
+// refusalCause names why a device that answers refuses its home's own capability: its keys are not those that the home has. The refusal
+// carries no proof, since the device has no key for one, so it is shown and nothing else.
+func refusalCause(reason capability.Reason) string {
+	switch reason {
+	case capability.ReasonEpoch:
+		return "other epoch"
+	case capability.ReasonGeneration:
+		return "other generation"
+	case capability.ReasonUnclaimed:
+		return "not claimed"
+	}
+	return ""
 }
 
 // booted takes the boot counter of an answer to a hello, which may be another caller's. It carries no proof: a wrong one costs a look at
@@ -675,11 +693,11 @@ func (d *device) describe() api.Device {
 	defer d.mu.Unlock()
 	out := api.Device{
 		Service: d.Service.String(), Name: d.Name, Link: d.Link, Board: d.Manifest.Board, Firmware: d.Manifest.Firmware,
-		Claimed: d.Claimed, Reachable: d.problem == "" && !d.seen.IsZero(), Seen: d.seen, Problem: d.problem, Boot: d.boot, ClockSet: !d.clockSet.IsZero() && !d.noClock,
+		Claimed: d.Claimed, Reachable: d.problem == "" && !d.seen.IsZero(), Seen: d.seen, Problem: d.problem, Cause: d.cause, Boot: d.boot, ClockSet: !d.clockSet.IsZero() && !d.noClock,
 		ClockRefused: d.clockRefused, ClockAheadS: int(d.clockAhead.Seconds()), ClockBehindS: int(d.clockBehind.Seconds()),
 	}
 	if away != "" {
-		out.Reachable, out.Problem = false, away
+		out.Reachable, out.Problem, out.Cause = false, away, ""
 	}
 	for _, l := range d.logs {
 		out.Logs = append(out.Logs, api.LogHead{Name: l.name, Head: api.HeadOf(l.log.Head())})

@@ -339,7 +339,7 @@ func (n *Node) Services(ctx context.Context) ([]api.Service, error) {
 		s := d.describe()
 		out = append(out, api.Service{
 			Service: s.Service, Name: s.Name, Kind: "device", Link: s.Link, Board: s.Board, Firmware: s.Firmware,
-			Reachable: &s.Reachable, Problem: s.Problem, Capabilities: caps[d.Service],
+			Reachable: &s.Reachable, Problem: s.Problem, Cause: s.Cause, Capabilities: caps[d.Service],
 		})
 	}
 	names, _ := n.state.Names.All()

@@ -423,6 +423,23 @@ func seedAdvice(s api.Seed) string {
 	}
 }
 
+// silent names one service that does not serve its home, and the one remedy that its cause has.
+func (x *examination) silent(name string, service api.Service) {
+	switch service.Cause {
+	case "other epoch":
+		x.add("service", broken, "restore the newest backup of this node's state; if there is none, reset the device to its factory state and claim it anew",
+			"%s answers at %s, but is in a later epoch than this node's key of it", name, service.Link)
+	case "other generation":
+		x.add("service", broken, "restore the newest backup of this node's state; if there is none: edgeistry cap revoke "+name+"/owner --epoch",
+			"%s answers at %s, but knows of a revocation that this node's state has not", name, service.Link)
+	case "not claimed":
+		x.add("service", broken, "edgeistry device claim SETUP-CODE --link "+service.Link+" --name "+name,
+			"%s answers at %s, but was reset to its factory state", name, service.Link)
+	default:
+		x.add("service", warning, "check its power and its link "+service.Link, "%s does not answer: %s", name, orDash(service.Problem))
+	}
+}
+
 // services names what does not answer.
 func (x *examination) services(s *api.Status) {
 	known, answering := 0, 0
@@ -438,7 +455,7 @@ func (x *examination) services(s *api.Status) {
 			if name == "" {
 				name = service.Service
 			}
-			x.add("service", warning, "check its power and its link "+service.Link, "%s does not answer: %s", name, orDash(service.Problem))
+			x.silent(name, service)
 		}
 	}
 	if answering > 0 {

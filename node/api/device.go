@@ -17,8 +17,10 @@ type Device struct {
 	Reachable bool      `json:"reachable"`
 	Seen      time.Time `json:"seen,omitzero"`
 	Problem   string    `json:"problem,omitempty"` // why it is not reachable
-	Boot      uint32    `json:"boot,omitempty"`
-	ClockSet  bool      `json:"clock_set"`
+	// Cause is set where the device answers and refuses its home: "other epoch", "other generation" or "not claimed".
+	Cause    string `json:"cause,omitempty"`
+	Boot     uint32 `json:"boot,omitempty"`
+	ClockSet bool   `json:"clock_set"`
 	// ClockAheadS and ClockBehindS are by how many seconds, at least, the device's clock was off when it was compared with the node's.
 	ClockAheadS  int `json:"clock_ahead_s,omitempty"`
 	ClockBehindS int `json:"clock_behind_s,omitempty"`

@@ -17,6 +17,7 @@ type Service struct {
 	Firmware     string   `json:"firmware,omitempty"`
 	Reachable    *bool    `json:"reachable,omitempty"` // absent: not known
 	Problem      string   `json:"problem,omitempty"`
+	Cause        string   `json:"cause,omitempty"`        // as of a Device
 	Capabilities []string `json:"capabilities,omitempty"` // keychain names
 }
 
