@@ -127,3 +127,21 @@ func TestReadmeMap(t *testing.T) {
 		}
 	}
 }
+
+// TestReadmeSharing checks that README.md shows the command that shares, and what it prints, as docs/guide/first-steps.md does,
+// which e2e/system types.
+func TestReadmeSharing(t *testing.T) {
+	block := regexp.MustCompile(`(?m)^    \$ edgeistry cap attenuate .*\n(    [^$].*\n)+`)
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("docs/guide/first-steps.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, typed := block.FindString(string(readme)), block.FindString(string(page))
+	if typed == "" || shown != typed {
+		t.Errorf("README.md shows\n%s\nand docs/guide/first-steps.md\n%s", shown, typed)
+	}
+}
