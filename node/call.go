@@ -110,11 +110,7 @@ func (n *Node) call(ctx context.Context, t target, r api.CallRequest) (*api.Call
 		return n.callFailed(t, err, time.Since(began))
 	}
 	if err == nil && res.Verdict.Tagged && code == coap.CodePOST && m.Path() == "/g" && len(r.Payload) == 2 {
-		err := n.raised(t.id, r.Payload[0], r.Payload[1])
-		if err == nil && r.Payload[0] == capability.BranchOwner {
-			err = n.renewOwned(t.id)
-		}
-		if err != nil {
+		if _, err := n.raised(t.id, r.Payload[0], r.Payload[1]); err != nil {
 			return nil, fmt.Errorf("the service has the new generation, this home could not keep it: %w", err)
 		}
 	}
@@ -137,75 +133,6 @@ func (n *Node) callWhenThere(ctx context.Context, insist bool, with keychain.Cho
 			return res, err
 		}
 	}
-}
-
-// raised keeps that a branch of a service has a higher generation, if its key is in this home: for what is minted from now on, for
-// the mirror, and for the node's own reading. The node's own service keeps its generations itself.
-func (n *Node) raised(id edgeistry.ServiceID, branch, generation uint8) error {
-	n.keys.Lock()
-	defer n.keys.Unlock()
-	key, err := n.state.Keys.Get(id)
-	switch {
-	case errors.Is(err, state.ErrNotFound), id == n.state.Keys.Own().ID:
-		return nil
-	case err != nil:
-		return err
-	case branch > capability.BranchMirror || generation <= key.Generations[branch]:
-		return nil
-	}
-	key.Generations[branch] = generation
-	if err := n.state.Keys.Save(key); err != nil {
-		return err
-	}
-	if branch == capability.BranchMirror { // the owner's capability has a half of it
-		if err := n.state.Keychain.RenewOwner(key); err != nil {
-			return err
-		}
-	}
-	if d := n.device(id); d != nil {
-		return d.raised(key, branch)
-	}
-	return nil
-}
-
-// renewOwned is renew, if the key is in this home.
-func (n *Node) renewOwned(id edgeistry.ServiceID) error {
-	err := n.renew(id)
-	if errors.Is(err, state.ErrNotFound) {
-		return nil
-	}
-	return err
-}
-
-// bumpOwn keeps a new generation of the node's own service. A write that failed may have got so far, too.
-func (n *Node) bumpOwn(branch, generation uint8) (kept bool, err error) {
-	n.keys.Lock()
-	defer n.keys.Unlock()
-	key := n.state.Keys.Own()
-	key.Generations[branch] = generation
-	if err = n.state.Keys.Save(key); err == nil {
-		err = n.state.Keychain.RenewOwner(key)
-	}
-	return n.state.Keys.Own().Generations[branch] == generation, err
-}
-
-// advanceOwn keeps the next epoch of the node's own service, and gives its key if it is kept, even where something failed.
-func (n *Node) advanceOwn(epoch uint16, r [32]byte) (*state.ServiceKey, error) {
-	n.keys.Lock()
-	defer n.keys.Unlock()
-	key := n.state.Keys.Own()
-	if key.Epoch+1 != epoch {
-		return nil, fmt.Errorf("epoch %d does not follow epoch %d", epoch, key.Epoch)
-	}
-	next := key.Next(r)
-	err := n.state.Keys.Save(next)
-	if err == nil {
-		err = n.state.Keychain.RenewOwner(next)
-	}
-	if kept := n.state.Keys.Own(); kept.Epoch == epoch {
-		return kept, err
-	}
-	return nil, err
 }
 
 // callPlain sends a request that carries no proof, for what a service tells everybody.

@@ -310,10 +310,16 @@ func (r *revoker) postEpoch(ctx context.Context, owner *capability.Capability, c
 // confirmed keeps that a service has made a change. Everything that goes by it is on disk before the change counts as done, and the key of
 // the next epoch before the secret that it was made of goes.
 func (n *Node) confirmed(id edgeistry.ServiceID, c state.Change) error {
-	if err := n.keepNext(id, c); err != nil {
+	key, err := n.state.Keys.Get(id)
+	if err != nil {
 		return err
 	}
-	if err := n.renew(id); err != nil {
+	if c.Epoch > key.Epoch {
+		_, err = n.advanced(id, c.Epoch, c.Secret)
+	} else {
+		err = n.renew(id)
+	}
+	if err != nil {
 		return err
 	}
 	n.keys.Lock()
@@ -345,33 +351,4 @@ func (n *Node) dropPending(id edgeistry.ServiceID) error {
 		return err
 	}
 	return n.revoker(id).begin()
-}
-
-// keepNext keeps the key of the epoch that a change has begun.
-func (n *Node) keepNext(id edgeistry.ServiceID, c state.Change) error {
-	n.keys.Lock()
-	defer n.keys.Unlock()
-	key, err := n.state.Keys.Get(id)
-	if err != nil || c.Epoch == 0 || key.Epoch >= c.Epoch {
-		return err
-	}
-	return n.state.Keys.Save(key.Next(c.Secret))
-}
-
-// renew makes everything that this home holds of a service anew, as far as it is not of the present generations and epoch: the owner's
-// capability in the keychain, the node's own for its device, the mirror's key.
-func (n *Node) renew(id edgeistry.ServiceID) error {
-	n.keys.Lock()
-	defer n.keys.Unlock()
-	key, err := n.state.Keys.Get(id)
-	if err != nil {
-		return err
-	}
-	if err := n.state.Keychain.RenewOwner(key); err != nil {
-		return err
-	}
-	if d := n.device(id); d != nil {
-		return d.renew(key)
-	}
-	return nil
 }

@@ -172,20 +172,17 @@ func (d *device) manifest() edgeistry.Manifest {
 	return m
 }
 
-// raised takes over a branch's new generation of the device's key.
-func (d *device) raised(key *state.ServiceKey, branch uint8) error {
-	d.mirror.setGeneration(branch, key.Generations[branch])
-	if branch != readerBranch {
-		return nil
-	}
-	return d.renewReader(key)
-}
-
-// renew takes over the present key of the device.
+// renew takes over the present key of the device, as far as it differs from what the device's copy and the node's own capability
+// go by.
 func (d *device) renew(key *state.ServiceKey) error {
 	if d.mirror.mirror.Epoch() < key.Epoch {
 		if err := d.mirror.setEpoch(key); err != nil {
 			return err
+		}
+	}
+	for branch, generation := range key.Generations {
+		if d.mirror.mirror.Epoch() == key.Epoch && d.mirror.mirror.Generation(uint8(branch)) != generation {
+			d.mirror.setGeneration(uint8(branch), generation)
 		}
 	}
 	if d.readerFits(key) {

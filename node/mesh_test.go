@@ -436,7 +436,7 @@ func TestDeviceGenerations(t *testing.T) {
 		t.Fatalf("reading the mirror: %+v, %v", res, err)
 	}
 	for _, g := range [][2]uint8{{capability.BranchMirror, 2}, {capability.BranchMirror, 1}, {readerBranch, 3}} {
-		if err := n.raised(id, g[0], g[1]); err != nil {
+		if _, err := n.raised(id, g[0], g[1]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -283,7 +283,11 @@ func (n *Node) openServices(ctx context.Context) error {
 	}
 	n.own = &hosted{
 		id: key.ID, store: n.store, clock: n.clock, log: n.log, self: n.peerKey(), direct: direct, mirror: mirror,
-		manifest: n.ownManifest, bump: n.bumpOwn, advance: n.advanceOwn,
+		manifest: n.ownManifest,
+		bump:     func(branch, generation uint8) (bool, error) { return n.raised(key.ID, branch, generation) },
+		advance: func(epoch uint16, secret [32]byte) (*state.ServiceKey, error) {
+			return n.advanced(key.ID, epoch, secret)
+		},
 	}
 	if err := errors.Join(n.proxy.Host(key.ID, n.own), n.proxy.HostMirror(key.ID, n.own)); err != nil {
 		return err

@@ -267,10 +267,8 @@ func (n *Node) anticipate(id edgeistry.ServiceID, c state.Change) error {
 		return nil
 	}
 	if c.Epoch == 0 {
-		if err := n.raised(id, c.Branch, c.Generation); err != nil {
-			return err
-		}
-		return n.renew(id)
+		_, err := n.raised(id, c.Branch, c.Generation)
+		return err
 	}
 	d := n.device(id)
 	if d == nil {
