@@ -106,7 +106,7 @@ func readCore(ctx context.Context, d *device) ([]byte, error) {
 		if number > 0 {
 			req.AddUint(coap.OptionBlock2, number<<4|size)
 		}
-		resp, err := d.exchange(ctx, &request{from: coap.Source{Peer: "core"}, msg: req})
+		resp, err := d.exchange(ctx, &request{from: coap.Source{Peer: "core", Local: true}, msg: req})
 		if err != nil {
 			return nil, err
 		}

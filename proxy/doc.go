@@ -6,7 +6,8 @@
 //
 //   - a caller reaches the service that it names and nothing else: no address, no port, no other scheme, no /k;
 //   - what a tag covers passes bit for bit; what is new on every hop is consumed here;
-//   - a device sees one request at a time, in a bounded and fair queue; who comes too often is told when to come again;
+//   - a device sees one request at a time, in a bounded and fair queue; strangers take no place of the node itself, nor all of
+//     proved peers; who comes too often is told when to come again;
 //   - plain readers of /.well-known/core are answered from a cache, so they cannot drain a device;
 //   - its memory is bounded whoever sends what.
 //

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"time"
 
 	"github.com/edgeistry/edgeistry/coap"
 )
@@ -46,14 +45,4 @@ func (p *Proxy) serveHosted(ctx context.Context, r *request) (*coap.Message, err
 		h = r.here.mirror
 	}
 	return h.ServeCoAP(ctx, r.from, r.msg), nil
-}
-
-// ration takes one opening from the ration of the peer for a request that costs the verifier a cookie or a chain.
-func (p *Proxy) ration(ctx context.Context, r *request, next handler) (*coap.Message, error) {
-	if r.opens {
-		if wait, ok := p.peers.open(r.from, time.Now()); !ok {
-			return coap.TooMany(seconds(wait)), nil
-		}
-	}
-	return next(ctx, r)
 }

@@ -8,11 +8,15 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
 
+	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// peers counts what each peer has under way, and how often it opened sessions lately. It remembers a bounded number of
-// peers: the one seen longest ago with nothing under way goes first.
+// maxSessions bounds the sessions that are remembered of one peer. A request in one that was forgotten costs an opening.
+const maxSessions = 64
+
+// peers counts what each peer has under way, how often it opened sessions lately, and which ones. It remembers a bounded number of
+// peers: of those with nothing under way the one seen longest ago goes first, and proved peers go last.
 type peers struct {
 	limits Limits
 
@@ -23,6 +27,16 @@ type peers struct {
 type peer struct {
 	underWay int
 	openings *rate.Limiter
+	proved   bool                 // a service answered it with a tagged success
+	sessions map[session]struct{} // whose answers were tagged
+}
+
+// session is a session at a service, or at the verifier of its mirror.
+type session struct {
+	service edgeistry.ServiceID
+	slot    uint8
+	mirror  bool
+	ok      bool // false: none
 }
 
 func newPeers(limits Limits) *peers {
@@ -72,6 +86,65 @@ func (p *peers) open(from coap.Source, now time.Time) (wait time.Duration, ok bo
 	return 0, true
 }
 
+// holds reports whether a peer is known to be in a session, and whether the peer is proved.
+func (p *peers) holds(from coap.Source, s session) (held, proved bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	who, ok := p.known.Peek(from.Peer)
+	if !ok {
+		return false, false
+	}
+	_, held = who.sessions[s]
+	return held && s.ok, who.proved
+}
+
+// credit returns what is left of a peer's ration of openings.
+func (p *peers) credit(from coap.Source, now time.Time) float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if who, ok := p.known.Peek(from.Peer); ok {
+		return who.openings.TokensAt(now)
+	}
+	return 0
+}
+
+// learn notes that a service answered a peer with a tag: the session is the peer's. A success proves the peer.
+func (p *peers) learn(from coap.Source, s session, success bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	who, known := p.known.Peek(from.Peer)
+	if !known {
+		return
+	}
+	who.proved = who.proved || success
+	if _, known := who.sessions[s]; known || !s.ok {
+		return
+	}
+	if who.sessions == nil {
+		who.sessions = make(map[session]struct{})
+	}
+	for other := range who.sessions {
+		if len(who.sessions) < maxSessions {
+			break
+		}
+		delete(who.sessions, other)
+	}
+	who.sessions[s] = struct{}{}
+}
+
+// spend takes one opening for a request that turned out to be junk. The ration may fall short by one OpeningsWindow at most.
+func (p *peers) spend(from coap.Source, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	who, ok := p.known.Peek(from.Peer)
+	if !ok {
+		return
+	}
+	if taken := who.openings.ReserveN(now, 1); taken.DelayFrom(now) > p.limits.OpeningsWindow {
+		taken.CancelAt(now)
+	}
+}
+
 // find returns the peer's counts, or nil if all places are taken by peers at work. The caller holds mu.
 func (p *peers) find(name string) *peer {
 	if who, ok := p.known.Get(name); ok {
@@ -85,14 +158,16 @@ func (p *peers) find(name string) *peer {
 	return who
 }
 
-// evict drops the peer seen longest ago. A peer at work counts as seen just now.
+// evict drops the peer seen longest ago, a proved one only if all are proved. A peer at work counts as seen just now.
 func (p *peers) evict() bool {
-	for range p.known.Len() {
-		name, who, ok := p.known.GetOldest()
-		if ok && who.underWay == 0 {
-			return p.known.Remove(name)
+	for _, proved := range [...]bool{false, true} {
+		for range p.known.Len() {
+			name, who, ok := p.known.GetOldest()
+			if ok && who.underWay == 0 && (proved || !who.proved) {
+				return p.known.Remove(name)
+			}
+			p.known.Get(name)
 		}
-		p.known.Get(name)
 	}
 	return false
 }

@@ -28,6 +28,9 @@ type request struct {
 	core      bool   // a plain GET of /.well-known/core
 	path      string // only of unprotected requests
 
+	proved bool    // its sender is proved. Filled in by Proxy.ration
+	credit float64 // what is left of its sender's ration of openings. Filled in by Proxy.ration
+
 	here  *service // what is here under the service's ID; nil: nothing. Filled in by Proxy.locate
 	waits waits    // filled in by device.takeTurn
 	trace trace

@@ -3,9 +3,11 @@ package proxy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,6 +207,104 @@ func TestRation(t *testing.T) {
 		time.Sleep(5 * time.Second) // of the bubble's clock
 		if got := ask(opening); got != "2.05" {
 			t.Errorf("5 s later: %s", got)
+		}
+	})
+}
+
+// TestJunkSpendsOpenings: a request in a session that this proxy does not know takes an opening, and a refusal that says that it
+// was junk one more. A session that was answered with a tag is known and costs nothing.
+func TestJunkSpendsOpenings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newTestProxy(t, Config{Limits: Limits{Openings: 4, OpeningsWindow: 40 * time.Second}})
+		in := func(slot string) *request {
+			return &request{from: fromMesh, service: stageService, protected: true, msg: plainRequest(coap.CodeGET, coap.OptionRequest, "\x20"+slot+strings.Repeat("x", 15))}
+		}
+		tagged := plainRequest(coap.CodeContent, coap.OptionResponse, "\x00\x01"+strings.Repeat("x", 12))
+		junk := capability.Refusal(capability.ReasonNoSession)
+		other := capability.Refusal(capability.ReasonDenied)
+		ask := func(r *request, answer *coap.Message) string {
+			resp, err := p.ration(t.Context(), r, (&last{answer: answer}).handle)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return codeOf(resp)
+		}
+		left := func() float64 { return p.peers.credit(fromMesh, time.Now()) }
+		leave, _ := p.peers.enter(fromMesh)
+		defer leave()
+		for i, c := range []struct {
+			slot   string
+			answer *coap.Message
+			want   string
+			left   float64
+			proved bool // before
+		}{
+			{"\x01", tagged, "2.05", 3, false}, // unknown yet
+			{"\x01", tagged, "2.05", 3, true},
+			{"\x01", other, "4.03", 3, true},
+			{"\x01", junk, "4.01", 2, true},
+			{"\x02", junk, "4.01", 0, true}, // a guess
+			{"\x02", junk, "4.29", 0, true},
+			{"\x01", tagged, "2.05", 0, true},
+		} {
+			r := in(c.slot)
+			if got := ask(r, c.answer); got != c.want || left() != c.left || r.proved != c.proved {
+				t.Errorf("request %d: %s, %v left, proved %v; want %s, %v, %v", i, got, left(), r.proved, c.want, c.left, c.proved)
+			}
+		}
+		for range 10 {
+			ask(in("\x01"), junk)
+		}
+		if behind := left(); behind < -4 {
+			t.Errorf("%v openings left after junk without end, want no more than a window behind", behind)
+		}
+	})
+}
+
+// TestPlacesAreShared: proved and unproved peers fill the queue alone, and give up what exceeds their half to the other. The
+// node itself has places of its own.
+func TestPlacesAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, first := range []class{proved, unproved} {
+			q := newTurns(8)
+			ctx, cancel := context.WithCancel(t.Context())
+			done, err := q.wait(ctx, first, "under way", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			refused := make(map[class]int)
+			var mu sync.Mutex
+			ask := func(c class, n int) {
+				for i := range n {
+					go func() {
+						if _, err := q.wait(ctx, c, fmt.Sprint(c, i), 0); errors.Is(err, errQueueFull) {
+							mu.Lock()
+							refused[c]++
+							mu.Unlock()
+						}
+					}()
+					synctest.Wait()
+				}
+			}
+			second := proved + unproved - first
+			ask(first, 9)
+			ask(second, 9)
+			ask(own, 9)
+			if got := [3]int{q.queues[first].waiting, q.queues[second].waiting, q.queues[own].waiting}; got != [3]int{4, 4, 8} {
+				t.Errorf("%v wait, want 4, 4 and 8", got)
+			}
+			if refused[first] != 5 || refused[second] != 5 || refused[own] != 1 {
+				t.Errorf("refused: %v", refused)
+			}
+			cancel()
+			synctest.Wait()
+			if q.length() != 0 {
+				t.Errorf("%d wait after all have left", q.length())
+			}
+			done()
+			if q.busy {
+				t.Error("busy without a request")
+			}
 		}
 	})
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,24 +12,49 @@ import (
 
 var errQueueFull = errors.New("the device's queue is full")
 
-// turns lets one request at a time through to a device. The others wait in a bounded queue, in which peers
-// take turns: a peer with many requests delays another peer's by one at most. In a full queue the peer with the most
-// requests gives up its newest one to a peer with fewer.
-type turns struct {
-	limit int
+// class is who asks, as far as the queue of a device goes.
+type class int
 
-	mu      sync.Mutex
-	busy    bool
+const (
+	own    class = iota // callers in this process, and the node itself
+	proved              // peers that a service answered with a tagged success
+	unproved
+	classes
+)
+
+// turns lets one request at a time through to a device. The others wait in bounded queues. The classes take turns, and in each
+// class peers take turns: a peer with many requests delays another peer's by one at most. Requests of this node have places of
+// their own. Proved and unproved peers share the rest: each may fill it, and gives up what exceeds its half when the other comes. In a full
+// queue the peer with the most requests gives up its newest one to a peer of its class with fewer, and among unproved peers the one that
+// has the least left of its ration of openings gives up its place to one that has more: who asks all the time yields to a newcomer.
+type turns struct {
+	limit int // of requests of this node that wait, and of all others together
+
+	mu     sync.Mutex
+	busy   bool
+	last   class // whose turn it is or was
+	queues [classes]queue
+}
+
+// queue is what waits in one class.
+type queue struct {
 	waiting int
 	lines   map[string][]*waiter // of each peer that waits
 	order   []string             // whose turn is next
 }
 
 type waiter struct {
-	ready chan error // buffered: nil is the turn, errQueueFull the loss of the place
+	ready  chan error // buffered: nil is the turn, errQueueFull the loss of the place
+	credit float64    // what is left of the sender's ration of openings
 }
 
-func newTurns(limit int) *turns { return &turns{limit: limit, lines: make(map[string][]*waiter)} }
+func newTurns(limit int) *turns {
+	t := &turns{limit: limit}
+	for c := range t.queues {
+		t.queues[c].lines = make(map[string][]*waiter)
+	}
+	return t
+}
 
 // waits is when a request came to a device's queue, and how long it was in it.
 type waits struct {
@@ -39,7 +65,7 @@ type waits struct {
 // takeTurn lets one request at a time through to the device.
 func (d *device) takeTurn(ctx context.Context, r *request, next handler) (*coap.Message, error) {
 	r.waits.since = time.Now()
-	done, err := d.turns.wait(ctx, r.from.Peer)
+	done, err := d.turns.wait(ctx, r.class(), r.from.Peer, r.credit)
 	if err != nil {
 		return nil, err
 	}
@@ -48,24 +74,31 @@ func (d *device) takeTurn(ctx context.Context, r *request, next handler) (*coap.
 	return next(ctx, r)
 }
 
+// class returns the class of the request's sender.
+func (r *request) class() class {
+	switch {
+	case r.from.Local:
+		return own
+	case r.proved:
+		return proved
+	}
+	return unproved
+}
+
 // wait returns when it is the caller's turn; done must be called at its end.
-func (t *turns) wait(ctx context.Context, peer string) (done func(), err error) {
+func (t *turns) wait(ctx context.Context, c class, peer string, credit float64) (done func(), err error) {
 	t.mu.Lock()
 	if !t.busy {
-		t.busy = true
+		t.busy, t.last = true, c
 		t.mu.Unlock()
 		return t.done, nil
 	}
-	if t.waiting >= t.limit && !t.displace(peer) {
+	if !t.makeRoom(c, peer, credit) {
 		t.mu.Unlock()
 		return nil, errQueueFull
 	}
-	w := &waiter{ready: make(chan error, 1)}
-	if len(t.lines[peer]) == 0 {
-		t.order = append(t.order, peer)
-	}
-	t.lines[peer] = append(t.lines[peer], w)
-	t.waiting++
+	q := &t.queues[c]
+	w := q.join(peer, credit)
 	t.mu.Unlock()
 
 	select {
@@ -77,7 +110,7 @@ func (t *turns) wait(ctx context.Context, peer string) (done func(), err error) 
 	case <-ctx.Done():
 	}
 	t.mu.Lock()
-	left := t.leave(peer, w)
+	left := q.leave(peer, w)
 	t.mu.Unlock()
 	if !left && <-w.ready == nil { // the turn came at the same moment: pass it on
 		t.done()
@@ -85,73 +118,133 @@ func (t *turns) wait(ctx context.Context, peer string) (done func(), err error) 
 	return nil, context.Cause(ctx)
 }
 
-// done passes the turn on.
+// done passes the turn on, to the class after the last one that has requests waiting.
 func (t *turns) done() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.order) == 0 {
-		t.busy = false
-		return
+	for i := range classes {
+		c := (t.last + 1 + i) % classes
+		if t.queues[c].waiting > 0 {
+			t.last = c
+			t.queues[c].next().ready <- nil
+			return
+		}
 	}
-	peer := t.order[0]
-	t.order = t.order[1:]
-	line := t.lines[peer]
-	w := line[0]
-	if len(line) > 1 {
-		t.lines[peer] = line[1:]
-		t.order = append(t.order, peer)
-	} else {
-		delete(t.lines, peer)
-	}
-	t.waiting--
-	w.ready <- nil
+	t.busy = false
 }
 
-// displace makes room for peer by taking the newest request of the peer that has the most, if that is more than one
-// above what peer would have. The caller holds mu.
-func (t *turns) displace(peer string) bool {
-	greedy := ""
-	for _, other := range t.order {
-		if greedy == "" || len(t.lines[other]) > len(t.lines[greedy]) {
-			greedy = other
-		}
+// makeRoom reports whether there is a place for a request. It may take another one's. The caller holds mu.
+func (t *turns) makeRoom(c class, peer string, credit float64) bool {
+	mine := &t.queues[c]
+	if c == own {
+		return mine.waiting < t.limit || mine.displace(peer)
 	}
-	if len(t.lines[greedy]) <= len(t.lines[peer])+1 {
-		return false
-	}
-	line := t.lines[greedy]
-	w := line[len(line)-1]
-	t.leave(greedy, w)
-	w.ready <- errQueueFull
-	return true
-}
-
-// leave takes a waiter out of its line; false if it is in none any more. The caller holds mu.
-func (t *turns) leave(peer string, w *waiter) bool {
-	line := t.lines[peer]
-	for i := range line {
-		if line[i] != w {
-			continue
-		}
-		t.waiting--
-		if len(line) > 1 {
-			t.lines[peer] = append(append([]*waiter(nil), line[:i]...), line[i+1:]...)
-			return true
-		}
-		delete(t.lines, peer)
-		for j := range t.order {
-			if t.order[j] == peer {
-				t.order = append(append([]string(nil), t.order[:j]...), t.order[j+1:]...)
-				break
-			}
-		}
+	other := &t.queues[proved+unproved-c]
+	switch {
+	case mine.waiting+other.waiting < t.limit:
+		return true
+	case mine.waiting < t.limit/2:
+		other.drop(other.greediest())
 		return true
 	}
-	return false
+	return mine.displace(peer) || c == unproved && mine.outrank(credit)
 }
 
 func (t *turns) length() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.waiting
+	all := 0
+	for c := range t.queues {
+		all += t.queues[c].waiting
+	}
+	return all
+}
+
+// join adds a request of peer. The caller holds the mutex of turns, as for every method of queue.
+func (q *queue) join(peer string, credit float64) *waiter {
+	w := &waiter{ready: make(chan error, 1), credit: credit}
+	if len(q.lines[peer]) == 0 {
+		q.order = append(q.order, peer)
+	}
+	q.lines[peer] = append(q.lines[peer], w)
+	q.waiting++
+	return w
+}
+
+// next takes the request out whose turn it is. There must be one.
+func (q *queue) next() *waiter {
+	peer := q.order[0]
+	q.order = q.order[1:]
+	line := q.lines[peer]
+	if len(line) > 1 {
+		q.lines[peer] = line[1:]
+		q.order = append(q.order, peer)
+	} else {
+		delete(q.lines, peer)
+	}
+	q.waiting--
+	return line[0]
+}
+
+// greediest returns the peer with the most requests.
+func (q *queue) greediest() string {
+	greedy := ""
+	for _, other := range q.order {
+		if greedy == "" || len(q.lines[other]) > len(q.lines[greedy]) {
+			greedy = other
+		}
+	}
+	return greedy
+}
+
+// displace makes room for peer by taking the newest request of the peer that has the most, if that is more than one
+// above what peer would have.
+func (q *queue) displace(peer string) bool {
+	greedy := q.greediest()
+	if len(q.lines[greedy]) <= len(q.lines[peer])+1 {
+		return false
+	}
+	q.drop(greedy)
+	return true
+}
+
+// outrank makes room by taking a request of the peer with the least credit, if that is more than one below credit.
+func (q *queue) outrank(credit float64) bool {
+	poorest, least := "", credit-1
+	for _, other := range q.order {
+		line := q.lines[other]
+		if has := line[len(line)-1].credit; has < least {
+			poorest, least = other, has
+		}
+	}
+	if poorest == "" {
+		return false
+	}
+	q.drop(poorest)
+	return true
+}
+
+// drop refuses the newest request of a peer that waits.
+func (q *queue) drop(peer string) {
+	line := q.lines[peer]
+	w := line[len(line)-1]
+	q.leave(peer, w)
+	w.ready <- errQueueFull
+}
+
+// leave takes a waiter out of its line; false if it is in none any more.
+func (q *queue) leave(peer string, w *waiter) bool {
+	line := q.lines[peer]
+	i := slices.Index(line, w)
+	if i < 0 {
+		return false
+	}
+	q.waiting--
+	if len(line) > 1 {
+		q.lines[peer] = slices.Delete(slices.Clone(line), i, i+1)
+		return true
+	}
+	delete(q.lines, peer)
+	q.order = slices.DeleteFunc(slices.Clone(q.order), func(other string) bool { return other == peer })
+	return true
 }
