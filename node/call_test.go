@@ -1,71 +1,12 @@
 package node
 
 import (
-	"crypto/rand"
 	"testing"
 	"time"
 
-	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/node/api"
-	"github.com/edgeistry/edgeistry/node/state"
 )
-
-// TestProofFields reads sequence and boot counter back from requests that package capability protected.
-func TestProofFields(t *testing.T) {
-	key, err := state.NewServiceKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	guard, err := newGuard(key, verifier{boot: 77})
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := time.Now()
-	session := greet(t, guard, key.Owner(), capability.Now{Tick: 5})
-	for want := uint32(1); want <= 2; want++ {
-		m, err := coap.NewRequest(coap.CodeGET, "/l/events", nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := session.Protect(m, time.Second, now)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := p.Sequence(); got != want {
-			t.Errorf("sequence = %d, want %d", got, want)
-		}
-		if boot, ok := p.Boot(); ok != (want == 1) || (ok && boot != 77) {
-			t.Errorf("boot of request %d = %d, %t", want, boot, ok)
-		}
-		a, refusal := guard.Check(m, capability.Now{Tick: 5})
-		if a == nil {
-			t.Fatalf("refused: %+v", refusal)
-		}
-		resp := a.Answer(&coap.Message{Code: coap.CodeContent}, capability.Now{Tick: 5})
-		if _, err := session.Verify(p, resp, now); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// greet says hello to a guard: the next request opens the session.
-func greet(t *testing.T, guard *capability.Guard, c *capability.Capability, now capability.Now) *capability.Session {
-	t.Helper()
-	hello, err := c.NewHello(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cookie, reason := guard.Hello(hello.Payload(), now)
-	if reason != capability.ReasonNone {
-		t.Fatal(reason)
-	}
-	session, err := hello.Open(cookie, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return session
-}
 
 func TestLegs(t *testing.T) {
 	const us = time.Microsecond

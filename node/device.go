@@ -17,6 +17,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap/link"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
+	"github.com/edgeistry/edgeistry/node/hosting"
 	"github.com/edgeistry/edgeistry/node/keychain"
 	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
@@ -39,9 +40,9 @@ type device struct {
 	node *Node
 	link *link.Link
 
-	mirror  *hosted       // answers for the copies
-	telling chan struct{} // holds one token while somebody sets the clock
-	started chan struct{} // holds one token when the device has started anew
+	mirror  *hosting.Service // answers for the copies
+	telling chan struct{}    // holds one token while somebody sets the clock
+	started chan struct{}    // holds one token when the device has started anew
 
 	cancel context.CancelFunc // ends keep; set by follow
 	done   chan struct{}      // closed when keep has ended
@@ -114,13 +115,10 @@ func (n *Node) addDevice(ctx context.Context, d state.Device, link *link.Link) (
 			return nil, err
 		}
 	}
-	guard, err := newGuard(key, verifier{boot: n.boot, mirror: true, program: n.policies.Run, denied: n.proxy.Denied(d.Service)})
-	if err != nil {
+	cfg := n.hosting(d.Service, out.manifest)
+	cfg.AsOf = out.asOf
+	if out.mirror, err = hosting.NewMirror(verifying(key), cfg); err != nil {
 		return nil, err
-	}
-	out.mirror = &hosted{
-		id: d.Service, store: n.store, clock: n.clock, log: n.log, self: n.peerKey(), mirror: guard,
-		manifest: out.manifest, asOf: out.asOf,
 	}
 	if err := n.proxy.AddDevice(d.Service, d.Manifest, link); err != nil {
 		return nil, err
@@ -175,14 +173,14 @@ func (d *device) manifest() edgeistry.Manifest {
 // renew takes over the present key of the device, as far as it differs from what the device's copy and the node's own capability
 // go by.
 func (d *device) renew(key *state.ServiceKey) error {
-	if d.mirror.mirror.Epoch() < key.Epoch {
-		if err := d.mirror.setEpoch(key); err != nil {
+	if d.mirror.Epoch() < key.Epoch {
+		if err := d.mirror.SetEpoch(verifying(key)); err != nil {
 			return err
 		}
 	}
 	for branch, generation := range key.Generations {
-		if d.mirror.mirror.Epoch() == key.Epoch && d.mirror.mirror.Generation(uint8(branch)) != generation {
-			d.mirror.setGeneration(uint8(branch), generation)
+		if d.mirror.Epoch() == key.Epoch && d.mirror.Generation(uint8(branch)) != generation {
+			d.mirror.SetGeneration(uint8(branch), generation)
 		}
 	}
 	if d.readerFits(key) {

@@ -29,6 +29,7 @@ import (
 	"github.com/edgeistry/edgeistry/mesh"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/config"
+	"github.com/edgeistry/edgeistry/node/hosting"
 	"github.com/edgeistry/edgeistry/node/server"
 	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
@@ -61,7 +62,6 @@ type Node struct {
 	fatal   func(error) // may be nil
 	log     *slog.Logger
 	started time.Time
-	clock   clock
 	boot    uint32 // counts the starts of this node
 
 	lock      *state.Lock
@@ -75,7 +75,7 @@ type Node struct {
 	manager   *client.Caller // of revocations: it must not wait for sessions that wait for it
 	proxy     *proxy.Proxy
 	mesh      *mesh.Streams
-	own       *hosted
+	own       *hosting.Service
 	functions *function.Runtime
 	policies  *wasm.Policies    // run the programs of capabilities
 	port      *udpserver.Server // nil: no CoAP port
@@ -115,7 +115,6 @@ func New(ctx context.Context, h *state.State, cfg Config) (_ *Node, err error) {
 		devices: make(map[edgeistry.ServiceID]*device), pulls: make(map[logstore.LogID]*pull),
 		revokers: make(map[edgeistry.ServiceID]*revoker), stopped: make(chan struct{}),
 	}
-	n.clock = clock{start: n.started}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -156,7 +155,7 @@ func (n *Node) openStore(ctx context.Context) error {
 	if err != nil {
 		return n.advise(err)
 	}
-	if n.boot, err = nextBoot(ctx, n.store); err != nil {
+	if n.boot, err = hosting.NextBoot(ctx, n.store); err != nil {
 		return n.advise(err)
 	}
 	return n.openHost(ctx, ds)
@@ -267,27 +266,18 @@ func (n *Node) openServices(ctx context.Context) error {
 		return err
 	}
 	key := n.state.Keys.Own()
-	counts, err := openCells(n.ctx, n.store, key.ID)
-	if err != nil {
-		return err
+	cfg := n.hosting(key.ID, n.ownManifest)
+	cfg.Bump = func(branch, generation uint8) (bool, error) { return n.raised(key.ID, branch, generation) }
+	cfg.Advance = func(epoch uint16, secret [32]byte) (*hosting.Key, error) {
+		next, err := n.advanced(key.ID, epoch, secret)
+		if next == nil {
+			return nil, err
+		}
+		k := verifying(next)
+		return &k, err
 	}
-	v := verifier{boot: n.boot, program: n.policies.Run, denied: n.proxy.Denied(key.ID), counts: counts}
-	direct, err := newGuard(key, v)
-	if err != nil {
+	if n.own, err = hosting.New(n.ctx, verifying(key), cfg); err != nil {
 		return err
-	}
-	v.mirror, v.counts = true, nil
-	mirror, err := newGuard(key, v)
-	if err != nil {
-		return err
-	}
-	n.own = &hosted{
-		id: key.ID, store: n.store, clock: n.clock, log: n.log, self: n.peerKey(), direct: direct, mirror: mirror,
-		manifest: n.ownManifest,
-		bump:     func(branch, generation uint8) (bool, error) { return n.raised(key.ID, branch, generation) },
-		advance: func(epoch uint16, secret [32]byte) (*state.ServiceKey, error) {
-			return n.advanced(key.ID, epoch, secret)
-		},
 	}
 	if err := errors.Join(n.proxy.Host(key.ID, n.own), n.proxy.HostMirror(key.ID, n.own)); err != nil {
 		return err
@@ -306,6 +296,25 @@ func (n *Node) openServices(ctx context.Context) error {
 		n.follow(d)
 	}
 	return nil
+}
+
+// hosting returns what a service that this node answers for needs.
+func (n *Node) hosting(id edgeistry.ServiceID, manifest func() edgeistry.Manifest) hosting.Config {
+	return hosting.Config{
+		Store: n.store, Start: n.started, Boot: n.boot, Self: n.peerKey(), Program: n.policies.Run, Denied: n.proxy.Denied(id),
+		Manifest: manifest, Logger: n.log, IsForemost: proxy.IsForemost,
+	}
+}
+
+// peerKey returns the node's own public key. Init always makes an Ed25519 one.
+func (n *Node) peerKey() edgeistry.PeerKey {
+	key, _ := edgeistry.ParsePeerKey(n.host.ID().String())
+	return key
+}
+
+// verifying returns the part of a service's key that verifies.
+func verifying(k *state.ServiceKey) hosting.Key {
+	return hosting.Key{ID: k.ID, EpochKey: k.EpochKey, Epoch: k.Epoch, Generations: k.Generations}
 }
 
 // openFunctions resumes the functions, before anything tells them where a log stands.

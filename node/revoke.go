@@ -280,7 +280,7 @@ func (n *Node) anticipate(id edgeistry.ServiceID, c state.Change) error {
 	if err != nil || key.Epoch >= c.Epoch {
 		return err
 	}
-	return d.mirror.setEpoch(key.Next(c.Secret))
+	return d.mirror.SetEpoch(verifying(key.Next(c.Secret)))
 }
 
 // changesNow gives the changes of a revocation, and where it changed nothing those that its service has pending.

@@ -42,7 +42,7 @@ func TestSpecNumbers(t *testing.T) {
 // TestBounds asks for one more than docs/spec/api.md allows, of each number that the node itself checks.
 func TestBounds(t *testing.T) {
 	n, c := startNode(t, testHome(t, nil))
-	own := n.own.id.String()
+	own := n.own.ID().String()
 	many := make([]string, capability.MaxParts)
 	for i := range many {
 		many[i] = "node/owner"

@@ -1,4 +1,4 @@
-package node
+package hosting
 
 import (
 	"bytes"
@@ -12,12 +12,12 @@ import (
 	"github.com/edgeistry/edgeistry/logstore"
 )
 
-// cells are the counts of a service that this node hosts, as one record of the log store: for each cell identity (8) | used u8. They implement
+// counters are the counts of a service that this node hosts, as one record of the log store: for each cell identity (8) | used u8. They implement
 // capability.Counters: a guard asks one thing at a time.
 //
 // What is in memory is on disk, or counts higher: a write that failed may be there all the same, so its count stays spent. The log store refuses
 // every write after it, so no count comes back by being written over.
-type cells struct {
+type counters struct {
 	ctx   context.Context // of the node: Counters has none, and a guard waits for the disk
 	store *logstore.Store
 	name  string
@@ -33,9 +33,9 @@ const cellRecordSize = capability.MaxCells * (len(capability.Identity{}) + 1)
 
 var errCell = errors.New("cell cannot count")
 
-// openCells reads the cells of a service. A record that cannot be read is an error: cells that look new would give counts back.
-func openCells(ctx context.Context, store *logstore.Store, id edgeistry.ServiceID) (*cells, error) {
-	c := &cells{ctx: ctx, store: store, name: "counts/" + id.String()}
+// openCounters reads the cells of a service. A record that cannot be read is an error: cells that look new would give counts back.
+func openCounters(ctx context.Context, store *logstore.Store, id edgeistry.ServiceID) (*counters, error) {
+	c := &counters{ctx: ctx, store: store, name: "counts/" + id.String()}
 	raw, err := store.Get(ctx, c.name)
 	switch {
 	case errors.Is(err, logstore.ErrNotFound):
@@ -54,7 +54,7 @@ func openCells(ctx context.Context, store *logstore.Store, id edgeistry.ServiceI
 }
 
 // Cell implements capability.Counters.
-func (c *cells) Cell(cell uint8) (capability.Identity, uint8, bool) {
+func (c *counters) Cell(cell uint8) (capability.Identity, uint8, bool) {
 	if cell >= capability.MaxCells {
 		return capability.Identity{}, 0, false
 	}
@@ -62,7 +62,7 @@ func (c *cells) Cell(cell uint8) (capability.Identity, uint8, bool) {
 }
 
 // Raise implements capability.Counters.
-func (c *cells) Raise(cell uint8) error {
+func (c *counters) Raise(cell uint8) error {
 	if cell >= capability.MaxCells || c.all[cell].used == math.MaxUint8 {
 		return fmt.Errorf("cell %d: %w", cell, errCell)
 	}
@@ -71,7 +71,7 @@ func (c *cells) Raise(cell uint8) error {
 }
 
 // Reserve implements capability.Counters.
-func (c *cells) Reserve(cell uint8, id capability.Identity) error {
+func (c *counters) Reserve(cell uint8, id capability.Identity) error {
 	if cell >= capability.MaxCells {
 		return fmt.Errorf("cell %d: %w", cell, errCell)
 	}
@@ -88,7 +88,7 @@ func (c *cells) Reserve(cell uint8, id capability.Identity) error {
 }
 
 // write returns when the cells are on disk and read back.
-func (c *cells) write(all [capability.MaxCells]countCell) error {
+func (c *counters) write(all [capability.MaxCells]countCell) error {
 	record := make([]byte, 0, cellRecordSize)
 	for _, cell := range all {
 		record = append(append(record, cell.id[:]...), cell.used)

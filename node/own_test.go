@@ -1,16 +1,12 @@
 package node
 
 import (
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/edgeistry/edgeistry/capability"
-	"github.com/edgeistry/edgeistry/capability/client"
-	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
@@ -109,21 +105,11 @@ func TestGenerations(t *testing.T) {
 // TestRangeFits asks for many large entries: an answer holds what fits, in order, and the next one goes on.
 func TestRangeFits(t *testing.T) {
 	h := testHome(t, nil)
-	n, c := startNode(t, h)
+	_, c := startNode(t, h)
 	const entries, size = 5, 30_000
 	for i := range entries {
 		if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte(strings.Repeat(fmt.Sprint(i), size))}); err != nil {
 			t.Fatal(err)
-		}
-	}
-	l, err := n.logOf(t.Context(), h.Keys.Own().ID, "events")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, tt := range []struct{ limit, want int }{{maxStreamRange, 2}, {maxDatagramRange, 1}} {
-		r, err := readRange(t.Context(), l, coap.Query{HasFrom: true, From: 1}, 255, tt.limit)
-		if err != nil || len(r.Entries) != tt.want || r.First != 1 {
-			t.Errorf("range of at most %d bytes has %d entries from %d, %v; want %d", tt.limit, len(r.Entries), r.First, err, tt.want)
 		}
 	}
 	r, err := c.Read(t.Context(), api.ReadRequest{Log: "events", Capability: state.OwnCapability, From: 1})
@@ -210,47 +196,6 @@ func TestWaitEndsWithGeneration(t *testing.T) {
 	}
 }
 
-// TestRevokedMeanwhile ends a branch after a request was admitted and before it acts: once that is confirmed nothing acts any more.
-func TestRevokedMeanwhile(t *testing.T) {
-	h := testHome(t, nil)
-	n, c := startNode(t, h)
-	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
-		t.Fatal(err)
-	}
-	s := n.own
-	with, err := capability.Parse(minted(t, h.Keys.Own(), 2, capability.Append))
-	if err != nil {
-		t.Fatal(err)
-	}
-	hello, err := with.NewHello(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	from := coap.Source{Peer: "local", Local: true}
-	session, err := hello.Open(s.ServeCoAP(t.Context(), from, hello.Message()).Payload, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	req := &coap.Message{Code: coap.CodePOST, Payload: []byte("y")}
-	if err := req.SetPath("/l/events"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := session.Protect(req, 0, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	admission, answer := s.check(t.Context(), s.direct, from, req)
-	if admission == nil {
-		t.Fatalf("refused: %x", answer.Payload)
-	}
-	s.setGeneration(2, 1)
-	if _, reason := s.act(t.Context(), from, admission); reason != capability.ReasonNoSession {
-		t.Errorf("reason %d, want 7", reason)
-	}
-	if r, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("z")}); err != nil || r.Sequence != 2 {
-		t.Errorf("the next entry: %+v, %v, want number 2", r, err)
-	}
-}
-
 // TestHostedDenied denies a capability of the node's own service: alone and as the second of two it gets no further, others go on.
 func TestHostedDenied(t *testing.T) {
 	h := testHome(t, nil)
@@ -283,59 +228,6 @@ func TestHostedDenied(t *testing.T) {
 	}
 }
 
-// TestManageHalfway keeps a generation, and an epoch, and then fails: the answer says so, and the sessions of before have ended all the same.
-func TestManageHalfway(t *testing.T) {
-	h := testHome(t, nil)
-	n, c := startNode(t, h)
-	if _, err := c.Append(t.Context(), api.AppendRequest{Log: "events", Payload: []byte("x")}); err != nil {
-		t.Fatal(err)
-	}
-	full := errors.New("no space left")
-	bump, advance := n.own.bump, n.own.advance
-	n.own.bump = func(branch, generation uint8) (bool, error) {
-		kept, err := bump(branch, generation)
-		return kept, errors.Join(err, full)
-	}
-	n.own.advance = func(epoch uint16, r [32]byte) (*state.ServiceKey, error) {
-		key, err := advance(epoch, r)
-		return key, errors.Join(err, full)
-	}
-	key := h.Keys.Own()
-	for _, tt := range []struct {
-		path    string
-		payload []byte
-		branch  uint8
-		want    capability.Reason
-	}{
-		{"/g", []byte{2, 1}, 2, capability.ReasonGeneration},
-		{"/e", append([]byte{0, 2}, make([]byte, 32)...), 3, capability.ReasonEpoch},
-	} {
-		with := minted(t, key, tt.branch, capability.Read)
-		read := func() *api.CallResult {
-			res, err := c.Call(t.Context(), api.CallRequest{Service: "node", Method: "GET", Path: "/l/events", Capability: with})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return res
-		}
-		if res := read(); !res.OK() {
-			t.Fatalf("before: %+v", res)
-		}
-		m := &coap.Message{Code: coap.CodePOST, Payload: tt.payload}
-		if err := m.SetPath(tt.path); err != nil {
-			t.Fatal(err)
-		}
-		_, err := client.New(client.Config{}).Call(t.Context(), n.proxy.Local(), key.Owner(), client.Request{Message: m})
-		var denied *client.Denied
-		if !errors.As(err, &denied) || denied.Reason != capability.ReasonStorage || !denied.ByDevice {
-			t.Errorf("POST %s: %v, want a tagged reason 26", tt.path, err)
-		}
-		if res := read(); res.Reason != uint8(tt.want) {
-			t.Errorf("after POST %s: %+v, want reason %d", tt.path, res, tt.want)
-		}
-	}
-}
-
 // TestLargestEntry reads the largest entry by a request.
 func TestLargestEntry(t *testing.T) {
 	_, c := startNode(t, testHome(t, nil))
@@ -348,45 +240,5 @@ func TestLargestEntry(t *testing.T) {
 	r, err := c.Read(t.Context(), api.ReadRequest{Log: "events", Capability: state.OwnCapability, From: 1})
 	if err != nil || len(r.Entries) != 1 || len(r.Entries[0].Payload) != logstore.MaxPayload {
 		t.Errorf("reading the largest entry: %v", err)
-	}
-}
-
-// TestEverybodyReopens: after a restart all callers of a service open sessions anew, within a few seconds.
-func TestEverybodyReopens(t *testing.T) {
-	const callers, atOnce = 600, guardSlots - 1 // one slot is the owner's
-	key, err := state.NewServiceKey()
-	if err != nil {
-		t.Fatal(err)
-	}
-	guard, err := newGuard(key, verifier{boot: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var now capability.Now
-	for i := range callers {
-		now.Tick = uint32(i / atOnce * 21) // a session of more than 2 s gives its slot up
-		reader, err := newReader(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		session := greet(t, guard, reader, now)
-		req, err := coap.NewRequest(coap.CodeGET, "/-", nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := session.Protect(req, time.Second, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, answer := guard.Check(req, now)
-		if v, err := session.Verify(p, answer, time.Now()); err != nil || !v.Tagged {
-			t.Fatalf("caller %d: %+v, %v; want a tagged answer", i, v, err)
-		}
-		if _, again := guard.Check(req, now); again.Code != coap.CodeUnavailable {
-			t.Fatalf("caller %d, the same OPEN again: %s, want %s", i, coap.CodeText(again.Code), coap.CodeText(coap.CodeUnavailable))
-		}
-	}
-	if now.Tick > 100 {
-		t.Errorf("that took %d ticks; the first cookie was outdated before", now.Tick)
 	}
 }

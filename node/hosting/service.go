@@ -1,11 +1,10 @@
-package node
+package hosting
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -16,8 +15,6 @@ import (
 	"github.com/edgeistry/edgeistry/capability/program"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
-	"github.com/edgeistry/edgeistry/node/state"
-	"github.com/edgeistry/edgeistry/proxy"
 )
 
 // Answers of hosted services are bounded: a range holds what fits.
@@ -29,59 +26,93 @@ const (
 	guardBuckets     = 255      // rates that it knows at a time: 8 kB
 )
 
-// clock gives the time of the services that this node hosts: ticks since it started, and unix time.
-type clock struct{ start time.Time }
-
-func (c clock) now() capability.Now {
-	now := time.Now()
-	return capability.Now{Tick: uint32(now.Sub(c.start) / (100 * time.Millisecond)), Unix: uint32(now.Unix())}
-}
-
-// hosted answers for a service out of the log store: for the node's own service (direct), and in the name of a device for
-// the copies of its logs (mirror), to readers with a capability of the mirror branch.
-type hosted struct {
-	id       edgeistry.ServiceID
-	store    *logstore.Store
-	clock    clock
-	log      *slog.Logger
-	self     edgeistry.PeerKey // of this node: who asks over its own interfaces
-	direct   *capability.Guard // nil: the device answers for itself
-	mirror   *capability.Guard
-	manifest func() edgeistry.Manifest
-	// bump keeps a new generation, and says whether it is kept even where it fails; nil: not here.
-	bump func(branch, generation uint8) (kept bool, err error)
-	asOf func(log string) time.Time // when a copy was last known to be up to date; nil: these are no copies
-	// advance keeps the next epoch, and gives its key if it is kept, even where it fails; set with bump.
-	advance func(epoch uint16, r [32]byte) (*state.ServiceKey, error)
+// Service answers for a service out of the log store: for the node's own service (New), or in the name of a device for the
+// copies of its logs (NewMirror), to readers with a capability of the mirror branch. Its methods may be used by many goroutines.
+type Service struct {
+	cfg    Config
+	id     edgeistry.ServiceID
+	direct *capability.Guard // nil: the device answers for itself
+	mirror *capability.Guard
 
 	mu sync.RWMutex // held to judge a request, to append, and to change a generation or the epoch
 }
 
-// verifier is what a guard of a hosted service is made of beside the key.
-type verifier struct {
-	boot    uint32 // new at each start: sessions end with the process
-	mirror  bool
-	program program.Runner
-	denied  func([16]byte) bool
-	counts  capability.Counters // nil: COUNT denies, as at mirrors
+// Config is what a Service needs beside its key. Every field is required unless its comment says otherwise.
+type Config struct {
+	Store    *logstore.Store
+	Start    time.Time         // of the node: ticks are counted from here
+	Boot     uint32            // new at each start: sessions end with the process
+	Self     edgeistry.PeerKey // of this node: who asks over its own interfaces
+	Program  program.Runner
+	Denied   func([16]byte) bool // whether the deny list has a fingerprint
+	Manifest func() edgeistry.Manifest
+	Logger   *slog.Logger // nil: slog.Default()
+
+	// IsForemost reports whether a request is the node's own delivery of a revocation, which takes a place that is kept free for
+	// it. Nil: none is.
+	IsForemost func(context.Context) bool
+
+	// AsOf returns when a copy of a log was last known to be up to date. Nil: the logs are no copies.
+	AsOf func(log string) time.Time
+
+	// Bump saves a new generation of a branch, and Advance the next epoch. Both report what is saved even where they fail, because
+	// the next start finds it: kept, and the new key, nil if it is not saved. Both are nil at mirrors.
+	Bump    func(branch, generation uint8) (kept bool, err error)
+	Advance func(epoch uint16, r [32]byte) (*Key, error)
 }
 
-func newGuard(key *state.ServiceKey, v verifier) (*capability.Guard, error) {
+// Key is the part of a service's key that verifiers need.
+type Key struct {
+	ID          edgeistry.ServiceID
+	EpochKey    capability.EpochKey
+	Epoch       uint16
+	Generations [16]uint8
+}
+
+// New returns the node's own service, with its mirror branch and its counts. ctx must live as long as the service.
+func New(ctx context.Context, key Key, cfg Config) (*Service, error) {
+	counts, err := openCounters(ctx, cfg.Store, key.ID)
+	if err != nil {
+		return nil, err
+	}
+	s, err := NewMirror(key, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.direct, err = newGuard(key, cfg, counts)
+	return s, err
+}
+
+// NewMirror returns the service that answers for a device's copied logs.
+func NewMirror(key Key, cfg Config) (*Service, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	guard, err := newGuard(key, cfg, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{cfg: cfg, id: key.ID, mirror: guard}, nil
+}
+
+// newGuard makes the verifier of a service: the direct one if it has counters, else that of the mirror branch, where COUNT
+// denies.
+func newGuard(key Key, c Config, counts capability.Counters) (*capability.Guard, error) {
 	cfg := capability.GuardConfig{
 		Hint:          key.ID.Hint(),
 		Epoch:         key.Epoch,
-		Boot:          v.boot,
+		Boot:          c.Boot,
 		Generations:   key.Generations,
 		Slots:         guardSlots,
 		Opens:         guardOpens,
 		Buckets:       guardBuckets,
-		Mirror:        v.mirror,
+		Mirror:        counts == nil,
 		EnableWait:    true,
 		EnablePrivacy: true,
-		Program:       v.program,
-		Counters:      v.counts,
-		Denied:        v.denied,
-		BranchKey:     branchKeys(key, v.mirror),
+		Program:       c.Program,
+		Counters:      counts,
+		Denied:        c.Denied,
+		BranchKey:     branchKeys(key, counts == nil),
 	}
 	if _, err := rand.Read(cfg.CookieKey[:]); err != nil {
 		return nil, err
@@ -89,8 +120,8 @@ func newGuard(key *state.ServiceKey, v verifier) (*capability.Guard, error) {
 	return capability.NewGuard(cfg)
 }
 
-// branchKeys gives a verifier the keys that it has: a mirror that of its branch alone.
-func branchKeys(key *state.ServiceKey, mirror bool) func(branch, generation uint8) (capability.BranchKey, bool) {
+// branchKeys returns the keys that a verifier has: a mirror has that of its branch alone.
+func branchKeys(key Key, mirror bool) func(branch, generation uint8) (capability.BranchKey, bool) {
 	return func(branch, generation uint8) (capability.BranchKey, bool) {
 		if mirror && branch != capability.BranchMirror {
 			return capability.BranchKey{}, false
@@ -99,8 +130,23 @@ func branchKeys(key *state.ServiceKey, mirror bool) func(branch, generation uint
 	}
 }
 
+// now returns the time of the service: ticks since the node started, and unix time.
+func (s *Service) now() capability.Now {
+	now := time.Now()
+	return capability.Now{Tick: uint32(now.Sub(s.cfg.Start) / (100 * time.Millisecond)), Unix: uint32(now.Unix())}
+}
+
+// ID returns the service's ID.
+func (s *Service) ID() edgeistry.ServiceID { return s.id }
+
+// Epoch returns the epoch whose capabilities the service takes.
+func (s *Service) Epoch() uint16 { return s.mirror.Epoch() }
+
+// Generation returns the generation of a branch that the service takes.
+func (s *Service) Generation(branch uint8) uint8 { return s.mirror.Generation(branch) }
+
 // ServeCoAP answers one request.
-func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *coap.Message) *coap.Message {
+func (s *Service) ServeCoAP(ctx context.Context, from coap.Source, req *coap.Message) *coap.Message {
 	guard := s.direct
 	if capability.IsMirror(req) {
 		guard = s.mirror
@@ -120,19 +166,19 @@ func (s *hosted) ServeCoAP(ctx context.Context, from coap.Source, req *coap.Mess
 		return capability.Refusal(capability.ReasonNoSession) // it ended while the request waited
 	}
 	if reason != capability.ReasonNone {
-		return admission.Refuse(reason, s.clock.now())
+		return admission.Refuse(reason, s.now())
 	}
-	return admission.Answer(resp, s.clock.now())
+	return admission.Answer(resp, s.now())
 }
 
-// setEpoch lets the verifiers take the capabilities of this key and no others.
-func (s *hosted) setEpoch(key *state.ServiceKey) error {
+// SetEpoch lets the verifiers take the capabilities of this key and no others.
+func (s *Service) SetEpoch(key Key) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.setEpochLocked(key)
 }
 
-func (s *hosted) setEpochLocked(key *state.ServiceKey) error {
+func (s *Service) setEpochLocked(key Key) error {
 	for _, g := range []*capability.Guard{s.direct, s.mirror} {
 		if g == nil || g.Epoch() == key.Epoch {
 			continue
@@ -142,30 +188,30 @@ func (s *hosted) setEpochLocked(key *state.ServiceKey) error {
 			return err
 		}
 		if err := g.SetEpoch(key.Epoch, cookieKey, branchKeys(key, g == s.mirror)); err != nil {
-			s.log.Warn("cells of counts are not free for the new epoch", "service", s.id, "error", err) // and of no use in it
+			s.cfg.Logger.Warn("cells of counts are not free for the new epoch", "service", s.id, "error", err) // and of no use in it
 		}
 	}
 	return nil
 }
 
 // check judges a request.
-func (s *hosted) check(ctx context.Context, guard *capability.Guard, from coap.Source, req *coap.Message) (*capability.Admission, *coap.Message) {
+func (s *Service) check(ctx context.Context, guard *capability.Guard, from coap.Source, req *coap.Message) (*capability.Admission, *coap.Message) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	ask := guard.CheckFrom
-	if proxy.IsForemost(ctx) {
+	if s.cfg.IsForemost != nil && s.cfg.IsForemost(ctx) {
 		ask = guard.CheckForemost
 	}
-	return ask(s.peer(from), req, s.clock.now())
+	return ask(s.peer(from), req, s.now())
 }
 
-// peer tells which libp2p peer asks; nobody knows where a datagram comes from.
-func (s *hosted) peer(from coap.Source) edgeistry.PeerKey {
+// peer returns the libp2p peer that asks; nobody knows where a datagram comes from.
+func (s *Service) peer(from coap.Source) edgeistry.PeerKey {
 	switch {
 	case from.Datagram:
 		return edgeistry.PeerKey{}
 	case from.Local:
-		return s.self
+		return s.cfg.Self
 	}
 	key, err := edgeistry.ParsePeerKey(from.Peer)
 	if err != nil { // a peer with a key of another kind: no AUDIENCE can name it
@@ -174,20 +220,14 @@ func (s *hosted) peer(from coap.Source) edgeistry.PeerKey {
 	return key
 }
 
-// peerKey gives the node's own key; the home always makes an Ed25519 one.
-func (n *Node) peerKey() edgeistry.PeerKey {
-	key, _ := edgeistry.ParsePeerKey(n.host.ID().String())
-	return key
-}
-
-// setGeneration ends every capability and session of the branch's other generations.
-func (s *hosted) setGeneration(branch, generation uint8) {
+// SetGeneration ends every capability and session of the branch's other generations.
+func (s *Service) SetGeneration(branch, generation uint8) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.setGenerationLocked(branch, generation)
 }
 
-func (s *hosted) setGenerationLocked(branch, generation uint8) {
+func (s *Service) setGenerationLocked(branch, generation uint8) {
 	for _, g := range []*capability.Guard{s.direct, s.mirror} {
 		if g != nil {
 			g.SetGeneration(branch, generation)
@@ -196,15 +236,15 @@ func (s *hosted) setGenerationLocked(branch, generation uint8) {
 }
 
 // serveOpen answers what needs no capability: the hello, and what the service offers.
-func (s *hosted) serveOpen(guard *capability.Guard, req *coap.Message) *coap.Message {
+func (s *Service) serveOpen(guard *capability.Guard, req *coap.Message) *coap.Message {
 	path := req.Path()
 	switch {
 	case path == "/h" && req.Code == coap.CodePOST && guard != nil:
-		return guard.AnswerHello(req, s.clock.now())
+		return guard.AnswerHello(req, s.now())
 	case path == "/.well-known/core" && req.Code == coap.CodeGET:
-		links, err := coap.EncodeLinks(s.manifest())
+		links, err := coap.EncodeLinks(s.cfg.Manifest())
 		if err != nil {
-			s.log.Error("what the service offers cannot be shown", "service", s.id, "error", err)
+			s.cfg.Logger.Error("what the service offers cannot be shown", "service", s.id, "error", err)
 			return &coap.Message{Code: coap.CodeInternal}
 		}
 		m := &coap.Message{Code: coap.CodeContent, Payload: links}
@@ -223,7 +263,7 @@ func (s *hosted) serveOpen(guard *capability.Guard, req *coap.Message) *coap.Mes
 }
 
 // act does what an admitted request asks for.
-func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admission) (*coap.Message, capability.Reason) {
+func (s *Service) act(ctx context.Context, from coap.Source, a *capability.Admission) (*coap.Message, capability.Reason) {
 	req := a.Request
 	switch a.Operation {
 	case capability.Read, capability.Observe:
@@ -243,8 +283,8 @@ func (s *hosted) act(ctx context.Context, from coap.Source, a *capability.Admiss
 }
 
 // manage does what the owner asks for.
-func (s *hosted) manage(a *capability.Admission) (*coap.Message, capability.Reason) {
-	if s.bump == nil {
+func (s *Service) manage(a *capability.Admission) (*coap.Message, capability.Reason) {
+	if s.cfg.Bump == nil {
 		return nil, capability.ReasonMethod
 	}
 	switch a.Management {
@@ -259,7 +299,7 @@ func (s *hosted) manage(a *capability.Admission) (*coap.Message, capability.Reas
 }
 
 // reserve gives a cell to the count of a chain.
-func (s *hosted) reserve(a *capability.Admission) (*coap.Message, capability.Reason) {
+func (s *Service) reserve(a *capability.Admission) (*coap.Message, capability.Reason) {
 	cell, id, reason := a.Cell()
 	if reason == capability.ReasonNone {
 		reason = s.direct.Reserve(cell, id)
@@ -271,7 +311,7 @@ func (s *hosted) reserve(a *capability.Admission) (*coap.Message, capability.Rea
 }
 
 // nextGeneration moves a branch to a higher generation, which ends every capability and session of that branch.
-func (s *hosted) nextGeneration(a *capability.Admission) (*coap.Message, capability.Reason) {
+func (s *Service) nextGeneration(a *capability.Admission) (*coap.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !a.Live() {
@@ -284,19 +324,19 @@ func (s *hosted) nextGeneration(a *capability.Admission) (*coap.Message, capabil
 	if generation == s.direct.Generation(branch) {
 		return &coap.Message{Code: coap.CodeChanged}, capability.ReasonNone
 	}
-	kept, err := s.bump(branch, generation)
+	kept, err := s.cfg.Bump(branch, generation)
 	if kept { // the next start finds it, whatever the answer
 		s.setGenerationLocked(branch, generation)
 	}
 	if err != nil {
-		s.log.Error("generation is not kept", "service", s.id, "error", err)
+		s.cfg.Logger.Error("generation is not kept", "service", s.id, "error", err)
 		return nil, capability.ReasonStorage
 	}
 	return &coap.Message{Code: coap.CodeChanged}, capability.ReasonNone
 }
 
 // nextEpoch ends everything that was ever shared of the service.
-func (s *hosted) nextEpoch(a *capability.Admission) (*coap.Message, capability.Reason) {
+func (s *Service) nextEpoch(a *capability.Admission) (*coap.Message, capability.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !a.Live() {
@@ -306,19 +346,19 @@ func (s *hosted) nextEpoch(a *capability.Admission) (*coap.Message, capability.R
 	if reason != capability.ReasonNone {
 		return nil, reason
 	}
-	key, err := s.advance(epoch, r)
+	key, err := s.cfg.Advance(epoch, r)
 	if key != nil { // the next start finds it, whatever the answer
-		err = errors.Join(err, s.setEpochLocked(key))
+		err = errors.Join(err, s.setEpochLocked(*key))
 	}
 	if err != nil {
-		s.log.Error("epoch is not kept", "service", s.id, "error", err)
+		s.cfg.Logger.Error("epoch is not kept", "service", s.id, "error", err)
 		return nil, capability.ReasonStorage
 	}
 	return &coap.Message{Code: coap.CodeChanged}, capability.ReasonNone
 }
 
 // append adds an entry, unless the session has ended meanwhile: what was confirmed to be over acts no more. Only the owner's branch makes a new log: a prefix granted to others must not take room in the store.
-func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []byte) (*coap.Message, capability.Reason) {
+func (s *Service) append(ctx context.Context, a *capability.Admission, payload []byte) (*coap.Message, capability.Reason) {
 	if s.direct == nil {
 		return nil, capability.ReasonMethod
 	}
@@ -329,10 +369,10 @@ func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []
 	}
 	name := a.Name
 	id := logstore.LogID{Service: s.id, Name: name}
-	if a.Branch != capability.BranchOwner && !s.store.Has(id) && !s.offers(name) {
+	if a.Branch != capability.BranchOwner && !s.cfg.Store.Has(id) && !s.offers(name) {
 		return nil, capability.ReasonNotFound
 	}
-	l, err := s.store.Log(ctx, id)
+	l, err := s.cfg.Store.Log(ctx, id)
 	if err != nil {
 		return nil, s.reason(name, err)
 	}
@@ -346,7 +386,7 @@ func (s *hosted) append(ctx context.Context, a *capability.Admission, payload []
 }
 
 // reason maps the log store's errors to the profile's.
-func (s *hosted) reason(name string, err error) capability.Reason {
+func (s *Service) reason(name string, err error) capability.Reason {
 	switch {
 	case errors.Is(err, logstore.ErrNotKept):
 		return capability.ReasonNotKept
@@ -355,25 +395,25 @@ func (s *hosted) reason(name string, err error) capability.Reason {
 	case errors.Is(err, logstore.ErrKind):
 		return capability.ReasonMethod
 	default:
-		s.log.Warn("log cannot be used", "service", s.id, "log", name, "error", err)
+		s.cfg.Logger.Warn("log cannot be used", "service", s.id, "log", name, "error", err)
 		return capability.ReasonStorage
 	}
 }
 
-func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admission) (*coap.Message, capability.Reason) {
+func (s *Service) read(ctx context.Context, from coap.Source, a *capability.Admission) (*coap.Message, capability.Reason) {
 	id := logstore.LogID{Service: s.id, Name: a.Name}
-	if !s.store.Has(id) && !s.offers(a.Name) { // a stranger's name must not take room in the store
+	if !s.cfg.Store.Has(id) && !s.offers(a.Name) { // a stranger's name must not take room in the store
 		return nil, capability.ReasonNotFound
 	}
-	l, err := s.store.Log(ctx, id)
+	l, err := s.cfg.Store.Log(ctx, id)
 	if err != nil {
 		return nil, s.reason(a.Name, err)
 	}
 	q := a.Query
 	if !q.HasFrom && !q.HasAfter && a.Operation == capability.Read {
 		m := &coap.Message{Code: coap.CodeContent, Payload: coap.EncodeHead(l.Head())}
-		if s.asOf != nil {
-			if at := s.asOf(a.Name); !at.IsZero() {
+		if s.cfg.AsOf != nil {
+			if at := s.cfg.AsOf(a.Name); !at.IsZero() {
 				m.AddUint(coap.OptionETag, uint32(at.Unix()))
 			}
 		}
@@ -399,81 +439,6 @@ func (s *hosted) read(ctx context.Context, from coap.Source, a *capability.Admis
 }
 
 // offers says whether the service has a log of that name that may still be empty.
-func (s *hosted) offers(name string) bool {
-	return slices.ContainsFunc(s.manifest().Logs, func(l edgeistry.LogInfo) bool { return l.Name == name })
-}
-
-// awaitRange is readRange that waits for the first entry as long as the query asks for.
-func awaitRange(ctx context.Context, l *logstore.Log, q coap.Query, count, limit int) (coap.Range, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(q.Wait)*time.Second)
-	defer cancel()
-	for {
-		changed := l.Changed()
-		r, err := readRange(context.WithoutCancel(ctx), l, q, count, limit)
-		if err != nil || len(r.Entries) > 0 || q.Wait == 0 {
-			return r, err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return r, nil
-		}
-	}
-}
-
-// readRange gives the entries that a query names, as many as fit in limit bytes but at least one.
-func readRange(ctx context.Context, l *logstore.Log, q coap.Query, count, limit int) (coap.Range, error) {
-	head := l.Head()
-	var entries []logstore.Entry
-	var err error
-	switch {
-	case q.HasFrom:
-		incarnation := head.Incarnation
-		if q.HasIncarnation {
-			incarnation = q.Incarnation
-		}
-		entries, err = l.Read(ctx, incarnation, q.From, count)
-	case q.HasAfter:
-		entries, err = l.After(ctx, q.After, count)
-	default: // an observation: from the head on
-		entries, err = l.Last(ctx, 1)
-	}
-	if err != nil {
-		return coap.Range{}, err
-	}
-	if len(entries) == 0 {
-		return coap.Range{Incarnation: head.Incarnation, First: head.Sequence + 1, Previous: head.Hash}, nil
-	}
-	first := entries[0]
-	r := coap.Range{Incarnation: first.Place.Incarnation, First: first.Place.Sequence, Previous: first.Prev}
-	size := 0
-	for i, e := range entries {
-		size += 2 + len(e.Payload)
-		if i > 0 && size > limit {
-			break
-		}
-		r.Entries = append(r.Entries, e.Payload)
-	}
-	return r, nil
-}
-
-// nextBoot counts the starts of this node, on disk before it is used: a session of an earlier start can never fit a later one.
-func nextBoot(ctx context.Context, store *logstore.Store) (uint32, error) {
-	const name = "node/boot"
-	var boot uint32
-	raw, err := store.Get(ctx, name)
-	switch {
-	case errors.Is(err, logstore.ErrNotFound):
-	case err != nil:
-		return 0, fmt.Errorf("count the start: %w", err)
-	case len(raw) != 4:
-		return 0, fmt.Errorf("count the start: record of %d bytes", len(raw))
-	default:
-		boot = binary.BigEndian.Uint32(raw)
-	}
-	boot++
-	if err := store.Put(ctx, name, binary.BigEndian.AppendUint32(nil, boot)); err != nil {
-		return 0, fmt.Errorf("count the start: %w", err)
-	}
-	return boot, nil
+func (s *Service) offers(name string) bool {
+	return slices.ContainsFunc(s.cfg.Manifest().Logs, func(l edgeistry.LogInfo) bool { return l.Name == name })
 }
