@@ -28,6 +28,8 @@ wait $node
 echo $? >"$2/first.code"
 timeout -s KILL 20 edgeistry --home "$home" run >"$2/second" 2>&1
 echo $? >"$2/second.code"
+timeout -s TERM -k 20 0.3 edgeistry --home "$home" run >"$2/stopped" 2>&1
+echo $? >"$2/stopped.code"
 rm "$1/fill"
 edgeistry --home "$home" run >"$2/third" 2>&1 &
 edgeistry --home "$home" wait >/dev/null || exit 74
@@ -66,6 +68,9 @@ func TestFullDisk(t *testing.T) {
 		if !strings.Contains(text, "disk is full") || !strings.Contains(text, "make room") || strings.Contains(text, "backup") || strings.Contains(text, "mv ") {
 			t.Errorf("the %s run on a full disk said:\n%s", run, text)
 		}
+	}
+	if code := strings.TrimSpace(read("stopped.code")); code == "137" { // SIGKILL, 20 s later
+		t.Errorf("SIGTERM did not end a node on a full disk; it said:\n%s", read("stopped"))
 	}
 	if text := read("read"); !strings.Contains(text, "1.1") {
 		t.Errorf("the entry that was acknowledged: %q", text)
