@@ -31,13 +31,11 @@ int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_ser
     (void)service;
     (void)user;
 #endif
-#if EDG_CHECKS_SERVICE
-    if (!edg_service_fits(service)) {
-        dev->flags = EDG_BOOT_LOST; /* whoever calls on all the same is refused everything */
+    dev->mark_log = 0xFF;
+    if (!edg_service_fits(EDG_SERVICE(dev))) {
+        dev->flags = EDG_UNFIT;
         return EDG_ERR_ARGUMENT;
     }
-#endif
-    dev->mark_log = 0xFF;
     err = edg_owner_load(dev);
     if (err == EDG_OK)
         err = count_boot(dev);

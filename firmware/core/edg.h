@@ -234,12 +234,13 @@ typedef struct edg_device {
     uint8_t store[EDG_LOG_STORE];
 } edg_device;
 
-/* Returns 1 if the service's tables fit the limits of edg_config.h and each other, else 0. */
+/* Returns 1 if the service's tables fit the limits of edg_config.h and each other, else 0. edg_device_init calls it: the core may have been compiled with other
+ * limits than the tables. */
 int edg_service_fits(const edg_service *service);
 
 /* Reads the EEPROM, raises the boot counter and reads it back. Call it before the link is enabled. EDG_OK even where the boot counter is lost (everything
  * protected is then refused with reason 16). After an error keep the link off: EDG_ERR_STORAGE, the EEPROM cannot be read; EDG_ERR_ARGUMENT, the service's
- * tables do not fit (where EDG_CHECKS_SERVICE is 0, the compiler has refused them). */
+ * tables do not fit. Then the EEPROM is not read or written, and edg_device_handle answers nothing. */
 int edg_device_init(edg_device *dev, const edg_platform *platform, const edg_service *service, void *user);
 
 enum {
@@ -273,7 +274,8 @@ int edg_device_append(edg_device *dev, uint8_t log, const uint8_t *entry);     /
 #if !EDG_FIXED_PERIODS
 void edg_device_set_period(edg_device *dev, uint8_t log, uint16_t ticks);
 #endif
-/* Erases owner, logs and clock, and raises the claim count. The button. After an error everything protected and every claim is refused until an init. */
+/* Erases owner, logs and clock, and raises the claim count. The button. After an error everything protected and every claim is refused until an init.
+ * EDG_ERR_ARGUMENT after an init that returned it; the EEPROM is then left as it was. */
 int edg_device_factory_reset(edg_device *dev);
 
 /* What a factory does: writes id and factory key into a blank EEPROM (all FF) and nothing else. Needs ~230 B of stack. */

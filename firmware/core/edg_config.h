@@ -41,12 +41,6 @@
 #define EDG_LOGS 3
 #endif
 
-/* 1: edg_device_init refuses a service that does not fit these limits. 0: the port's linker asks for tables that the compiler checked (edg_table.h), which
- * saves 0.4 kB of flash. No RAM. */
-#ifndef EDG_CHECKS_SERVICE
-#define EDG_CHECKS_SERVICE 1
-#endif
-
 /* 1: samples keep the period that their table says (edg_device_set_period is for others). 2 B less of each log. */
 #ifndef EDG_FIXED_PERIODS
 #define EDG_FIXED_PERIODS 0

@@ -606,7 +606,8 @@ int8_t edg_past_erase(const edg_device *dev); /* clock mark and log cells: what 
 
 /* ---- device flags ---- */
 
-enum { EDG_CLAIMED = 1, EDG_BOOT_LOST = 2, EDG_CLOCK_KNOWN = 4, EDG_GREW = 8 };
+/* EDG_UNFIT: the service's tables do not fit, and nothing is answered. */
+enum { EDG_CLAIMED = 1, EDG_BOOT_LOST = 2, EDG_CLOCK_KNOWN = 4, EDG_GREW = 8, EDG_UNFIT = 16 };
 
 void edg_device_start(edg_device *dev, uint8_t cause);
 

@@ -14,7 +14,8 @@
  *     EDG_TABLES(HOUSE_TABLE, "board", "house/1.0");   in its .c file: tables and checks; then
  *     const edg_service house_service EDG_PGM = EDG_TABLE_SERVICE(edg_links_made, start, poll);
  *
- * A list has at least one log and one function; a service without either writes its tables by hand, and its port sets EDG_CHECKS_SERVICE.
+ * A list has at least one log and one function; a service without either writes its tables by hand. The core checks all tables again when it starts, because
+ * it may have been compiled with other limits.
  * The port's configuration takes the limits from the list: EDG_LOGS is EDG_TABLE_LOGS(HOUSE_TABLE), EDG_LOG_STORE is EDG_TABLE_STORE(HOUSE_TABLE). */
 #ifndef EDG_TABLE_H
 #define EDG_TABLE_H
@@ -95,19 +96,11 @@
     table(EDG_T_LINK_SAMPLED, EDG_T_LINK_LOG, EDG_T_NONE_FUNCTION)                  \
     table(EDG_T_NONE_SAMPLED, EDG_T_NONE_LOG, EDG_T_LINK_FUNCTION) "</>;rt=\"edg.dev\";bd=\"" board "\";fw=\"" firmware "\";v=1"
 
-/* The linker of a port that makes no check at run time (EDG_CHECKS_SERVICE 0) asks for this symbol: tables that were not checked here give no image. */
-#if defined(__GNUC__)
-#define EDG_T_CHECKED __asm__(".global edg_tables_fit\n.set edg_tables_fit, 1")
-#else
-#define EDG_T_CHECKED typedef char edg_tables_fit
-#endif
-
 #define EDG_TABLES(table, board, firmware)                                                                                          \
     table(EDG_T_CHECK_SAMPLED, EDG_T_CHECK_LOG, EDG_T_CHECK_FUNCTION)                                                              \
     EDG_T_FITS(logs_are_at_most_EDG_LOGS, EDG_TABLE_LOGS(table) <= EDG_LOGS);                                                      \
     EDG_T_FITS(entries_in_RAM_are_at_most_EDG_LOG_STORE_bytes, EDG_TABLE_STORE(table) <= EDG_LOG_STORE);                           \
     EDG_T_FITS(entries_in_EEPROM_end_within_EDG_NV_SIZE, EDG_TABLE_NV(table) <= EDG_NV_SIZE - EDG_NV_FIXED);                       \
-    EDG_T_CHECKED;                                                                                                                 \
     table(EDG_T_STRING_SAMPLED, EDG_T_STRING_LOG, EDG_T_STRING_FUNCTION)                                                           \
     static const char table_board[] EDG_PGM = board;                                                                               \
     static const char table_firmware[] EDG_PGM = firmware;                                                                         \

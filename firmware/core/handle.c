@@ -75,7 +75,7 @@ size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, s
     edg_answer a;
     uint16_t sum;
 
-    if (n < 4 || n > EDG_MAX_MESSAGE || cap < EDG_OUT_MIN || in[0] >> 6 != 1)
+    if ((dev->flags & EDG_UNFIT) || n < 4 || n > EDG_MAX_MESSAGE || cap < EDG_OUT_MIN || in[0] >> 6 != 1)
         return 0;
     r.in = in;
 #if EDG_PROGRAM

@@ -15,6 +15,8 @@ int edg_device_factory_reset(edg_device *dev)
     uint32_t count;
     int err;
 
+    if (dev->flags & EDG_UNFIT)
+        return EDG_ERR_ARGUMENT;
     dev->last_answer = 0;
     edg_wipe(dev->slots, sizeof dev->slots);
     edg_wipe(&dev->cookie, sizeof dev->cookie);

@@ -111,12 +111,12 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "cost") == 0 && strcmp(argv[3], "--json") == 0) {
         return cost(argv[2], true);
     }
-    if (argc == 4 && strcmp(argv[1], "test") == 0) {
-        return check_run(argv[2], argv[3]);
+    if (argc == 5 && strcmp(argv[1], "test") == 0) {
+        return check_run(argv[2], argv[3], argv[4]);
     }
     fputs("usage: edg-sim-check size IMAGE FIRMWARE.elf\n"
           "       edg-sim-check cost FIRMWARE.elf [--json]\n"
-          "       edg-sim-check test FIRMWARE.elf EDG-SIM\n",
+          "       edg-sim-check test FIRMWARE.elf EDG-SIM UNFIT.elf\n",
           stderr);
     return 2;
 }

@@ -9,7 +9,7 @@
 /* A chip with this image, claimed. 0, or -1 with a line on stderr. */
 int check_begin(struct sim_board *b, const char *elf, uint8_t ke[32], bool enable_noise);
 
-/* All tests; `simulator` is the path of edg-sim. An exit code. */
-int check_run(const char *elf, const char *simulator);
+/* Runs all tests and returns an exit code. `simulator` is the path of edg-sim, `unfit` an image whose tables do not fit the limits of its core. */
+int check_run(const char *elf, const char *simulator, const char *unfit);
 
 #endif

@@ -16,8 +16,19 @@ SIM_CHECK := $(addprefix sim/,check.c tests.c life.c board.c report.c) test/call
 $(OUT)/edg-sim-check: $(SIM_CHECK) $(wildcard sim/*.h core/*.h test/*.h port/atmega328p/marks.h) sim/rules.mk | $(OUT)
 	$(CC) $(SIM_FLAGS) -o $@ $(filter %.c,$^) $(SIM_LIBS)
 
-sim-test: $(OUT)/edg-sim-check $(OUT)/edg-sim $(AVR_ELF)
-	$(OUT)/edg-sim-check test $(AVR_ELF) $(OUT)/edg-sim
+# An image whose service was compiled with room for one temperature more than its core: only the check at start can refuse it.
+AVR_UNFIT := $(OUT)/greenhouse-atmega328p-unfit.elf
+AVR_UNFIT_OBJ := $(patsubst %greenhouse/greenhouse.c.o,%greenhouse-unfit.c.o,$(AVR_OBJ))
+
+$(OUT)/avr/greenhouse-unfit.c.o: $(GREENHOUSE) $(wildcard core/*.h greenhouse/*.h $(AVR_DIR)/*.h) $(AVR_DIR)/rules.mk
+	@mkdir -p $(@D)
+	@echo "  avr-gcc  $< (unfit)"; $(AVR_CC) $(AVR_FLAGS) $(AVR_CFLAGS) -DGREENHOUSE_KEEP=33 -c -o $@ $<
+
+$(AVR_UNFIT): $(AVR_UNFIT_OBJ)
+	@echo "  avr-ld   $@"; $(AVR_CC) -mmcu=atmega328p $(AVR_OPT) -Wl,--gc-sections,--relax,--sort-section=alignment -o $@ $(AVR_UNFIT_OBJ) $(AVR_CHECK_LD)
+
+sim-test: $(OUT)/edg-sim-check $(OUT)/edg-sim $(AVR_ELF) $(AVR_UNFIT)
+	$(OUT)/edg-sim-check test $(AVR_ELF) $(OUT)/edg-sim $(AVR_UNFIT)
 
 # What each request costs on the chip.
 sim-cost: $(OUT)/edg-sim-check $(AVR_ELF) $(AVR_FULL)

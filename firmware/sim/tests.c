@@ -492,7 +492,29 @@ static void test_process(const char *elf, const char *simulator)
     CHECK_EQ(rmdir(p.dir), 0);
 }
 
-int check_run(const char *elf, const char *simulator)
+/* An image whose tables do not fit never enables the link, however often the watchdog or a power cut restarts it, and writes nothing. */
+static void test_unfit(const char *elf)
+{
+    static struct sim_board b;
+    uint8_t before[SIM_EEPROM_BYTES];
+
+    open_board(&b, elf);
+    life_on(&b);
+    life_make(sim_chip_eeprom(b.chip));
+    memcpy(before, sim_chip_eeprom(b.chip), sizeof before);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(sim_board_start(&b, 20), -1);
+        CHECK(!sim_chip_listening(b.chip));
+        CHECK(!life_answers());
+        CHECK_EQ(b.exchanges, 0);
+        sim_chip_power_cycle(b.chip);
+    }
+    CHECK(memcmp(before, sim_chip_eeprom(b.chip), sizeof before) == 0);
+    CHECK(b.resets > 3); /* the watchdog's, too */
+    sim_board_close(&b);
+}
+
+int check_run(const char *elf, const char *simulator, const char *unfit)
 {
     static const struct {
         const char *name;
@@ -510,6 +532,9 @@ int check_run(const char *elf, const char *simulator)
         printf("%-26s %s\n", tests[i].name, check_failures == before ? "ok" : "FAILED");
         fflush(stdout);
     }
+    before = check_failures;
+    test_unfit(unfit);
+    printf("%-26s %s\n", "unfit", check_failures == before ? "ok" : "FAILED");
     before = check_failures;
     test_process(elf, simulator);
     printf("%-26s %s\n", "process", check_failures == before ? "ok" : "FAILED");

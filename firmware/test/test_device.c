@@ -33,7 +33,32 @@ static void boot(void)
 
 static int valve(uint8_t percent) { return caller_call(&c, EDG_POST, "/f/valve", NULL, &percent, 1); }
 
-/* Tables that do not fit are found. */
+/* Checks that the device does not start with this service, leaves its EEPROM alone, and answers nothing: no ping, no hello, no claim. */
+static void stays_off(const edg_service *s)
+{
+    uint8_t ping[4] = {0x40, 0, 0x12, 0x34}, news[EDG_NEWS_MAX];
+    unsigned long written;
+
+    boot();
+    written = board.written;
+    CHECK(!edg_service_fits(s));
+    CHECK_EQ(edg_device_init(&dev, &board.platform, s, &house), EDG_ERR_ARGUMENT);
+    CHECK(!edg_device_claimed(&dev));
+    CHECK_EQ(edg_device_handle(&dev, ping, sizeof ping, c.out, sizeof c.out, EDG_LINK_LOCAL | EDG_LINK_CLAIM), 0);
+    caller_init(&c, &dev, &board, ke, hint, 0, 0, no_frames, 1);
+    c.link |= EDG_LINK_CLAIM;
+    CHECK_EQ(caller_plain(&c, EDG_GET, "/.well-known/core", NULL, NULL, 0), -1);
+    CHECK_EQ(caller_plain(&c, EDG_POST, "/k", NULL, zero, 16), -1);
+    CHECK_EQ(caller_open(&c, EDG_GET, "/l/temperature", NULL, NULL, 0), -1);
+    edg_device_poll(&dev);
+    CHECK_EQ(edg_device_news(&dev, news), 0);
+    CHECK_EQ(edg_device_append(&dev, GREENHOUSE_EVENT, zero), EDG_ERR_CLOSED);
+    CHECK_EQ(edg_device_factory_reset(&dev), EDG_ERR_ARGUMENT);
+    CHECK_EQ(edg_device_handle(&dev, ping, sizeof ping, c.out, sizeof c.out, EDG_LINK_LOCAL | EDG_LINK_CLAIM), 0);
+    CHECK_EQ(board.written, written);
+}
+
+/* Tables that do not fit are found, and the device stays off with them. */
 static void tables(void)
 {
     edg_log_spec logs[3];
@@ -47,44 +72,38 @@ static void tables(void)
     s.functions = functions;
     CHECK(edg_service_fits(&s));
     logs[0].capacity++;
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     logs[0].capacity--;
     logs[0].sample = NULL;
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     logs[0].period = 0;
     CHECK(edg_service_fits(&s));
     logs[1].capacity = 30;
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     logs[1].capacity = 1;
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     logs[1].capacity = 2;
     logs[1].size = EDG_MAX_ENTRY + 1;
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     logs[1].size = 4;
     functions[0].log = 3;
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     functions[0].log = 0; /* entries of 2 bytes, an argument of 1 */
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     functions[0].log = 2;
     CHECK(edg_service_fits(&s));
     logs[2].flags = 0; /* the log of a function takes calls only */
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     logs[2].flags = EDG_LOG_FUNCTION;
     logs[0].name = "a-name-of-more-than-31-characters";
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     logs[0].name = "temperature";
     s.links = edg_links_text; /* and no text */
-    CHECK(!edg_service_fits(&s));
+    stays_off(&s);
     s.links = edg_links_made;
     CHECK(edg_service_fits(&s));
     s.log_count = EDG_LOGS + 1;
-    CHECK(!edg_service_fits(&s));
-
-    /* The core refuses to start with them, before it writes anything, and answers nothing but refusals afterwards. */
-    bench_init(&board);
-    CHECK_EQ(edg_device_init(&dev, &board.platform, &s, &house), EDG_ERR_ARGUMENT);
-    CHECK(!edg_device_claimed(&dev));
-    CHECK_EQ(edg_device_append(&dev, GREENHOUSE_EVENT, (const uint8_t *)"none"), EDG_ERR_CLOSED);
+    stays_off(&s);
 }
 
 static void messages(void)

@@ -42,7 +42,6 @@ extern struct greenhouse board_greenhouse;
 #include "../../greenhouse/table.h"
 #define EDG_LOGS EDG_TABLE_LOGS(GREENHOUSE_TABLE)
 #define EDG_LOG_STORE EDG_TABLE_STORE(GREENHOUSE_TABLE)
-#define EDG_CHECKS_SERVICE 0 /* rules.mk links with --require-defined=edg_tables_fit */
 #define GREENHOUSE_ON_VALVE(g) valve_set((g)->position, (uint8_t)(g)->count)
 void valve_set(uint8_t percent, uint8_t count);
 

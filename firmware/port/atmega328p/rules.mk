@@ -20,10 +20,10 @@ AVR_QUICK_OBJ := $(patsubst %greenhouse/greenhouse.c.o,%greenhouse-2s.c.o,$(AVR_
 avr: $(AVR_ELF) $(AVR_QUICK)
 
 $(AVR_ELF): $(AVR_OBJ)
-	@echo "  avr-ld   $@"; $(AVR_CC) -mmcu=atmega328p $(AVR_OPT) -Wl,--gc-sections,--relax,--sort-section=alignment,--require-defined=edg_tables_fit -o $@ $(AVR_OBJ) $(AVR_CHECK_LD)
+	@echo "  avr-ld   $@"; $(AVR_CC) -mmcu=atmega328p $(AVR_OPT) -Wl,--gc-sections,--relax,--sort-section=alignment -o $@ $(AVR_OBJ) $(AVR_CHECK_LD)
 
 $(AVR_QUICK): $(AVR_QUICK_OBJ)
-	@echo "  avr-ld   $@"; $(AVR_CC) -mmcu=atmega328p $(AVR_OPT) -Wl,--gc-sections,--relax,--sort-section=alignment,--require-defined=edg_tables_fit -o $@ $(AVR_QUICK_OBJ) $(AVR_CHECK_LD)
+	@echo "  avr-ld   $@"; $(AVR_CC) -mmcu=atmega328p $(AVR_OPT) -Wl,--gc-sections,--relax,--sort-section=alignment -o $@ $(AVR_QUICK_OBJ) $(AVR_CHECK_LD)
 
 $(OUT)/avr/greenhouse-2s.c.o: $(GREENHOUSE) $(wildcard core/*.h greenhouse/*.h $(AVR_DIR)/*.h) $(AVR_DIR)/rules.mk
 	@mkdir -p $(@D)
@@ -45,7 +45,7 @@ AVR_FULL_FLAGS := -DEDG_PROGRAM=1 -DEDG_PRIVACY=1 -DEDG_PORT_ASCON_SMALL
 avr-full: $(AVR_FULL)
 
 $(AVR_FULL): $(AVR_FULL_OBJ)
-	@echo "  avr-ld   $@"; $(AVR_CC) -mmcu=atmega328p $(AVR_OPT) -Wl,--gc-sections,--relax,--sort-section=alignment,--require-defined=edg_tables_fit -o $@ $(AVR_FULL_OBJ) $(AVR_CHECK_LD)
+	@echo "  avr-ld   $@"; $(AVR_CC) -mmcu=atmega328p $(AVR_OPT) -Wl,--gc-sections,--relax,--sort-section=alignment -o $@ $(AVR_FULL_OBJ) $(AVR_CHECK_LD)
 
 $(OUT)/avr-full/%.c.o: %.c $(wildcard core/*.h greenhouse/*.h $(AVR_DIR)/*.h) $(AVR_DIR)/rules.mk
 	@mkdir -p $(@D)
