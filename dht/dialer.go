@@ -3,7 +3,6 @@ package dht
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 
 	"github.com/edgeistry/edgeistry/internal/dialerror"
+	"github.com/edgeistry/edgeistry/internal/retry"
 )
 
 const (
@@ -243,12 +243,7 @@ func (d *dialer) backoff(failures int) time.Duration {
 }
 
 func backoff(minimum, maximum time.Duration, failures int) time.Duration {
-	wait := minimum
-	for i := 1; i < failures && wait < maximum; i++ {
-		wait *= 2
-	}
-	wait = min(wait, maximum)
-	return wait - time.Duration(rand.Int64N(int64(wait)/5+1))
+	return retry.Backoff{First: minimum, Last: maximum, Spread: 5}.After(failures)
 }
 
 // SeedState is what is known of a seed.

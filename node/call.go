@@ -12,6 +12,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/capability/phrase"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/internal/retry"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/keychain"
 	"github.com/edgeistry/edgeistry/node/state"
@@ -129,7 +130,7 @@ func (n *Node) callWhenThere(ctx context.Context, insist bool, with keychain.Cho
 		res, err := n.caller.Call(ctx, n.via(), with.Capability, r)
 		var denied *client.Denied
 		if !insist || !errors.As(err, &denied) || denied.ByDevice || denied.Unknown || denied.Reason != capability.ReasonNone ||
-			denied.Code != coap.CodeUnavailable && denied.Code != coap.CodeGatewayTimeout || !wait(ctx, awayPause) {
+			denied.Code != coap.CodeUnavailable && denied.Code != coap.CodeGatewayTimeout || !retry.Wait(ctx, awayPause) {
 			return res, err
 		}
 	}

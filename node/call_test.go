@@ -32,29 +32,6 @@ func TestLegs(t *testing.T) {
 	}
 }
 
-func TestFollowInterval(t *testing.T) {
-	for _, tt := range []struct {
-		period         uint32
-		shortest, want time.Duration
-	}{
-		{0, 100 * time.Millisecond, idleFollow},
-		{1, 2 * time.Second, 2 * time.Second},
-		{1, 100 * time.Millisecond, 250 * time.Millisecond},
-		{10, 2 * time.Second, 2500 * time.Millisecond},
-		{3600, 2 * time.Second, maxFollowInterval},
-		{10, time.Minute, time.Minute},
-	} {
-		if got := followInterval(tt.period, tt.shortest); got != tt.want {
-			t.Errorf("followInterval(%d, %v) = %v, want %v", tt.period, tt.shortest, got, tt.want)
-		}
-	}
-	for failures, want := range map[int]time.Duration{1: firstRetry, 2: 2 * firstRetry, 100: lastRetry} {
-		if got := retryDelay(failures); got != want {
-			t.Errorf("retryDelay(%d) = %v, want %v", failures, got, want)
-		}
-	}
-}
-
 // TestAHoldIsSaidExactly: a hold that the wire cannot say is refused, never rounded.
 func TestAHoldIsSaidExactly(t *testing.T) {
 	_, c := startNode(t, testHome(t, nil))

@@ -11,6 +11,7 @@ import (
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/internal/retry"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/state"
 	"github.com/edgeistry/edgeistry/proxy"
@@ -18,9 +19,11 @@ import (
 
 const (
 	deliverTime  = 5 * time.Second // for one attempt at a service
-	deliverPause = 5 * time.Second // between attempts, at most
 	deliverAgain = time.Second     // an attempt that failed a moment ago is not repeated for each request that waits for it
 )
+
+// deliverRetry is how long to wait between attempts.
+var deliverRetry = retry.Backoff{First: time.Second, Last: 5 * time.Second}
 
 // revoker tells one service what was revoked. There is one for each owned service, from the first revocation on.
 type revoker struct {
@@ -108,7 +111,7 @@ func (r *revoker) keep(ctx context.Context) {
 		if failures++; failures == 1 {
 			r.node.log.Info("a revocation waits for its service", "service", r.id, "error", err)
 		}
-		if !wait(ctx, min(retryDelay(failures), deliverPause)) {
+		if !retry.Wait(ctx, deliverRetry.After(failures)) {
 			continue
 		}
 	}

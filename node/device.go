@@ -15,7 +15,9 @@ import (
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/coap/link"
+	"github.com/edgeistry/edgeistry/internal/retry"
 	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/logstore/mirror"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/hosting"
 	"github.com/edgeistry/edgeistry/node/keychain"
@@ -48,7 +50,7 @@ type device struct {
 	done   chan struct{}      // closed when keep has ended
 
 	mu       sync.Mutex             // guards Name and Reader, too
-	logs     []*follower            // one for each log of Manifest; replaced, never changed
+	logs     []*mirror.Follower     // one for each log of Manifest; replaced, never changed
 	offered  uint32                 // the boot in which Manifest was read; 0: before this start of the node
 	timer    *capability.Capability // sets the clock; nil: to be minted
 	seen     time.Time
@@ -141,11 +143,11 @@ func (n *Node) addDevice(ctx context.Context, d state.Device, link *link.Link) (
 }
 
 // followers returns a follower for each log of a manifest: those that the device has, and new ones.
-func (d *device) followers(ctx context.Context, m edgeistry.Manifest) ([]*follower, error) {
+func (d *device) followers(ctx context.Context, m edgeistry.Manifest) ([]*mirror.Follower, error) {
 	_, have := d.offer()
-	var out []*follower
+	var out []*mirror.Follower
 	for _, l := range m.Logs {
-		if i := slices.IndexFunc(have, func(f *follower) bool { return f.name == l.Name }); i >= 0 {
+		if i := slices.IndexFunc(have, func(f *mirror.Follower) bool { return f.Name() == l.Name }); i >= 0 {
 			out = append(out, have[i])
 			continue
 		}
@@ -153,13 +155,13 @@ func (d *device) followers(ctx context.Context, m edgeistry.Manifest) ([]*follow
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, &follower{service: d.Service, name: l.Name, log: log, ask: d.ask})
+		out = append(out, &mirror.Follower{Log: log, Ask: d.ask})
 	}
 	return out, nil
 }
 
 // offer returns what the device offers, and the followers of its logs.
-func (d *device) offer() (edgeistry.Manifest, []*follower) {
+func (d *device) offer() (edgeistry.Manifest, []*mirror.Follower) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.Manifest, d.logs
@@ -511,7 +513,7 @@ func (d *device) retire() {
 // keep follows the device until ctx ends: it reads its logs when they are due or the device has news. When the device has started anew,
 // it tells it the time and reads again what it offers.
 func (d *device) keep(ctx context.Context) {
-	due := make(map[*follower]time.Time)
+	due := make(map[*mirror.Follower]time.Time)
 	var failures int
 	clock, offer := chore{what: "time"}, chore{what: "/.well-known/core"}
 	for {
@@ -519,7 +521,7 @@ func (d *device) keep(ctx context.Context) {
 			clock.do(ctx, d, d.clockDue(), d.keepClock)
 			offer.do(ctx, d, d.offerDue(), d.readOffer)
 		}
-		next := time.Now().Add(max(maxFollowInterval, d.node.cfg.MirrorInterval))
+		next := time.Now().Add(max(mirror.MaxInterval, d.node.cfg.MirrorInterval))
 		_, logs := d.offer()
 		for _, l := range logs {
 			if !time.Now().Before(due[l]) {
@@ -536,7 +538,7 @@ func (d *device) keep(ctx context.Context) {
 			} else if ctx.Err() == nil {
 				d.report("requests", err, failures)
 			}
-			next = time.Now().Add(followInterval(0, d.node.cfg.MirrorInterval))
+			next = time.Now().Add(mirror.Interval(0, d.node.cfg.MirrorInterval))
 		}
 		if d.clockDue() && clock.again.Before(next) {
 			next = clock.again
@@ -566,7 +568,7 @@ func (c *chore) do(ctx context.Context, d *device, due bool, f func(context.Cont
 		c.failures, c.again = 0, time.Time{}
 	} else if ctx.Err() == nil {
 		d.report(c.what, err, c.failures)
-		c.again = time.Now().Add(retryDelay(c.failures))
+		c.again = time.Now().Add(mirror.Retry.After(c.failures))
 	}
 }
 
@@ -585,34 +587,33 @@ func (d *device) probe(ctx context.Context) error {
 }
 
 // read brings the copy of one log up to date and gives the time until it should be done again.
-func (d *device) read(ctx context.Context, l *follower, failures *int) time.Duration {
-	stored, err := 0, d.node.beginFunctions(ctx, logstore.LogID{Service: d.Service, Name: l.name}, keychain.Chosen{})
+func (d *device) read(ctx context.Context, l *mirror.Follower, failures *int) time.Duration {
+	stored, err := 0, d.node.beginFunctions(ctx, logstore.LogID{Service: d.Service, Name: l.Name()}, keychain.Chosen{})
 	if err == nil {
-		stored, err = l.catchUp(ctx)
+		stored, err = l.CatchUp(ctx)
 	}
 	switch {
 	case ctx.Err() != nil:
-		return maxFollowInterval
+		return mirror.MaxInterval
 	case err == nil:
 		*failures = 0
-		l.current.Store(time.Now().Unix())
 		if stored > 0 {
-			d.node.log.Debug("log copied", "service", d.Service, "log", l.name, "entries", stored)
+			d.node.log.Debug("log copied", "service", d.Service, "log", l.Name(), "entries", stored)
 		}
-		return followInterval(d.period(l.name), d.node.cfg.MirrorInterval)
+		return mirror.Interval(d.period(l.Name()), d.node.cfg.MirrorInterval)
 	}
 	*failures++
-	d.report(l.name, err, *failures)
-	if permanent(err) {
-		return maxFollowInterval
+	d.report(l.Name(), err, *failures)
+	if mirror.Permanent(err) {
+		return mirror.MaxInterval
 	}
-	return retryDelay(*failures)
+	return mirror.Retry.After(*failures)
 }
 
 // rest waits until the next read is due. When the device has news every log is due, but not sooner than a moment after the read
 // before, so that forged news cannot keep the device at work.
-func (d *device) rest(ctx context.Context, until time.Duration, due map[*follower]time.Time) bool {
-	if !wait(ctx, min(max(until, 0), newsPause)) {
+func (d *device) rest(ctx context.Context, until time.Duration, due map[*mirror.Follower]time.Time) bool {
+	if !retry.Wait(ctx, min(max(until, 0), newsPause)) {
 		return false
 	}
 	t := time.NewTimer(until - newsPause)
@@ -633,17 +634,26 @@ func (d *device) rest(ctx context.Context, until time.Duration, due map[*followe
 func (d *device) asOf(log string) time.Time {
 	_, logs := d.offer()
 	for _, l := range logs {
-		if l.name != log {
+		if l.Name() != log {
 			continue
 		}
-		if at := l.current.Load(); at != 0 {
-			return time.Unix(at, 0)
+		if at := l.Current(); !at.IsZero() {
+			return at
 		}
-		if newest, err := l.log.Last(d.node.ctx, 1); err == nil && len(newest) == 1 {
+		if newest, err := d.newest(l.Name()); err == nil && len(newest) == 1 {
 			return newest[0].Stored
 		}
 	}
 	return time.Time{}
+}
+
+// newest returns the newest stored entry of the copy of a log, if there is one.
+func (d *device) newest(log string) ([]logstore.Entry, error) {
+	l, err := d.node.store.Log(d.node.ctx, logstore.LogID{Service: d.Service, Name: log})
+	if err != nil {
+		return nil, err
+	}
+	return l.Last(d.node.ctx, 1)
 }
 
 func (d *device) period(log string) uint32 {
@@ -695,7 +705,7 @@ func (d *device) describe() api.Device {
 		out.Reachable, out.Problem, out.Cause = false, away, ""
 	}
 	for _, l := range d.logs {
-		out.Logs = append(out.Logs, api.LogHead{Name: l.name, Head: api.HeadOf(l.log.Head())})
+		out.Logs = append(out.Logs, api.LogHead{Name: l.Name(), Head: api.HeadOf(l.Log.Head())})
 	}
 	return out
 }

@@ -29,7 +29,7 @@ func (n *Node) AcceptFork(ctx context.Context, r api.ForkRequest) (*api.ForkResu
 	switch {
 	case p == nil:
 		return nil, api.Errorf(api.NotFound, "%s is not copied from another node", n.logText(on))
-	case !p.forked():
+	case !p.Forked():
 		return nil, api.Errorf(api.Usage, "the copy of %s does not contradict its home", n.logText(on))
 	}
 	p.cancel()

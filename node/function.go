@@ -264,9 +264,11 @@ func (n *Node) Functions(ctx context.Context) ([]api.Function, error) {
 		p := n.pulls[s.On]
 		n.mu.Unlock()
 		if p != nil {
-			p.mu.Lock()
-			f.PullState, f.PullFrom, f.PullProblem, f.PullFailed = p.state, p.from, p.problem, p.failed
-			p.mu.Unlock()
+			going := p.Status()
+			f.PullState, f.PullFrom, f.PullFailed = string(going.State), going.From, going.Failed
+			if going.Err != nil {
+				f.PullProblem = n.problemOf(going.Err)
+			}
 		}
 		out = append(out, f)
 	}

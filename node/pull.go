@@ -3,16 +3,14 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"github.com/edgeistry/edgeistry"
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/capability/client"
 	"github.com/edgeistry/edgeistry/coap"
 	"github.com/edgeistry/edgeistry/logstore"
+	"github.com/edgeistry/edgeistry/logstore/mirror"
 	"github.com/edgeistry/edgeistry/node/keychain"
 	"github.com/edgeistry/edgeistry/relay"
 )
@@ -25,20 +23,13 @@ const (
 	maxWaiting = 24
 )
 
-// pull copies a log that another node is home to into this node's store, under a capability. It resumes at the last stored entry.
+// pull is a log of another node that is copied into this node's store, under a capability.
 type pull struct {
-	node *Node
-	id   logstore.LogID
-	with *capability.Capability
-
+	*mirror.Pull
+	id     logstore.LogID
+	with   *capability.Capability
 	cancel context.CancelFunc
-	done   chan struct{}
-
-	mu      sync.Mutex
-	state   string // "starting", "following", "retrying"
-	problem string
-	from    string    // peer ID of the home
-	failed  time.Time // when problem was met last
+	done   chan struct{} // closed when Run has returned
 }
 
 // storedPull is the record of a pull. The datastore's folder is readable by its owner only, as the keychain is.
@@ -115,7 +106,7 @@ func (n *Node) startPull(ctx context.Context, id logstore.LogID, with *capabilit
 	if err != nil {
 		return err
 	}
-	p := &pull{node: n, id: id, with: with, done: make(chan struct{}), state: "starting"}
+	p := &pull{Pull: mirror.NewPull(n.pullConfig(log, with)), id: id, with: with, done: make(chan struct{})}
 	run, cancel := context.WithCancel(n.ctx)
 	p.cancel = cancel
 	n.mu.Lock()
@@ -125,7 +116,11 @@ func (n *Node) startPull(ctx context.Context, id logstore.LogID, with *capabilit
 		return errStopping
 	}
 	n.pulls[id] = p
-	n.wg.Go(func() { p.run(run, log) })
+	n.wg.Go(func() {
+		defer close(p.done)
+		defer cancel()
+		p.Run(run)
+	})
 	return nil
 }
 
@@ -158,20 +153,6 @@ func (n *Node) endUnusedPulls(ctx context.Context) error {
 	return nil
 }
 
-// pullForked is the state of a pull whose source has another history than the copy.
-const pullForked = "forked"
-
-func isFork(err error) bool {
-	var fork *logstore.ForkError
-	return errors.As(err, &fork)
-}
-
-func (p *pull) forked() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.state == pullForked
-}
-
 // pulled says whether a log of another node is copied here.
 func (n *Node) pulled(id logstore.LogID) bool {
 	n.mu.Lock()
@@ -179,76 +160,17 @@ func (n *Node) pulled(id logstore.LogID) bool {
 	return n.pulls[id] != nil
 }
 
-// run follows the log until ctx ends.
-func (p *pull) run(ctx context.Context, log *logstore.Log) {
-	defer close(p.done)
-	defer p.cancel()
-	mirror := p.with.Header.Branch == capability.BranchMirror
-	f := &follower{service: p.id.Service, name: p.id.Name, log: log, isCopy: true, ask: func(ctx context.Context, m *coap.Message) (*client.Result, error) {
-		res, err := p.node.caller.Call(ctx, p.node.via(), p.with, client.Request{Message: m, Mirror: mirror})
-		if err == nil && !p.forked() {
-			p.note("following", nil)
-		}
-		return res, err
-	}}
-	p.greet(ctx, f)
-	failures := 0
-	for {
-		began := time.Now()
-		f.wait = p.node.pullWait()
-		if failures > 0 { // the home may have another history now, which shows in its first answer
-			f.wait = 0
-		}
-		err := p.node.beginFunctions(ctx, p.id, keychain.Chosen{Capability: p.with})
-		stored := 0
-		if err == nil {
-			stored, err = f.catchUp(ctx)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		pause := minPullInterval - time.Since(began) // none after the home has let us wait
-		if f.wait == 0 {
-			pause = idleFollow
-		}
-		switch {
-		case err == nil:
-			failures = 0
-			if p.forked() {
-				p.note("following", nil)
-			}
-		case isFork(err):
-			failures++
-			pause = maxFollowInterval
-			p.note(pullForked, err)
-		case permanent(err):
-			failures++
-			pause = maxFollowInterval
-			p.note("refused", err)
-		case isOver(err):
-			failures++
-			pause = retryDelay(failures) // without proof: it may be taken back, or be a lie of somebody on the way
-			p.note("refused", err)
-		default:
-			failures++
-			pause = retryDelay(failures)
-			p.note("retrying", err)
-		}
-		if failures == 1 {
-			p.node.log.Warn("log is not copied from its home", "service", p.id.Service, "log", p.id.Name, "error", err)
-		}
-		if stored > 0 && err == nil {
-			pause = 0
-		}
-		if !p.rest(ctx, max(pause, 0), failures > 0) {
-			return
-		}
+// pullConfig returns what a pull asks of this node.
+func (n *Node) pullConfig(log *logstore.Log, with *capability.Capability) mirror.Config {
+	id := log.ID()
+	isMirror := with.Header.Branch == capability.BranchMirror
+	return mirror.Config{
+		Log: log, Logger: n.log, Wait: n.pullWait, Home: func() string { return n.connectedHome(id.Service) },
+		Ask: func(ctx context.Context, m *coap.Message) (*client.Result, error) {
+			return n.caller.Call(ctx, n.via(), with, client.Request{Message: m, Mirror: isMirror})
+		},
+		Begin: func(ctx context.Context) error { return n.beginFunctions(ctx, id, keychain.Chosen{Capability: with}) },
 	}
-}
-
-// greet reads once without waiting for news, so that the state of a quiet log is known soon.
-func (p *pull) greet(ctx context.Context, f *follower) {
-	_, _, _ = f.once(ctx) // its failure shows again in the read that follows
 }
 
 // pullWait says how many seconds the home of a log may let this node wait for news.
@@ -261,58 +183,16 @@ func (n *Node) pullWait() uint8 {
 	return tailWait
 }
 
-// rest waits, after failures no longer than until a home of the service is connected.
-func (p *pull) rest(ctx context.Context, pause time.Duration, failed bool) bool {
-	until := time.Now().Add(pause)
-	there := failed && p.home() != ""
-	for {
-		left := time.Until(until)
-		if left <= 0 {
-			return ctx.Err() == nil
-		}
-		if !wait(ctx, min(left, minPullInterval)) {
-			return false
-		}
-		if failed && !there && p.home() != "" {
-			return true
-		}
-	}
-}
-
-// home gives a home of the service that is connected, or "".
-func (p *pull) home() string {
-	a, ok := p.node.registry.Known(p.id.Service)
+// connectedHome names a home of a service that is connected, or returns "".
+func (n *Node) connectedHome(id edgeistry.ServiceID) string {
+	a, ok := n.registry.Known(id)
 	if !ok {
 		return ""
 	}
 	for _, h := range a.Record.Homes {
-		if relay.Describe(p.node.host, h.ID).Kind != relay.None {
+		if relay.Describe(n.host, h.ID).Kind != relay.None {
 			return h.ID.String()
 		}
 	}
 	return ""
-}
-
-func (p *pull) note(state string, err error) {
-	from := p.home()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.state, p.problem, p.from, p.failed = state, "", from, time.Time{}
-	if err != nil {
-		p.problem, p.failed = problemOf(err), time.Now()
-	}
-}
-
-// isOver reports whether a home said that the capability is over: denied by its list, or of an earlier generation or epoch. It says so
-// without proof, since the key that would prove it is over.
-func isOver(err error) bool {
-	var denied *client.Denied
-	if !errors.As(err, &denied) {
-		return false
-	}
-	switch denied.Reason {
-	case capability.ReasonDenyListed, capability.ReasonGeneration, capability.ReasonEpoch:
-		return true
-	}
-	return false
 }

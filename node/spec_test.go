@@ -24,7 +24,7 @@ func TestSpecNumbers(t *testing.T) {
 	thousands := func(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
 	for _, want := range []string{
 		fmt.Sprintf("has not confirmed within %d s is `waiting`", revokeWait/time.Second),
-		fmt.Sprintf("is tried again at least every %d s", deliverPause/time.Second),
+		fmt.Sprintf("is tried again at least every %d s", deliverRetry.Last/time.Second),
 		fmt.Sprintf("does not answer within %d s (or half", liveTime/time.Second),
 		fmt.Sprintf("of the same service (at most %d)", capability.MaxParts-1),
 		fmt.Sprintf("`count` 1..%d}", maxPings),

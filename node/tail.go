@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/edgeistry/edgeistry"
+	"github.com/edgeistry/edgeistry/logstore/mirror"
 	"github.com/edgeistry/edgeistry/node/api"
 	"github.com/edgeistry/edgeistry/node/server"
 )
@@ -187,7 +188,7 @@ func (s *source) rest(ctx context.Context, changed <-chan struct{}) bool {
 	case s.local != nil:
 		pause = tailIdle
 	case s.wait > 0:
-		pause = minPullInterval // the other node has let us wait already
+		pause = mirror.MinInterval // the other node has let us wait already
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -15,6 +14,8 @@ import (
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/proto"
 	ma "github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
+
+	"github.com/edgeistry/edgeistry/internal/retry"
 )
 
 // State says how far a reservation is.
@@ -225,10 +226,5 @@ func circuitAddrs(relay peer.ID, lists ...[]ma.Multiaddr) []ma.Multiaddr {
 
 // backoff doubles with each failure, between the bounds, less up to 20 % of chance so that nodes do not call in step.
 func backoff(minimum, maximum time.Duration, failures int) time.Duration {
-	wait := minimum
-	for i := 1; i < failures && wait < maximum; i++ {
-		wait *= 2
-	}
-	wait = min(wait, maximum)
-	return wait - time.Duration(rand.Int64N(int64(wait)/5+1))
+	return retry.Backoff{First: minimum, Last: maximum, Spread: 5}.After(failures)
 }
