@@ -11,8 +11,9 @@ import (
 	"github.com/edgeistry/edgeistry/logstore"
 )
 
-// Appends a second, each on disk before it is acknowledged, beside a raw write and fdatasync to the same disk. Run all
-// three together and compare: go test ./logstore -run - -bench 'AppendDurable|RawFdatasync'. TMPDIR chooses the disk.
+// Appends a second, each on disk before it is acknowledged, beside a raw write and fdatasync to the
+// same disk. Run all three together and compare: go test ./logstore -run - -bench
+// 'AppendDurable|RawFdatasync'. TMPDIR chooses the disk.
 
 const benchPayload = 128
 

@@ -24,8 +24,8 @@ type Transaction struct {
 // MaxTransaction bounds the appends, and the records, of one Transaction.
 const MaxTransaction = 1024
 
-// Commit does all of tx in one atomic batch and returns when it is on disk, with a receipt for each append. If one
-// of the appends is refused, nothing of tx is done.
+// Commit does all of tx in one atomic batch and returns when it is on disk, with a receipt for each
+// append. If one of the appends is refused, nothing of tx is done.
 func (s *Store) Commit(ctx context.Context, tx Transaction) ([]Receipt, error) {
 	if len(tx.Appends) > MaxTransaction || len(tx.Records) > MaxTransaction {
 		return nil, fmt.Errorf("transaction of %d appends and %d records: %w", len(tx.Appends), len(tx.Records), ErrTooLarge)
@@ -64,8 +64,8 @@ type result struct {
 	err      error
 }
 
-// committer is the one goroutine that writes. It takes what waits, stages it into one batch, commits, syncs, and
-// only then answers.
+// committer is the one goroutine that writes. It takes what waits, stages it into one batch,
+// commits, syncs, and only then answers.
 type committer struct {
 	store *Store
 	queue chan *write
@@ -98,7 +98,7 @@ func (c *committer) close() {
 	<-c.done
 }
 
-// refusal says why writes are not taken any more.
+// refusal reports why writes are not taken any more.
 func (c *committer) refusal() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,7 +181,8 @@ func (c *committer) loop() error {
 	}
 }
 
-// group commits first and what waits behind it. It gives back a write that has to wait for the next group.
+// group commits first and what waits behind it. It gives back a write that has to wait for the next
+// group.
 func (c *committer) group(first *write) (*write, error) {
 	g := newGroup(c)
 	var next *write
@@ -215,7 +216,8 @@ func (c *committer) group(first *write) (*write, error) {
 	return next, nil
 }
 
-// flush puts a group on disk: one batch, one sync. No context: a commit once begun is not called off.
+// flush puts a group on disk: one batch, one sync. No context: a commit once begun is not called
+// off.
 func (c *committer) flush(g *group) error {
 	if len(g.puts) == 0 {
 		return nil

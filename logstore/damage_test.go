@@ -9,8 +9,8 @@ import (
 	"github.com/ipfs/go-datastore/query"
 )
 
-// A bit of every byte of every value is flipped (every bit, if EDGEISTRY_TORTURE_ROUNDS is set), every value is cut short, zeroed,
-// extended, and replaced by every other: the damage is named.
+// A bit of every byte of every value is flipped (every bit, if EDGEISTRY_TORTURE_ROUNDS is set),
+// every value is cut short, zeroed, extended, and replaced by every other: the damage is named.
 func TestDamageIsNeverSilent(t *testing.T) {
 	ds, want := filled(t)
 	if strings.Contains(want, "damage") {

@@ -12,8 +12,8 @@
 //   - With Config.Witness, a datastore that dropped acknowledged writes, or an old copy of it, is noticed when it is opened.
 //   - A retried append (same producer, same producer sequence) gives the receipt of the first.
 //
-// It does not: close the datastore; make batches atomic where the backend does not (pebble, badger and
-// leveldb do); bring back what is lost.
+// It does not: close the datastore; make batches atomic where the backend does not (pebble, badger
+// and leveldb do); bring back what is lost.
 //
 // The layout on disk is docs/spec/log.md.
 //

@@ -10,19 +10,21 @@ import (
 	"github.com/ipfs/go-datastore/query"
 )
 
-// ErrDropped says that the log was dropped from the store: it takes no entries and has none.
+// ErrDropped reports that the log was dropped from the store: it takes no entries and has none.
 var ErrDropped = errors.New("log was dropped")
 
-// dropping is the folder of records that name logs whose keys are being deleted. The record of a log's number is written
-// with the deletion of its catalogue record and head, and deleted after its last key.
+// dropping is the folder of records that name logs whose keys are being deleted. The record of a
+// log's number is written with the deletion of its catalogue record and head, and deleted after its
+// last key.
 const dropping = "dropping"
 
-// dropChunk is how many keys one write of a drop deletes, so that appends get their turn in between.
+// dropChunk is how many keys one write of a drop deletes, so that appends get their turn in
+// between.
 const dropChunk = 1024
 
-// Drop deletes a log with all of its entries. When it returns they are gone from the disk; a stop in between is made up for
-// by the next Open. The log's number is never used again. A log that does not exist is fine. Who holds a *Log of it gets
-// ErrDropped; Log makes a new log of that name.
+// Drop deletes a log with all of its entries. When it returns they are gone from the disk; a stop
+// in between is made up for by the next Open. The log's number is never used again. A log that does
+// not exist is fine. Who holds a *Log of it gets ErrDropped; Log makes a new log of that name.
 func (s *Store) Drop(ctx context.Context, id LogID) error {
 	if !s.Has(id) {
 		s.forgetEmpty(id)

@@ -35,7 +35,7 @@ const (
 	flagGap    = 1
 )
 
-// encodeEntry gives the value of e under key. Lengths were checked when the entry was taken in.
+// encodeEntry returns the value of e under key. Lengths were checked when the entry was taken in.
 func encodeEntry(key string, e *Entry) []byte {
 	b := make([]byte, 0, valueOverhead+entryFixed+len(e.Producer)+len(e.Payload))
 	b = append(b, valueVersion)
@@ -56,7 +56,8 @@ func encodeEntry(key string, e *Entry) []byte {
 	return seal(key, b)
 }
 
-// decodeEntry reads what encodeEntry wrote and checks its form and checksum, not its hash. The payload is part of value.
+// decodeEntry reads what encodeEntry wrote and checks its form and checksum, not its hash. The
+// payload is part of value.
 func decodeEntry(key string, value []byte) (Entry, error) {
 	b, err := unseal(key, value)
 	if err != nil {

@@ -10,33 +10,37 @@ import (
 )
 
 var (
-	// ErrClosed says that the store was closed before the write was taken up.
+	// ErrClosed reports that the store was closed before the write was taken up.
 	ErrClosed = errors.New("log store is closed")
 
-	// ErrStopped says that a write or sync failed before, so nothing is acknowledged any more. What became of the
-	// write that got this error is unknown: a retry after the restart, with the same producer sequence, settles it.
+	// ErrStopped reports that a write or sync failed before, so nothing is acknowledged any more.
+	// What became of the write that got this error is unknown: a retry after the restart, with the
+	// same producer sequence, settles it.
 	ErrStopped = errors.New("log store stopped after a failed write")
 
-	// ErrNotKept says that a place is not in the log: never written, overwritten before it was mirrored, or not yet there.
+	// ErrNotKept reports that a place is not in the log: never written, overwritten before it was
+	// mirrored, or not yet there.
 	ErrNotKept = errors.New("entry is not kept")
 
-	// ErrTooLarge says that a payload, record or request is beyond its limit.
+	// ErrTooLarge reports that a payload, record or request is beyond its limit.
 	ErrTooLarge = errors.New("too large")
 
-	// ErrLimit says that the store holds as many logs as it may.
+	// ErrLimit reports that the store holds as many logs as it may.
 	ErrLimit = errors.New("limit reached")
 
-	// ErrKind says that a log is written by Append or by Mirror, never by both.
+	// ErrKind reports that a log is written by Append or by Mirror, never by both.
 	ErrKind = errors.New("log is of the other kind")
 
-	// ErrProducer says that a producer's sequence is behind its newest, or names another payload than before.
+	// ErrProducer reports that a producer's sequence is behind its newest, or names another payload
+	// than before.
 	ErrProducer = errors.New("producer sequence was used before")
 
-	// ErrNotFound says that there is no such record.
+	// ErrNotFound reports that there is no such record.
 	ErrNotFound = errors.New("no such record")
 )
 
-// FullError says that the disk has no room. Nothing is damaged, and what was acknowledged is on disk.
+// FullError reports that the disk has no room. Nothing is damaged, and what was acknowledged is on
+// disk.
 type FullError struct {
 	Free uint64 // bytes, where known
 	Err  error
@@ -60,7 +64,7 @@ func IsDamage(err error) bool {
 	return errors.As(err, &corrupt) || pebble.IsCorruptionError(err) || errors.Is(err, errChecksum)
 }
 
-// asFull makes a *FullError of an error that says so.
+// asFull returns a *FullError for an error that reports a full disk.
 func asFull(err error) error {
 	var full *FullError
 	if !isFull(err) || errors.As(err, &full) {
@@ -91,7 +95,7 @@ func (e *ForkError) Error() string {
 	return fmt.Sprintf("log %s forks at %d.%d: stored hash %x, the source has %x", e.Log, e.At.Incarnation, e.At.Sequence, e.Have, e.Got)
 }
 
-// CorruptError says that something stored does not verify. The log refuses appends from then on.
+// CorruptError reports that something stored does not verify. The log refuses appends from then on.
 type CorruptError struct {
 	Log    LogID
 	At     edgeistry.Place // zero if it is not an entry

@@ -20,7 +20,8 @@ import (
 
 var errDisk = errors.New("input/output error")
 
-// faulty fails one operation, the n-th of its kind, and then says that all is well again, as disks do.
+// faulty fails one operation, the n-th of its kind, and then says that all is well again, as disks
+// do.
 type faulty struct {
 	datastore.Batching
 	kind  string // "batch", "put", "commit", "commit after writing", "sync"
@@ -74,7 +75,8 @@ func (b *faultyBatch) Commit(ctx context.Context) error {
 	return nil
 }
 
-// Whatever fails, and when: from then on nothing is acknowledged, Fatal is told once, and what was acknowledged is there.
+// Whatever fails, and when: from then on nothing is acknowledged, Fatal is told once, and what was
+// acknowledged is there.
 func TestNothingIsAcknowledgedAfterAFailure(t *testing.T) {
 	for _, kind := range []string{"batch", "put", "commit", "commit after writing", "sync"} {
 		t.Run(kind, func(t *testing.T) {
@@ -315,7 +317,8 @@ func filled(t *testing.T) (*datastore.MapDatastore, string) {
 	return ds, contents(t, ds)
 }
 
-// contents reads everything and shows it. What does not verify shows as damage; then an append to that log must fail.
+// contents reads everything and shows it. What does not verify shows as damage; then an append to
+// that log must fail.
 func contents(t *testing.T, ds datastore.Batching) string {
 	t.Helper()
 	store, err := logstore.Open(t.Context(), ds, logstore.Config{Logger: quiet()})
@@ -368,8 +371,8 @@ func contents(t *testing.T, ds datastore.Batching) string {
 	return all + " setting " + string(value)
 }
 
-// TestADropThatWasCutShortIsMadeUpFor stops the store at each write of a drop. After the next start the log is there whole, or
-// gone with every key, and its number is not used again.
+// TestADropThatWasCutShortIsMadeUpFor stops the store at each write of a drop. After the next start
+// the log is there whole, or gone with every key, and its number is not used again.
 func TestADropThatWasCutShortIsMadeUpFor(t *testing.T) {
 	id := logstore.LogID{Service: storetest.Service(), Name: "events"}
 	for _, kind := range []string{"commit", "commit after writing", "sync"} {

@@ -39,7 +39,8 @@ func (d *disk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: d.free}, nil
 }
 
-// TestOpenOnFullDisk: a store that cannot be opened for want of room says so at once, does not spin, and is whole when there is room.
+// TestOpenOnFullDisk: a store that cannot be opened for want of room says so at once, does not
+// spin, and is whole when there is room.
 func TestOpenOnFullDisk(t *testing.T) {
 	mem := vfs.NewCrashableMem()
 	d := newDisk(mem)

@@ -9,8 +9,8 @@ import (
 	"github.com/ipfs/go-datastore"
 )
 
-// group is what the next batch will write, and how logs and producers stand after it. Writes are staged one by one;
-// one that is refused leaves no trace.
+// group is what the next batch will write, and how logs and producers stand after it. Writes are
+// staged one by one; one that is refused leaves no trace.
 type group struct {
 	c       *committer
 	tails   map[*Log]tail
@@ -56,8 +56,8 @@ func newGroup(c *committer) *group {
 	return &group{c: c, tails: map[*Log]tail{}, marks: map[string]mark{}}
 }
 
-// stage takes a write into the group, or refuses it (result.err). It says false if the write has to see the
-// group on disk first.
+// stage takes a write into the group, or refuses it (result.err). It says false if the write has to
+// see the group on disk first.
 func (g *group) stage(w *write) (r result, fits bool) {
 	if err := w.ctx.Err(); err != nil {
 		return result{err: err}, true
@@ -112,7 +112,8 @@ func (g *group) put(key string, value []byte) {
 	g.bytes += len(key) + len(value)
 }
 
-// tail gives how a log stands with the group. The committer alone writes Log.tail, so it may read it as it is.
+// tail returns how a log stands with the group. The committer alone writes Log.tail, so it may read
+// it as it is.
 func (g *group) tail(l *Log) tail {
 	if t, ok := g.tails[l]; ok {
 		return t
@@ -236,7 +237,8 @@ func (g *group) entry(l *Log, t *tail, e *Entry) {
 	t.last, t.hash = e.Place.Sequence, e.Hash
 }
 
-// finish adds to the batch what is written once a group: its number, heads, and the catalogue records of new logs.
+// finish adds to the batch what is written once a group: its number, heads, and the catalogue
+// records of new logs.
 func (g *group) finish() {
 	g.put(groupKey, encodeGroup(g.c.last+1))
 	for l, t := range g.tails {

@@ -16,11 +16,11 @@ type LogID struct {
 	Name    string              `json:"name"`
 }
 
-// String gives "k51.../name".
+// String returns "k51.../name".
 func (id LogID) String() string { return id.Service.String() + "/" + id.Name }
 
-// Keys, below the store's prefix. Numbers are fixed-width lower-case hex, so that a range of a log is direct Gets and
-// keys sort by place. NNNNNNNN is the log's number in this store.
+// Keys, below the store's prefix. Numbers are fixed-width lower-case hex, so that a range of a log
+// is direct Gets and keys sort by place. NNNNNNNN is the log's number in this store.
 //
 //	/c/NNNNNNNN/<service, 64 hex>/<name>     catalogue: the log exists
 //	/h/NNNNNNNN                              head: the newest run

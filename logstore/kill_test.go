@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// rounds is how often a fault test does its worst: few times by default, as often as EDGEISTRY_TORTURE_ROUNDS says otherwise.
+// rounds is how often a fault test does its worst: few times by default, as often as
+// EDGEISTRY_TORTURE_ROUNDS says otherwise.
 func rounds(t testing.TB, standard int) int {
 	t.Helper()
 	text := os.Getenv("EDGEISTRY_TORTURE_ROUNDS")
@@ -57,7 +58,8 @@ func payload(writer int, seq uint64) []byte {
 	return fmt.Appendf(nil, "writer %d says %d", writer, seq)
 }
 
-// child appends with several writers and prints each acknowledgement: writer, producer sequence, place, hash.
+// child appends with several writers and prints each acknowledgement: writer, producer sequence,
+// place, hash.
 func child(dir string, acked []string) error {
 	ctx := context.Background()
 	ds, _, err := logstore.OpenPebble(dir)
@@ -120,7 +122,8 @@ func parseAck(line string) (ack, error) {
 	return a, nil
 }
 
-// A process that appends is killed again and again. Nothing acknowledged is lost, and what was sent twice is there once.
+// A process that appends is killed again and again. Nothing acknowledged is lost, and what was sent
+// twice is there once.
 func TestKilledProcessLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	rng := rand.New(rand.NewPCG(5, 6))

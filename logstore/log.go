@@ -59,20 +59,21 @@ func (l *Log) load(ctx context.Context) error {
 // ID names the log.
 func (l *Log) ID() LogID { return l.id }
 
-// Head gives the newest acknowledged place. Of a log without entries it is the zero Head.
+// Head returns the newest acknowledged place. Of a log without entries it is the zero Head.
 func (l *Log) Head() edgeistry.Head { return l.snapshot().head() }
 
-// Mirrored says that the log is a copy, written by Mirror.
+// Mirrored reports whether the log is a copy, written by Mirror.
 func (l *Log) Mirrored() bool { return l.snapshot().mirrored }
 
-// Err says why the log refuses appends (a *CorruptError), or nil.
+// Err reports why the log refuses appends (a *CorruptError), or nil.
 func (l *Log) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.err
 }
 
-// Changed gives a channel that is closed at the next append. Take it before reading, so that no append is missed.
+// Changed returns a channel that is closed at the next append. Take it before reading, so that no
+// append is missed.
 func (l *Log) Changed() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,7 +129,7 @@ func (r *AppendRequest) check() error {
 	return nil
 }
 
-// Receipt says where an entry stands, for ever.
+// Receipt is the place of an entry. It never changes.
 type Receipt struct {
 	Place edgeistry.Place
 	Hash  edgeistry.Hash
@@ -136,9 +137,10 @@ type Receipt struct {
 
 // Append adds an entry and returns when it is on disk. The log's incarnation is 1.
 //
-// A repeated (Producer, ProducerSeq) gives the receipt of the first append and writes nothing; a producer sequence below the
-// producer's newest, or the same with another payload, is ErrProducer. Errors: *ConflictError, *CorruptError, ErrProducer,
-// ErrTooLarge, ErrKind, ErrClosed, ErrStopped. If ctx ends first the entry may still be stored.
+// A repeated (Producer, ProducerSeq) gives the receipt of the first append and writes nothing; a
+// producer sequence below the producer's newest, or the same with another payload, is ErrProducer.
+// Errors: *ConflictError, *CorruptError, ErrProducer, ErrTooLarge, ErrKind, ErrClosed, ErrStopped.
+// If ctx ends first the entry may still be stored.
 func (l *Log) Append(ctx context.Context, r AppendRequest) (Receipt, error) {
 	receipts, err := l.store.Commit(ctx, Transaction{Appends: []Append{{Log: l, AppendRequest: r}}})
 	if err != nil {
@@ -153,12 +155,14 @@ const (
 	MaxMirrorBytes   = 1 << 20
 )
 
-// Mirror stores entries of a log that is written elsewhere: payloads, the first of which stands at first, after an entry with
-// chain hash prev (zero before sequence 1). It returns, when they are on disk, how many were new.
+// Mirror stores entries of a log that is written elsewhere: payloads, the first of which stands at
+// first, after an entry with chain hash prev (zero before sequence 1). It returns, when they are on
+// disk, how many were new.
 //
-// What is kept already is compared and not stored again; what lies before the head and is not kept is passed over. If entries
-// between the head and first are missing, the first one stored has its Gap flag set. A higher incarnation starts a new
-// chain; a chain hash that contradicts a kept one is a *ForkError, and nothing is stored.
+// What is kept already is compared and not stored again; what lies before the head and is not kept
+// is passed over. If entries between the head and first are missing, the first one stored has its
+// Gap flag set. A higher incarnation starts a new chain; a chain hash that contradicts a kept one
+// is a *ForkError, and nothing is stored.
 func (l *Log) Mirror(ctx context.Context, prev edgeistry.Hash, first edgeistry.Place, payloads [][]byte) (int, error) {
 	if first.Incarnation == 0 || first.Sequence == 0 || uint64(first.Sequence)+uint64(len(payloads)) > 1<<32 {
 		return 0, fmt.Errorf("mirror %s: no entries stand at %d.%d", l.id, first.Incarnation, first.Sequence)

@@ -56,7 +56,8 @@ func (g *group) mirror(w *write) (int, error) {
 	return stored, nil
 }
 
-// startRun closes the newest run and begins the next before at. It says whether entries are missing between them.
+// startRun closes the newest run and begins the next before at. It reports whether entries are
+// missing between them.
 func (g *group) startRun(l *Log, t *tail, at edgeistry.Place, prev edgeistry.Hash) bool {
 	gap := at.Sequence != 1
 	oldest := at.Sequence
@@ -73,7 +74,8 @@ func (g *group) startRun(l *Log, t *tail, at edgeistry.Place, prev edgeistry.Has
 	return gap
 }
 
-// compare checks a mirrored entry against the kept one. Where none is kept there is nothing to compare.
+// compare checks a mirrored entry against the kept one. Where none is kept there is nothing to
+// compare.
 func (l *Log) compare(w *write, at edgeistry.Place, hash edgeistry.Hash) error {
 	have, err := l.entry(w.ctx, at)
 	if errors.Is(err, ErrNotKept) {

@@ -25,19 +25,22 @@ type PebbleConfig struct {
 	MemTableBytes uint64       // two or three of these are held; default 4 MiB
 	FS            vfs.FS       // default the operating system's
 
-	// Failed is told of what could not be written or read in the background (a full disk, say): pebble itself would try again for ever,
-	// while writes wait. Called once, on a goroutine of its own.
+	// Failed is told of what could not be written or read in the background (a full disk, say):
+	// pebble itself would try again for ever, while writes wait. Called once, on a goroutine of its
+	// own.
 	Failed func(error)
-	// Fatal is told why pebble cannot go on (a *FullError where the disk is full), and must not return. Default: panic.
+	// Fatal is told why pebble cannot go on (a *FullError where the disk is full), and must not
+	// return. Default: panic.
 	Fatal func(why error)
 }
 
-// OpenPebble opens the embedded datastore in a directory, which it makes if there is none. It is how a node stores. Close the
-// closer after every store on the datastore is closed.
+// OpenPebble opens the embedded datastore in a directory, which it makes if there is none. It is
+// how a node stores. Close the closer after every store on the datastore is closed.
 //
-// go-ds-pebble's Put and Commit leave their data in memory; its Sync writes a record to the write-ahead log and waits for
-// the disk, which takes along everything committed before (a log file that is full is synced before the next one begins).
-// That is the pair that Store relies on: Commit, then Sync, then acknowledge.
+// go-ds-pebble's Put and Commit leave their data in memory; its Sync writes a record to the
+// write-ahead log and waits for the disk, which takes along everything committed before (a log file
+// that is full is synced before the next one begins). That is the pair that Store relies on:
+// Commit, then Sync, then acknowledge.
 func OpenPebble(path string) (datastore.Batching, io.Closer, error) {
 	return PebbleConfig{}.Open(path)
 }
@@ -47,7 +50,8 @@ func (c PebbleConfig) Open(path string) (datastore.Batching, io.Closer, error) {
 	return c.OpenContext(context.Background(), path)
 }
 
-// OpenContext is Open that ends with ctx. It returns a *FullError if the disk has no room for the datastore to work in.
+// OpenContext is Open that ends with ctx. It returns a *FullError if the disk has no room for the
+// datastore to work in.
 func (c PebbleConfig) OpenContext(ctx context.Context, path string) (_ datastore.Batching, _ io.Closer, err error) {
 	defer func() { err = asFull(err) }()
 	if c.Logger == nil {
@@ -77,8 +81,8 @@ func (c PebbleConfig) OpenContext(ctx context.Context, path string) (_ datastore
 	if desc, err := pebble.Peek(path, c.FS); err != nil {
 		return nil, nil, fmt.Errorf("open datastore %s: %w", path, err)
 	} else if !desc.Exists {
-		// The first write-ahead log of a new store cannot yet tell damage in its middle from a torn end; those of a
-		// store that was opened before can.
+		// The first write-ahead log of a new store cannot yet tell damage in its middle from a torn
+		// end; those of a store that was opened before can.
 		ds, err := c.open(ctx, path)
 		if err != nil {
 			return nil, nil, err
@@ -123,14 +127,16 @@ func (d *closable) Close() error {
 }
 
 const (
-	// minRoom is what a store needs at least to open: two memory tables are written out, and a log file begins.
+	// minRoom is what a store needs at least to open: two memory tables are written out, and a log
+	// file begins.
 	minRoom = 8 << 20
-	// failurePause is between two attempts of pebble to write in the background. It makes none itself.
+	// failurePause is between two attempts of pebble to write in the background. It makes none
+	// itself.
 	failurePause = 100 * time.Millisecond
 )
 
-// open opens the database. Pebble does not return from opening while it cannot write, so open returns without it then: the
-// caller is expected to end the process.
+// open opens the database. Pebble does not return from opening while it cannot write, so open
+// returns without it then: the caller is expected to end the process.
 func (c PebbleConfig) open(ctx context.Context, path string) (*closable, error) {
 	type opened struct {
 		ds  *pebbleds.Datastore
@@ -163,7 +169,8 @@ func (c PebbleConfig) open(ctx context.Context, path string) (*closable, error) 
 	return nil, fmt.Errorf("open datastore %s: %w", path, asFull(err))
 }
 
-// openNow opens the database, however long it takes. What cannot be written in the background goes to failed, and to c.Failed.
+// openNow opens the database, however long it takes. What cannot be written in the background goes
+// to failed, and to c.Failed.
 func (c PebbleConfig) openNow(path string, failed chan<- error, stuck chan<- struct{}) (*pebbleds.Datastore, error) {
 	cache := pebble.NewCache(c.CacheBytes)
 	defer cache.Unref() // the database holds a reference of its own
@@ -211,7 +218,8 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 	l.logger.Error(fmt.Sprintf(format, args...), "store", l.store)
 }
 
-// Fatalf ends the process: pebble calls it where going on would lose data, and requires that it does not return.
+// Fatalf ends the process: pebble calls it where going on would lose data, and requires that it
+// does not return.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
 	why := fmt.Sprintf(format, args...)
 	l.logger.Error(why, "store", l.store)

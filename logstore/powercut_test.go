@@ -12,8 +12,8 @@ import (
 	"github.com/ipfs/go-datastore"
 )
 
-// Power cuts on a file system in memory that keeps what was synced and a random share of the rest. Writers go on while
-// the power is cut; nothing acknowledged before the cut is lost.
+// Power cuts on a file system in memory that keeps what was synced and a random share of the rest.
+// Writers go on while the power is cut; nothing acknowledged before the cut is lost.
 func TestPowerCutLosesNothing(t *testing.T) {
 	cuts, acks, lost := powerCuts(t, rounds(t, 200), func(ds datastore.Batching) datastore.Batching { return ds })
 	t.Logf("%d cuts, %d acknowledgements", cuts, acks)
@@ -143,7 +143,8 @@ func startLife(t *testing.T, disk *vfs.MemFS, wrap func(datastore.Batching) data
 	return l
 }
 
-// more orders n appends and waits until all but a few are acknowledged: those are under way when the power goes.
+// more orders n appends and waits until all but a few are acknowledged: those are under way when
+// the power goes.
 func (l *life) more(n int) {
 	l.mu.Lock()
 	l.ordered += n

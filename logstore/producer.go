@@ -6,7 +6,8 @@ import (
 	"github.com/edgeistry/edgeistry"
 )
 
-// mark is the newest append of one producer to one log: what makes a retry give the receipt of the first.
+// mark is the newest append of one producer to one log: what makes a retry give the receipt of the
+// first.
 //
 // Body: producer sequence u64 | incarnation u32 | sequence u32 | previous hash (16) | hash (16).
 type mark struct {
@@ -43,7 +44,8 @@ func decodeMark(key string, value []byte) (mark, error) {
 	return m, nil
 }
 
-// marks caches the newest appends of producers, at most limit of them; all are on disk. Only the committer uses it.
+// marks caches the newest appends of producers, at most limit of them; all are on disk. Only the
+// committer uses it.
 type marks struct {
 	limit int
 	byKey map[string]mark

@@ -16,8 +16,9 @@ const (
 	MaxReadBytes   = 1 << 20 // of payloads; one entry is always given
 )
 
-// Read gives up to n entries of one incarnation from sequence from on, with nothing missing between them: it ends before a gap.
-// No entries and no error: from is the next one to come. ErrNotKept: it is not kept, or further ahead.
+// Read returns up to n entries of one incarnation from sequence from on, with nothing missing between
+// them: it ends before a gap. No entries and no error: from is the next one to come. ErrNotKept: it
+// is not kept, or further ahead.
 func (l *Log) Read(ctx context.Context, incarnation, from uint32, n int) ([]Entry, error) {
 	t := l.snapshot()
 	at := edgeistry.Place{Incarnation: incarnation, Sequence: from}
@@ -34,9 +35,10 @@ func (l *Log) Read(ctx context.Context, incarnation, from uint32, n int) ([]Entr
 	return l.forward(ctx, r, from, n)
 }
 
-// After gives up to n entries that follow p: the next kept ones of its incarnation or, if that is over, the first of a later
-// one. All are of one incarnation with nothing missing between them, but there may be a gap before the first (then its Gap
-// flag is set). The zero Place is before everything. No entries and no error: p is the head or beyond it.
+// After returns up to n entries that follow p: the next kept ones of its incarnation or, if that is
+// over, the first of a later one. All are of one incarnation with nothing missing between them, but
+// there may be a gap before the first (then its Gap flag is set). The zero Place is before
+// everything. No entries and no error: p is the head or beyond it.
 func (l *Log) After(ctx context.Context, p edgeistry.Place, n int) ([]Entry, error) {
 	t := l.snapshot()
 	if t.empty() || !before(p, t.end()) {
@@ -54,13 +56,13 @@ func (l *Log) After(ctx context.Context, p edgeistry.Place, n int) ([]Entry, err
 	return l.forward(ctx, r, from, n)
 }
 
-// Last gives the newest n entries, oldest first, over gaps and incarnations.
+// Last returns the newest n entries, oldest first, over gaps and incarnations.
 func (l *Log) Last(ctx context.Context, n int) ([]Entry, error) {
 	t := l.snapshot()
 	return l.until(ctx, t, t.end(), n)
 }
 
-// Until gives the n entries that end with the one at p, oldest first, over gaps and incarnations.
+// Until returns the n entries that end with the one at p, oldest first, over gaps and incarnations.
 func (l *Log) Until(ctx context.Context, p edgeistry.Place, n int) ([]Entry, error) {
 	return l.until(ctx, l.snapshot(), p, n)
 }
@@ -175,7 +177,8 @@ func (l *Log) readEntry(ctx context.Context, at edgeistry.Place) (Entry, error) 
 	return e, nil
 }
 
-// find gives the first run that does not end before at, and its ordinal; a run with last 0 if there is none.
+// find returns the first run that does not end before at, and its ordinal; a run with last 0 if
+// there is none.
 func (l *Log) find(ctx context.Context, t tail, at edgeistry.Place) (run, uint32, error) {
 	if t.empty() || before(t.end(), at) {
 		return run{}, 0, nil

@@ -13,7 +13,8 @@ import (
 // MaxRecord bounds the value of a named record, in bytes.
 const MaxRecord = 320 << 10
 
-// Record is a small named value kept with the durability of an append: cursors, deployments, settings.
+// Record is a small named value kept with the durability of an append: cursors, deployments,
+// settings.
 type Record struct {
 	Name   string // parts of a-z 0-9 - _ . separated by slashes, at most 128 bytes
 	Value  []byte // at most MaxRecord bytes
@@ -67,7 +68,8 @@ func (s *Store) Get(ctx context.Context, name string) ([]byte, error) {
 	return body, nil
 }
 
-// Records gives the names of the records below a name ("functions" finds "functions/a"), in order, at most limit of them.
+// Records returns the names of the records below a name ("functions" finds "functions/a"), in
+// order, at most limit of them.
 func (s *Store) Records(ctx context.Context, under string, limit int) ([]string, error) {
 	if err := checkRecordName(under); err != nil {
 		return nil, err

@@ -6,8 +6,9 @@ import (
 	"github.com/edgeistry/edgeistry"
 )
 
-// run is a stretch of a log with nothing missing in it, in one incarnation. A gap or a new incarnation starts the next
-// one. Runs are numbered by ordinals from 0 and ascend by place, so that a place is found by binary search.
+// run is a stretch of a log with nothing missing in it, in one incarnation. A gap or a new
+// incarnation starts the next one. Runs are numbered by ordinals from 0 and ascend by place, so
+// that a place is found by binary search.
 type run struct {
 	incarnation uint32
 	first, last uint32         // sequences; last 0: no entry yet
@@ -18,7 +19,8 @@ func (r run) end() edgeistry.Place {
 	return edgeistry.Place{Incarnation: r.incarnation, Sequence: r.last}
 }
 
-// tail is all that appending needs to know of a log: its newest run and what Head says. It is the head record.
+// tail is all that appending needs to know of a log: its newest run and what Head says. It is the
+// head record.
 type tail struct {
 	run
 	ordinal  uint32 // of the newest run

@@ -22,12 +22,13 @@ type Config struct {
 	Now     func() time.Time // time put into entries; default time.Now
 	MaxLogs int              // logs in the store; default 4096
 
-	// Witness is a file, apart from the datastore, by which Open notices that the datastore lost acknowledged writes
-	// (then it gives a *LossError). Default: none.
+	// Witness is a file, apart from the datastore, by which Open notices that the datastore lost
+	// acknowledged writes (then it gives a *LossError). Default: none.
 	Witness string
 
-	// Fatal is called once, from a goroutine of its own making, after a write or sync failed. The process should
-	// say so and exit. It may call Close. Default: nothing but the log line and ErrStopped.
+	// Fatal is called once, from a goroutine of its own making, after a write or sync failed. The
+	// process should say so and exit. It may call Close. Default: nothing but the log line and
+	// ErrStopped.
 	Fatal func(error)
 
 	MaxWaiting    int // writes waiting for the committer, further callers wait outside; default 512
@@ -84,8 +85,8 @@ type Store struct {
 	next    uint32            // number of the next new log
 }
 
-// Open reads the catalogue of logs and starts the committer. The caller closes ds, after Close has returned. Nobody
-// else may write under the prefix.
+// Open reads the catalogue of logs and starts the committer. The caller closes ds, after Close has
+// returned. Nobody else may write under the prefix.
 func Open(ctx context.Context, ds datastore.Batching, cfg Config) (*Store, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -132,7 +133,7 @@ func Open(ctx context.Context, ds datastore.Batching, cfg Config) (*Store, error
 	return s, nil
 }
 
-// readGroup gives the number of the newest group on disk.
+// readGroup returns the number of the newest group on disk.
 func (s *Store) readGroup(ctx context.Context) (uint64, error) {
 	value, err := s.get(ctx, groupKey)
 	if errors.Is(err, datastore.ErrNotFound) {
@@ -165,12 +166,12 @@ func (s *Store) openWitness(group uint64) error {
 	return nil
 }
 
-// Close waits for the group under way and ends the committer; waiting writes get ErrClosed. It may be called twice.
-// Reading goes on working until the datastore is closed.
+// Close waits for the group under way and ends the committer; waiting writes get ErrClosed. It may
+// be called twice. Reading goes on working until the datastore is closed.
 func (s *Store) Close() error { return s.closing() }
 
-// readCatalogue learns which logs exist. A record that does not verify takes its number out of use and keeps
-// its log from being opened, or made anew in its place.
+// readCatalogue learns which logs exist. A record that does not verify takes its number out of use
+// and keeps its log from being opened, or made anew in its place.
 func (s *Store) readCatalogue(ctx context.Context) error {
 	results, err := s.ds.Query(ctx, query.Query{Prefix: s.cfg.Prefix + "/c"})
 	if err != nil {
@@ -204,8 +205,9 @@ func (s *Store) readCatalogue(ctx context.Context) error {
 	return nil
 }
 
-// Log opens a log. One that does not exist yet comes into being with its first entry. An error of type *CorruptError
-// says that its head does not verify; if only its newest entry does not, the log opens for reading and Log.Err says so.
+// Log opens a log. One that does not exist yet comes into being with its first entry. An error of
+// type *CorruptError says that its head does not verify; if only its newest entry does not, the log
+// opens for reading and Log.Err says so.
 func (s *Store) Log(ctx context.Context, id LogID) (*Log, error) {
 	if err := edgeistry.CheckName(id.Name); err != nil {
 		return nil, err
@@ -248,7 +250,8 @@ func (s *Store) countLocked() int {
 	return n
 }
 
-// Has says whether a log has entries. Unlike Log it makes nothing: use it before opening what a stranger names.
+// Has reports whether a log has entries. Unlike Log it creates nothing: use it before opening what
+// a stranger names.
 func (s *Store) Has(id LogID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -256,7 +259,7 @@ func (s *Store) Has(id LogID) bool {
 	return ok
 }
 
-// Logs gives the logs that have entries, sorted by service and name.
+// Logs returns the logs that have entries, sorted by service and name.
 func (s *Store) Logs(context.Context) ([]LogID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

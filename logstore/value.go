@@ -10,8 +10,8 @@ import (
 //
 //	version u8 = 1 | body | crc u32
 //
-// where crc is CRC-32C over the value's key (below the store's prefix), version and body: a value that turns up
-// under another key does not verify either.
+// where crc is CRC-32C over the value's key (below the store's prefix), version and body: a value
+// that turns up under another key does not verify either.
 
 const (
 	valueVersion  = 1

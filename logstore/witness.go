@@ -15,12 +15,14 @@ import (
 	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
-// The witness is a small file apart from the datastore that says up to which group the store acknowledged. Key-value
-// stores take damage at the end of their write-ahead log for a write that the power cut short, and drop what follows without a
-// word: one flipped bit in pebble's newest 32 KiB block does it. The witness tells the two apart.
+// The witness is a small file apart from the datastore that says up to which group the store
+// acknowledged. Key-value stores take damage at the end of their write-ahead log for a write that
+// the power cut short, and drop what follows without a word: one flipped bit in pebble's newest 32
+// KiB block does it. The witness tells the two apart.
 //
-// It is written at most once in witnessPause, outside the way of appends, so it notices the loss of what was
-// acknowledged longer ago than that. Two slots in different sectors take turns, so that a torn write leaves the other:
+// It is written at most once in witnessPause, outside the way of appends, so it notices the loss of
+// what was acknowledged longer ago than that. Two slots in different sectors take turns, so that a
+// torn write leaves the other:
 //
 //	magic "EDGW" | version u8 = 1 | group u64 | CRC-32C of the above u32
 
@@ -32,8 +34,9 @@ const (
 	groupKey     = "/g"
 )
 
-// LossError says that the datastore holds less than it acknowledged: its files were damaged, or are an old copy. What is
-// missing can be fetched from mirrors into a new store; to go on with what is left, remove the witness file.
+// LossError reports that the datastore holds less than it acknowledged: its files were damaged, or
+// are an old copy. What is missing can be fetched from mirrors into a new store; to go on with what
+// is left, remove the witness file.
 type LossError struct {
 	Witness            string
 	Have, Acknowledged uint64 // group numbers
@@ -44,8 +47,9 @@ func (e *LossError) Error() string {
 		e.Have, e.Acknowledged, e.Witness)
 }
 
-// WitnessError says that the witness file is damaged or empty. The logs are intact as far as anybody can tell: the file only counts what
-// was acknowledged, and Open makes a new one where there is none.
+// WitnessError reports that the witness file is damaged or empty. The logs are intact as far as
+// anybody can tell: the file only counts what was acknowledged, and Open makes a new one where
+// there is none.
 type WitnessError struct{ Path string }
 
 func (e *WitnessError) Error() string {
@@ -146,7 +150,7 @@ func readSlot(b []byte) (uint64, bool) {
 	return binary.BigEndian.Uint64(b[len(witnessMagic):]), true
 }
 
-// saw tells of an acknowledged group. It does not wait.
+// saw records an acknowledged group. It does not wait.
 func (w *witness) saw(group uint64) {
 	w.mu.Lock()
 	w.group = group
@@ -177,7 +181,8 @@ func (w *witness) run() {
 	}
 }
 
-// write puts the newest group into its slot. A witness that cannot be written costs no data, so it is only logged.
+// write puts the newest group into its slot. A witness that cannot be written costs no data, so it
+// is only logged.
 func (w *witness) write() {
 	w.mu.Lock()
 	group := w.group

@@ -13,7 +13,8 @@ import (
 	"github.com/edgeistry/edgeistry/logstore"
 )
 
-// A bit flips in pebble's write-ahead log while the process is down: all acknowledged entries are there, or the damage is named.
+// A bit flips in pebble's write-ahead log while the process is down: all acknowledged entries are
+// there, or the damage is named.
 func TestDamagedWriteAheadLogIsNotSilent(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	noticed := map[string]int{}

@@ -17,7 +17,8 @@ import (
 	"github.com/ipfs/go-datastore"
 )
 
-// Backend is a datastore under test. Open gives it, and gives it again with what was synced after Close.
+// Backend is a datastore under test. Open gives it, and gives it again with what was synced after
+// Close.
 type Backend interface {
 	Open(t *testing.T) datastore.Batching
 	Close(t *testing.T)
@@ -310,7 +311,7 @@ type history struct {
 	chains map[uint32][]string
 }
 
-// prev gives the hash before a place.
+// prev returns the hash before a place.
 func (h history) prev(at edgeistry.Place) edgeistry.Hash {
 	var hash edgeistry.Hash
 	for i, payload := range h.chains[at.Incarnation][:at.Sequence-1] {
@@ -576,7 +577,8 @@ func records(t *testing.T, f *fixture) {
 	}
 }
 
-// drop: a dropped log is gone with all it had, now and after the next start; a log made anew under its name begins at 1.
+// drop: a dropped log is gone with all it had, now and after the next start; a log made anew under
+// its name begins at 1.
 func drop(t *testing.T, f *fixture) {
 	id := logstore.LogID{Service: Service(), Name: "events"}
 	l, other := f.log(t, "events"), f.log(t, "other")
