@@ -14,8 +14,8 @@ import (
 // maxPeerAddrs bounds the addresses that one answer of another node can make us hold for a peer.
 const maxPeerAddrs = 16
 
-// usableAddrs filters addresses that other nodes tell us. A mesh lives on private and loopback addresses, so those
-// stay, unlike in a public DHT; what nobody can dial goes.
+// usableAddrs filters addresses that other nodes tell us. A mesh lives on private and loopback
+// addresses, so those stay, unlike in a public DHT; what nobody can dial goes.
 func usableAddrs(addrs []ma.Multiaddr) []ma.Multiaddr {
 	kept := make([]ma.Multiaddr, 0, min(len(addrs), maxPeerAddrs))
 	for _, a := range addrs {
@@ -44,9 +44,9 @@ func usableAddr(a ma.Multiaddr) bool {
 	return true
 }
 
-// anyPath is a host whose streams may go through a relay. The DHT asks for none, and libp2p then lets a stream to a
-// relayed peer wait until its deadline: one node behind a NAT would slow every lookup. Our relays carry real traffic, so
-// relayed nodes are full members.
+// anyPath is a host whose streams may go through a relay. The DHT asks for none, and libp2p then
+// lets a stream to a relayed peer wait until its deadline: one node behind a NAT would slow every
+// lookup. Our relays carry real traffic, so relayed nodes are full members.
 type anyPath struct{ host.Host }
 
 const anyPathReason = "edgeistry registry"
@@ -59,7 +59,7 @@ func (h anyPath) Connect(ctx context.Context, info peer.AddrInfo) error {
 	return h.Host.Connect(network.WithAllowLimitedConn(ctx, anyPathReason), info)
 }
 
-// online says whether there is a connection to a peer, direct or relayed.
+// online reports whether there is a connection to a peer, direct or relayed.
 func online(h host.Host, p peer.ID) bool {
 	switch h.Network().Connectedness(p) {
 	case network.Connected, network.Limited:

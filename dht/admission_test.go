@@ -11,8 +11,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 )
 
-// TestAdmission has a stranger and a node of another mesh connect beside a member. Only the member is a peer, is
-// remembered, is in the routing table, and is brought records.
+// TestAdmission has a stranger and a node of another mesh connect beside a member. Only the member
+// is a peer, is remembered, is in the routing table, and is brought records.
 func TestAdmission(t *testing.T) {
 	a := startNode(t)
 	visitor := func(speaks protocol.ID) peer.ID {
@@ -58,8 +58,8 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
-// TestClockInThePast has a node that starts in 1970: nobody takes its records. Published again after its clock was set
-// they resolve, with the next sequence number.
+// TestClockInThePast has a node that starts in 1970: nobody takes its records. Published again
+// after its clock was set they resolve, with the next sequence number.
 func TestClockInThePast(t *testing.T) {
 	var set atomic.Bool
 	clock := func() time.Time {

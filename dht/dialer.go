@@ -23,9 +23,9 @@ const (
 	maxTargets = 256              // seeds, good peers and neighbours together
 )
 
-// dialer keeps the node in touch with the mesh. Seeds are dialled in parallel, with backoff, for ever while they are not
-// connected. Good peers of earlier runs and neighbours found by multicast are tried once, and again whenever the node
-// is alone.
+// dialer keeps the node in touch with the mesh. Seeds are dialled in parallel, with backoff, for
+// ever while they are not connected. Good peers of earlier runs and neighbours found by multicast
+// are tried once, and again whenever the node is alone.
 type dialer struct {
 	h        host.Host
 	log      *slog.Logger
@@ -80,7 +80,7 @@ func (d *dialer) add(info peer.AddrInfo, seed bool) {
 	signal(d.wake)
 }
 
-// lost tells that a connection ended: a seed is dialled again soon.
+// lost records that a connection ended. A seed is dialled again soon.
 func (d *dialer) lost(p peer.ID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -94,7 +94,8 @@ func (d *dialer) lost(p peer.ID) {
 	signal(d.wake)
 }
 
-// pending says whether some target has not been tried yet, and gives a channel that is closed when the next attempt ends.
+// pending reports whether some target has not been tried yet, and returns a channel that is closed
+// when the next attempt ends.
 func (d *dialer) pending() (<-chan struct{}, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -199,7 +200,8 @@ func (d *dialer) dial(ctx context.Context, info peer.AddrInfo) {
 	d.log.Debug("peer not reachable", "peer", info.ID, "seed", t.seed, "next", wait, "error", err)
 }
 
-// named adds to the cause of a failure that a DNS name of the peer does not resolve: libp2p leaves such addresses out.
+// named adds to the cause of a failure that a DNS name of the peer does not resolve: libp2p leaves
+// such addresses out.
 func (d *dialer) named(info peer.AddrInfo, why *dialerror.Error) *dialerror.Error {
 	ctx, cancel := context.WithTimeout(context.Background(), lookupHost)
 	defer cancel()
@@ -213,7 +215,8 @@ func (d *dialer) named(info peer.AddrInfo, why *dialerror.Error) *dialerror.Erro
 	return dialerror.Join(why, lost)
 }
 
-// noteLocked keeps why a peer is not connected as a member, and logs it for a seed when the cause changes.
+// noteLocked records why a peer is not connected as a member, and logs it for a seed when the cause
+// changes.
 func (d *dialer) noteLocked(p peer.ID, t *target, why *dialerror.Error) {
 	before := t.err
 	t.err = why
@@ -237,7 +240,8 @@ func (d *dialer) identified(p peer.ID) {
 	}
 }
 
-// backoff doubles with each failure, between the bounds, with 20 % of chance so that restarted nodes do not dial in step.
+// backoff doubles with each failure, between the bounds, with 20 % of chance so that restarted
+// nodes do not dial in step.
 func (d *dialer) backoff(failures int) time.Duration {
 	return backoff(d.min, d.max, failures)
 }
@@ -251,8 +255,8 @@ type SeedState struct {
 	ID        peer.ID
 	Connected bool
 	Failures  int // attempts that failed, or connections that ended soon, in a row
-	// Err is a *dialerror.Error: why the seed is not connected as a member of the mesh. nil: it is, or it has not been
-	// tried yet.
+	// Err is a *dialerror.Error: why the seed is not connected as a member of the mesh. nil: it is,
+	// or it has not been tried yet.
 	Err error
 }
 

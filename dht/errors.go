@@ -2,7 +2,8 @@ package dht
 
 import "errors"
 
-// What is wrong with a record. Open and Validator return exactly one of them, wrapped with the detail.
+// What is wrong with a record. Open and Validator return exactly one of them, wrapped with the
+// detail.
 var (
 	ErrOversized    = errors.New("record is larger than 4096 bytes")
 	ErrKey          = errors.New("not a service record key")
@@ -22,13 +23,13 @@ var (
 
 // What callers of a Registry decide on, besides ErrExpired and ErrRollback.
 var (
-	// ErrNotFound says that no node asked has a record of the service.
+	// ErrNotFound reports that no node asked has a record of the service.
 	ErrNotFound = errors.New("service not found")
-	// ErrMesh says that a text is not a mesh name.
+	// ErrMesh reports that a text is not a mesh name.
 	ErrMesh = errors.New("mesh name must have 1 to 63 characters a-z 0-9 - and start and end with a letter or digit")
-	// ErrClosed says that the registry was closed.
+	// ErrClosed reports that the registry was closed.
 	ErrClosed = errors.New("registry is closed")
-	// ErrFull says that the store of other nodes' records is full.
+	// ErrFull reports that the store of other nodes' records is full.
 	ErrFull = errors.New("record store is full")
 )
 

@@ -8,9 +8,9 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// feeder brings own records to members that should hold them and do not: those that came after the publishing, and
-// those that failed. Each member is served by itself, so that a mute one holds up nobody else. It sleeps while nothing
-// is missing.
+// feeder brings own records to members that should hold them and do not: those that came after the
+// publishing, and those that failed. Each member is served by itself, so that a mute one holds up
+// nobody else. It sleeps while nothing is missing.
 type feeder struct {
 	min, max time.Duration
 	missing  func() map[peer.ID][]*ownRecord
@@ -98,7 +98,8 @@ func (f *feeder) feed(ctx context.Context, p peer.ID, records []*ownRecord) bool
 	return true
 }
 
-// missing gives the connected members that should hold a valid own record and do not, with those records.
+// missing returns the connected members that should hold a valid own record and do not, with those
+// records.
 func (r *Registry) missing() map[peer.ID][]*ownRecord {
 	r.mu.Lock()
 	owns := make([]*ownRecord, 0, len(r.own))

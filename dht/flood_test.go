@@ -127,8 +127,8 @@ func startSmall(t testing.TB, limits Limits) *node {
 	return startNodeWith(t, newService(t, randomSeed()).key, "/ip4/127.0.0.1/tcp/0", Config{Mesh: "farm", Datastore: memory(), Limits: l})
 }
 
-// TestFloodOfOneIdentity has one identity put as many records as it can: it gets its quota and no more, and honest
-// records from before and after are there.
+// TestFloodOfOneIdentity has one identity put as many records as it can: it gets its quota and no
+// more, and honest records from before and after are there.
 func TestFloodOfOneIdentity(t *testing.T) {
 	a := startSmall(t, Limits{Records: 200, RecordsPerPeer: 50, RecordsPerAddr: 100})
 	honest := startStranger(t, "/ip4/127.0.0.2/tcp/0", a)
@@ -152,8 +152,8 @@ func TestFloodOfOneIdentity(t *testing.T) {
 	}
 }
 
-// TestFloodOfOneAddress has many identities at one address: together they get that address's quota, and a node at the
-// same address with few records still gets in.
+// TestFloodOfOneAddress has many identities at one address: together they get that address's quota,
+// and a node at the same address with few records still gets in.
 func TestFloodOfOneAddress(t *testing.T) {
 	a := startSmall(t, Limits{Records: 200, RecordsPerPeer: 50, RecordsPerAddr: 80})
 	for range 8 {
@@ -176,8 +176,9 @@ func TestFloodOfOneAddress(t *testing.T) {
 	}
 }
 
-// TestFloodOfManyAddresses fills the whole store from 12 addresses, 36 identities, while 20 honest nodes put 5 records
-// each, before and during the flood: at least 99 % of the honest records are accepted and stay.
+// TestFloodOfManyAddresses fills the whole store from 12 addresses, 36 identities, while 20 honest
+// nodes put 5 records each, before and during the flood: at least 99 % of the honest records are
+// accepted and stay.
 func TestFloodOfManyAddresses(t *testing.T) {
 	a := startSmall(t, Limits{Records: 400, RecordsPerPeer: 50, RecordsPerAddr: 100})
 	var honest []edgeistry.ServiceID
@@ -228,8 +229,9 @@ func TestFloodOfManyAddresses(t *testing.T) {
 	}
 }
 
-// TestFloodTakesNoRecord has a flooder put an honest record again, to count it as its own and then push it out. The
-// record stays with the node that brought it, and goes to a home of the service when that brings it.
+// TestFloodTakesNoRecord has a flooder put an honest record again, to count it as its own and then
+// push it out. The record stays with the node that brought it, and goes to a home of the service
+// when that brings it.
 func TestFloodTakesNoRecord(t *testing.T) {
 	a := startSmall(t, Limits{Records: 20, RecordsPerPeer: 15, RecordsPerAddr: 15})
 	home := startStranger(t, "/ip4/127.0.0.2/tcp/0", a)
@@ -280,7 +282,8 @@ func TestQuotaSurvivesRestart(t *testing.T) {
 	}
 }
 
-// TestUnknownFields has a peer hang a megabyte onto a record, in a field that no limit of the record counts.
+// TestUnknownFields has a peer hang a megabyte onto a record, in a field that no limit of the
+// record counts.
 func TestUnknownFields(t *testing.T) {
 	a := startSmall(t, Limits{Records: 100, RecordsPerPeer: 10, RecordsPerAddr: 100})
 	evil := startStranger(t, "/ip4/127.0.0.3/tcp/0", a)
@@ -302,8 +305,8 @@ func TestUnknownFields(t *testing.T) {
 	}
 }
 
-// TestFarthestGivesWay checks which record makes room: of the origin with the most records the one farthest from this
-// node's own key.
+// TestFarthestGivesWay checks which record makes room: of the origin with the most records the one
+// farthest from this node's own key.
 func TestFarthestGivesWay(t *testing.T) {
 	self := testPeer(t, 1)
 	q := newQuota(self, Limits{Records: 3, RecordsPerPeer: 3, RecordsPerAddr: 3})

@@ -13,9 +13,10 @@ import (
 	"github.com/edgeistry/edgeistry"
 )
 
-// knownRecords is the newest record seen of each service that this node published or resolved. It only moves forward, and
-// it is on disk, so that nobody can roll a service back by showing an old record. What other nodes put into our part
-// of the DHT does not enter it: they could push out what we rely on.
+// knownRecords is the newest record seen of each service that this node published or resolved. It
+// only moves forward, and it is on disk, so that nobody can roll a service back by showing an old
+// record. What other nodes put into our part of the DHT does not enter it: they could push out what
+// we rely on.
 type knownRecords struct {
 	ds  datastore.Batching
 	max int
@@ -31,8 +32,8 @@ type knownRecord struct {
 	own    bool // published by this process: never forgotten
 }
 
-// openKnown reads what an earlier run stored. An entry that does not open is dropped: disk is not trusted more than
-// the network.
+// openKnown reads what an earlier run stored. An entry that does not open is dropped: disk is not
+// trusted more than the network.
 func openKnown(ctx context.Context, ds datastore.Batching, limit int, log *slog.Logger) (*knownRecords, error) {
 	k := &knownRecords{ds: ds, max: limit, entries: make(map[edgeistry.ServiceID]*knownRecord)}
 	results, err := ds.Query(ctx, query.Query{})
@@ -69,7 +70,7 @@ func (k *knownRecords) get(id edgeistry.ServiceID) (knownRecord, bool) {
 	return knownRecord{}, false
 }
 
-// refuses says whether a record is older than the one known.
+// refuses reports whether a record is older than the one known.
 func (k *knownRecords) refuses(rec *Record) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -83,7 +84,8 @@ func (k *knownRecords) refusesLocked(rec *Record) error {
 	return nil
 }
 
-// offer takes a record that was opened, if it is not older than the one known, and stores it if it is newer.
+// offer takes a record that was opened, if it is not older than the one known, and stores it if it
+// is newer.
 func (k *knownRecords) offer(ctx context.Context, rec Record, value []byte, seen time.Time, own bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -105,7 +107,8 @@ func (k *knownRecords) offer(ctx context.Context, rec Record, value []byte, seen
 	if err := k.ds.Put(ctx, key, value); err != nil {
 		return fmt.Errorf("store known record: %w", err)
 	}
-	// An own sequence number that came back after a power cut would be published twice with different content.
+	// An own sequence number that came back after a power cut would be published twice with
+	// different content.
 	if own {
 		if err := k.ds.Sync(ctx, key); err != nil {
 			return fmt.Errorf("store known record: %w", err)

@@ -13,14 +13,15 @@ import (
 	"github.com/edgeistry/edgeistry/internal/dialerror"
 )
 
-// IsMember says whether a peer said that it is in this mesh, in the connection that there is or was.
+// IsMember reports whether a peer said that it is in this mesh, in the connection that there is or
+// was.
 func (r *Registry) IsMember(p peer.ID) bool {
 	protos, err := r.h.Peerstore().SupportsProtocols(p, r.proto)
 	return err == nil && len(protos) > 0
 }
 
-// notMember returns why a connected peer is not in this mesh. It is nil for a member, and for a peer that has not said
-// yet which protocols it speaks.
+// notMember returns why a connected peer is not in this mesh. It is nil for a member, and for a
+// peer that has not said yet which protocols it speaks.
 func (r *Registry) notMember(p peer.ID) *dialerror.Error {
 	protos, err := r.h.Peerstore().GetProtocols(p)
 	if err != nil || len(protos) == 0 || r.IsMember(p) {
@@ -34,7 +35,7 @@ func (r *Registry) notMember(p peer.ID) *dialerror.Error {
 	return dialerror.New(dialerror.NotANode, "answers, but is no edgeistry node")
 }
 
-// Peers gives the members of the mesh that are connected, directly or through a relay.
+// Peers returns the members of the mesh that are connected, directly or through a relay.
 func (r *Registry) Peers() []peer.ID {
 	var members []peer.ID
 	for _, p := range r.h.Network().Peers() {
@@ -45,7 +46,8 @@ func (r *Registry) Peers() []peer.ID {
 	return members
 }
 
-// FindPeer gives addresses of a member of the mesh. It ends with ctx or with the time for a lookup.
+// FindPeer returns addresses of a member of the mesh. It ends with ctx or with the time for a
+// lookup.
 func (r *Registry) FindPeer(ctx context.Context, p peer.ID) (peer.AddrInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.limits.LookupTime)
 	defer cancel()
@@ -56,7 +58,8 @@ func (r *Registry) FindPeer(ctx context.Context, p peer.ID) (peer.AddrInfo, erro
 	return info, nil
 }
 
-// startMDNS announces the node on the local network and listens for others. Blocked multicast must not stop a node.
+// startMDNS announces the node on the local network and listens for others. Blocked multicast must
+// not stop a node.
 func (r *Registry) startMDNS() {
 	s := mdns.NewMdnsService(r.h, mdnsService(r.mesh), neighbours{r})
 	if err := s.Start(); err != nil {
@@ -127,7 +130,8 @@ func (r *Registry) leave(p peer.ID) {
 	r.dialer.lost(p)
 }
 
-// identified gives the addresses to reach a peer at again: the one that we reached it at first, then what it says.
+// identified returns the addresses to reach a peer at again: the one that we reached it at first,
+// then what it says.
 func identified(e event.EvtPeerIdentificationCompleted) []ma.Multiaddr {
 	addrs := e.ListenAddrs
 	if e.Conn != nil && e.Conn.Stat().Direction == network.DirOutbound {

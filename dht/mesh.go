@@ -11,8 +11,8 @@ import (
 // MaxMesh bounds mesh names, in bytes.
 const MaxMesh = 63
 
-// CheckMesh says whether a text can name a mesh: 1 to 63 of a-z 0-9 -, a letter or digit first and last. The name
-// becomes a part of protocol IDs, so it has one spelling.
+// CheckMesh reports whether a text can name a mesh: 1 to 63 of a-z 0-9 -, a letter or digit first
+// and last. The name becomes a part of protocol IDs, so it has one spelling.
 func CheckMesh(name string) error {
 	if len(name) == 0 || len(name) > MaxMesh || name[0] == '-' || name[len(name)-1] == '-' {
 		return ErrMesh

@@ -11,21 +11,23 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// origin names the node that put a record into our store. The zero origin is this node itself: kad-dht corrects
-// the local copy after a lookup.
+// origin names the node that put a record into our store. The zero origin is this node itself:
+// kad-dht corrects the local copy after a lookup.
 type origin struct {
 	peer  peer.ID
 	group string // of the address that the node connected from, see groupOf
 }
 
-// Prefixes of the address groups that share a quota: a host in IPv4, a site in IPv6, as in the limits of connections.
+// Prefixes of the address groups that share a quota: a host in IPv4, a site in IPv6, as in the
+// limits of connections.
 const (
 	groupBits4 = 32
 	groupBits6 = 56
 )
 
-// groupOf returns the group of addresses that a remote address belongs to. All nodes behind one relay are one group,
-// because their own addresses are not known. With exemptLoopback each node on this machine is a group of its own.
+// groupOf returns the group of addresses that a remote address belongs to. All nodes behind one
+// relay are one group, because their own addresses are not known. With exemptLoopback each node on
+// this machine is a group of its own.
 func groupOf(p peer.ID, remote ma.Multiaddr, exemptLoopback bool) string {
 	if remote == nil {
 		return ""
@@ -61,9 +63,10 @@ func groupOf(p peer.ID, remote ma.Multiaddr, exemptLoopback bool) string {
 	return prefix.String()
 }
 
-// The origin stands in a stored record as a field that the protocol does not use. It never leaves this node: Get and
-// Query of recordStore remove it. It is the only unknown field of a stored record, because markOrigin replaces whatever
-// unknown fields a peer sent, which would be bytes that no limit counts.
+// The origin stands in a stored record as a field that the protocol does not use. It never leaves
+// this node: Get and Query of recordStore remove it. It is the only unknown field of a stored
+// record, because markOrigin replaces whatever unknown fields a peer sent, which would be bytes
+// that no limit counts.
 const (
 	originField protowire.Number = 1000
 	originPeer  protowire.Number = 1
@@ -114,7 +117,8 @@ func splitOrigin(rec *recpb.Record) origin {
 	return o
 }
 
-// withoutOrigin returns a stored value as kad-dht wrote it. A value that does not parse stays as it is: kad-dht drops it.
+// withoutOrigin returns a stored value as kad-dht wrote it. A value that does not parse stays as it
+// is: kad-dht drops it.
 func withoutOrigin(value []byte) []byte {
 	var rec recpb.Record
 	if err := proto.Unmarshal(value, &rec); err != nil || len(rec.ProtoReflect().GetUnknown()) == 0 {

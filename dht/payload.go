@@ -149,7 +149,8 @@ func decodePayload(payload []byte) (Record, error) {
 	if err := decMode.Unmarshal(body, &w); err != nil {
 		return Record{}, decodeError(err)
 	}
-	// One record has one encoding: unsorted keys, long integers, null for a missing field and the like end here.
+	// One record has one encoding: unsorted keys, long integers, null for a missing field and the
+	// like end here.
 	if again, err := encMode.Marshal(&w); err != nil || !bytes.Equal(again, body) {
 		return Record{}, fmt.Errorf("%w: not deterministic", ErrEncoding)
 	}
@@ -160,7 +161,7 @@ func decodePayload(payload []byte) (Record, error) {
 	return rec, rec.check()
 }
 
-// decodeError gives what the CBOR decoder found one of this package's names.
+// decodeError returns what the CBOR decoder found one of this package's names.
 func decodeError(err error) error {
 	var unknown *cbor.UnknownFieldError
 	var duplicate *cbor.DupMapKeyError
@@ -316,7 +317,7 @@ func checkManifest(m *edgeistry.Manifest) error {
 	return nil
 }
 
-// readable says whether a text from another node can be shown to people as it is.
+// readable reports whether a text from another node can be shown to people as it is.
 func readable(s string) bool {
 	if len(s) > MaxText || !utf8.ValidString(s) {
 		return false
@@ -329,5 +330,5 @@ func readable(s string) bool {
 	return true
 }
 
-// seconds gives a duration that check has bounded.
+// seconds returns a duration that check has bounded.
 func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }

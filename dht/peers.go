@@ -14,8 +14,8 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 )
 
-// goodPeers are members of the mesh that this node was connected to, on disk, so that it finds the mesh again when
-// every seed is gone.
+// goodPeers are members of the mesh that this node was connected to, on disk, so that it finds the
+// mesh again when every seed is gone.
 type goodPeers struct {
 	ds  datastore.Batching
 	max int
@@ -79,7 +79,7 @@ func decodePeer(name string, value []byte) (goodPeer, error) {
 	return p, nil
 }
 
-// all gives every good peer.
+// all returns every good peer.
 func (g *goodPeers) all() []peer.AddrInfo {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -90,8 +90,8 @@ func (g *goodPeers) all() []peer.AddrInfo {
 	return infos
 }
 
-// remember stores a member of the mesh. When the list is full the one not seen for longest makes room, but a connected
-// one never does: a crowd of new names cannot push out the peers that work.
+// remember stores a member of the mesh. When the list is full the one not seen for longest makes
+// room, but a connected one never does: a crowd of new names cannot push out the peers that work.
 func (g *goodPeers) remember(ctx context.Context, info peer.AddrInfo, now time.Time, connected func(peer.ID) bool) error {
 	info.Addrs = usableAddrs(info.Addrs)
 	if len(info.Addrs) > MaxAddrs {

@@ -28,12 +28,13 @@ type ownRecord struct {
 // maxPuts bounds how many nodes are asked to store at once.
 const maxPuts = 16
 
-// Publish signs a record and stores it here and at the nodes closest to its key. It gives the number of other nodes
-// that said that they stored it. 0 and no error means that no other node has it yet: it resolves here at once, and is
-// put again as peers arrive.
+// Publish signs a record and stores it here and at the nodes closest to its key. It gives the
+// number of other nodes that said that they stored it. 0 and no error means that no other node has
+// it yet: it resolves here at once, and is put again as peers arrive.
 //
-// Fields left zero are filled in: Service from the key, NotBefore with now, Expiry with a day later, Sequence with the
-// one after the highest known. With a Sequence of the caller's, ErrRollback says that a higher one is known.
+// Fields left zero are filled in: Service from the key, NotBefore with now, Expiry with a day
+// later, Sequence with the one after the highest known. With a Sequence of the caller's,
+// ErrRollback says that a higher one is known.
 func (r *Registry) Publish(ctx context.Context, priv crypto.PrivKey, rec Record) (acks int, err error) {
 	if rec.Service == (edgeistry.ServiceID{}) {
 		raw, err := priv.GetPublic().Raw()
@@ -51,7 +52,8 @@ func (r *Registry) Publish(ctx context.Context, priv crypto.PrivKey, rec Record)
 		rec.Expiry = rec.NotBefore.Add(validity)
 	}
 	auto := rec.Sequence == 0
-	// Another home of the service may have published since: then the mesh refuses ours, and the next number is higher.
+	// Another home of the service may have published since: then the mesh refuses ours, and the
+	// next number is higher.
 	const attempts = 3
 	for range attempts {
 		o, err := r.keep(ctx, priv, rec, auto)
@@ -79,7 +81,8 @@ func (r *Registry) Publish(ctx context.Context, priv crypto.PrivKey, rec Record)
 	return 0, fmt.Errorf("publish %s: %w: another node publishes it too", rec.Service, ErrRollback)
 }
 
-// settle notes that no node knows a newer record than an own one: one that shows up later is another node's.
+// settle records that no node knows a newer record than an own one: one that shows up later is
+// another node's.
 func (r *Registry) settle(o *ownRecord) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -152,7 +155,8 @@ func (r *Registry) learnStored(ctx context.Context, id edgeistry.ServiceID) erro
 	return nil
 }
 
-// spread stores a record at the nodes closest to its key and gives how many were asked and how many stored it.
+// spread stores a record at the nodes closest to its key and gives how many were asked and how many
+// stored it.
 func (r *Registry) spread(ctx context.Context, o *ownRecord) (asked, stored int) {
 	lookup, cancel := context.WithTimeout(ctx, r.limits.LookupTime)
 	defer cancel()
@@ -169,8 +173,8 @@ func (r *Registry) spread(ctx context.Context, o *ownRecord) (asked, stored int)
 	return len(closest), r.put(ctx, o, closest)
 }
 
-// put asks nodes to store a record and gives how many said that they did. kad-dht's PutValue is not used because it
-// reports success when every node failed.
+// put asks nodes to store a record and returns how many said that they did. kad-dht's PutValue is not
+// used because it reports success when every node failed.
 func (r *Registry) put(ctx context.Context, o *ownRecord, to []peer.ID) int {
 	var stored atomic.Int64
 	var wg sync.WaitGroup
@@ -188,7 +192,7 @@ func (r *Registry) put(ctx context.Context, o *ownRecord, to []peer.ID) int {
 	return int(stored.Load())
 }
 
-// putAt says whether a node said that it stored a record.
+// putAt reports whether a node said that it stored a record.
 func (r *Registry) putAt(ctx context.Context, o *ownRecord, p peer.ID) bool {
 	ctx, cancel := context.WithTimeout(ctx, r.limits.PutTime)
 	defer cancel()
@@ -216,8 +220,8 @@ func (r *Registry) superseded(ctx context.Context, o *ownRecord) (bool, error) {
 	return true, r.known.offer(ctx, rec, value, r.now(), true)
 }
 
-// near gives the connected members that are among the closest to a service's key, as far as this node knows. In a mesh
-// of fewer nodes than a bucket holds that is all of them.
+// near gives the connected members that are among the closest to a service's key, as far as this
+// node knows. In a mesh of fewer nodes than a bucket holds that is all of them.
 func (r *Registry) near(id edgeistry.ServiceID) []peer.ID {
 	members := r.Peers()
 	table := r.kad.RoutingTable()

@@ -8,10 +8,11 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 )
 
-// quota decides which records of other nodes the store keeps. It counts the records of each origin: a node has a quota,
-// and so has each group of addresses. When the store is full, the origin with the most records gives way to one with
-// fewer, and loses the record that is farthest from this node's own key, which other nodes are nearer to. A flood
-// therefore pushes out itself, and an honest node with few records keeps them. It is not safe for concurrent use.
+// quota decides which records of other nodes the store keeps. It counts the records of each origin:
+// a node has a quota, and so has each group of addresses. When the store is full, the origin with
+// the most records gives way to one with fewer, and loses the record that is farthest from this
+// node's own key, which other nodes are nearer to. A flood therefore pushes out itself, and an
+// honest node with few records keeps them. It is not safe for concurrent use.
 type quota struct {
 	self     kbucket.ID
 	total    int // records of all origins
@@ -41,8 +42,8 @@ func newQuota(self peer.ID, limits Limits) *quota {
 	}
 }
 
-// admit reports whether a new record of an origin fits, and which record makes room for it (none: the zero key).
-// The reason for a refusal is the error.
+// admit reports whether a new record of an origin fits, and which record makes room for it (none:
+// the zero key). The reason for a refusal is the error.
 func (q *quota) admit(o origin) (victim datastore.Key, err error) {
 	group := q.groups[o.group]
 	var mine, ours int
@@ -82,8 +83,8 @@ func (q *quota) hasRoom(o origin) bool {
 	return g == nil || len(g.peers[o.peer]) < q.perPeer && g.count < q.perGroup
 }
 
-// fromGroup returns the farthest record of the node with the most records in a group, if a node that has mine records
-// still has fewer with one more. For a node of another group mine is -1.
+// fromGroup returns the farthest record of the node with the most records in a group, if a node
+// that has mine records still has fewer with one more. For a node of another group mine is -1.
 func (q *quota) fromGroup(g *quotaGroup, mine int, refusal error) (victim datastore.Key, err error) {
 	var most map[datastore.Key]*quotaEntry
 	for _, records := range g.peers {

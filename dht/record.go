@@ -37,7 +37,8 @@ const envelopeDomain = "edgeistry-service-record"
 // payloadType marks an envelope's payload as a service record: "edg" and the version of the record.
 var payloadType = []byte{'e', 'd', 'g', recordVersion}
 
-// Record is a service record: who speaks for a service and where. Times have a resolution of a second.
+// Record is a service record: who speaks for a service and where. Times have a resolution of a
+// second.
 type Record struct {
 	Service   edgeistry.ServiceID
 	Sequence  uint64 // the higher one replaces the lower
@@ -49,14 +50,15 @@ type Record struct {
 	MaxAge    time.Duration // how long answers of the service may be cached
 }
 
-// Duty is the rhythm of a service that sleeps: from NextWake on it is awake for Window in every Period.
+// Duty is the rhythm of a service that sleeps: from NextWake on it is awake for Window in every
+// Period.
 type Duty struct {
 	Period   time.Duration
 	Window   time.Duration
 	NextWake time.Time
 }
 
-// Key gives the DHT key of a service's record: /edg/ and the 32 bytes of the public key.
+// Key returns the DHT key of a service's record: /edg/ and the 32 bytes of the public key.
 func Key(id edgeistry.ServiceID) string { return "/" + Namespace + "/" + string(id[:]) }
 
 // ServiceOf is the inverse of Key.
@@ -68,7 +70,8 @@ func ServiceOf(key string) (edgeistry.ServiceID, error) {
 	return edgeistry.ServiceID([]byte(key[len(prefix):])), nil
 }
 
-// Valid says whether the record's time has come and has not passed: nil, ErrNotYetValid or ErrExpired.
+// Valid reports whether the record's time has come and has not passed: nil, ErrNotYetValid or
+// ErrExpired.
 func (r *Record) Valid(now time.Time) error {
 	if r.NotBefore.After(now.Add(MaxSkew)) {
 		return fmt.Errorf("%w: from %s", ErrNotYetValid, r.NotBefore.UTC().Format(time.RFC3339))
@@ -108,7 +111,8 @@ func Seal(priv crypto.PrivKey, rec Record) ([]byte, error) {
 	return value, nil
 }
 
-// Open checks everything about a value found under a DHT key, at a time, and gives the record in it.
+// Open checks everything about a value found under a DHT key, at a time, and gives the record in
+// it.
 func Open(key string, value []byte, now time.Time) (Record, error) {
 	rec, err := openAnyTime(key, value)
 	if err != nil {
@@ -120,7 +124,8 @@ func Open(key string, value []byte, now time.Time) (Record, error) {
 	return rec, nil
 }
 
-// openAnyTime is Open without the check of the times, for records that this node checked and stored before.
+// openAnyTime is Open without the check of the times, for records that this node checked and stored
+// before.
 func openAnyTime(key string, value []byte) (Record, error) {
 	if len(value) > MaxValue {
 		return Record{}, fmt.Errorf("%w: %d bytes", ErrOversized, len(value))
@@ -139,8 +144,8 @@ func openAnyTime(key string, value []byte) (Record, error) {
 	if !bytes.Equal(envelope.PayloadType, payloadType) {
 		return Record{}, ErrPayloadType
 	}
-	// The signature covers the payload and not the envelope's own encoding: only the encoding that Marshal gives is
-	// taken, or anybody could make other values of the same record.
+	// The signature covers the payload and not the envelope's own encoding: only the encoding that
+	// Marshal gives is taken, or anybody could make other values of the same record.
 	if again, err := envelope.Marshal(); err != nil || !bytes.Equal(again, value) {
 		return Record{}, fmt.Errorf("%w: not in its only encoding", ErrEnvelope)
 	}
@@ -158,8 +163,8 @@ func openAnyTime(key string, value []byte) (Record, error) {
 	return rec, nil
 }
 
-// sealed is a payload in the form that libp2p's envelopes want. It decodes nothing, so that a failure of
-// ConsumeTypedEnvelope is a failure of the signature.
+// sealed is a payload in the form that libp2p's envelopes want. It decodes nothing, so that a
+// failure of ConsumeTypedEnvelope is a failure of the signature.
 type sealed struct{ payload []byte }
 
 var _ record.Record = (*sealed)(nil)

@@ -56,7 +56,7 @@ func testPeer(t testing.TB, seed byte) peer.ID {
 	return id
 }
 
-// record gives a record with every field in use.
+// record returns a record with every field in use.
 func (s service) record(t testing.TB) Record {
 	t.Helper()
 	relay := testPeer(t, 101)
@@ -141,7 +141,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// plain gives a record's CBOR map, for tests that change one thing in it.
+// plain returns a record's CBOR map, for tests that change one thing in it.
 func plain(t testing.TB, rec Record) map[int]any {
 	t.Helper()
 	payload, err := encodePayload(rec)
@@ -164,8 +164,8 @@ func payloadOf(t testing.TB, v any) []byte {
 	return append([]byte{recordVersion}, body...)
 }
 
-// TestBadRecords has a record for each thing that can be wrong. All but the forged ones carry a good signature: what
-// refuses them is the check that they name.
+// TestBadRecords has a record for each thing that can be wrong. All but the forged ones carry a
+// good signature: what refuses them is the check that they name.
 func TestBadRecords(t *testing.T) {
 	s, stranger := newService(t, 1), newService(t, 9)
 	good := s.seal(t, s.record(t))
@@ -474,7 +474,8 @@ func TestCheckMesh(t *testing.T) {
 	}
 }
 
-// FuzzOpen feeds any bytes. What opens must seal to the same bytes again, when signed by the same key.
+// FuzzOpen feeds any bytes. What opens must seal to the same bytes again, when signed by the same
+// key.
 func FuzzOpen(f *testing.F) {
 	s := newService(f, 1)
 	good := s.seal(f, s.record(f))

@@ -41,14 +41,16 @@ type Config struct {
 	now func() time.Time // nil: time.Now
 }
 
-// Limits bounds what a Registry holds and how long it waits. A zero field takes its value from DefaultLimits.
+// Limits bounds what a Registry holds and how long it waits. A zero field takes its value from
+// DefaultLimits.
 type Limits struct {
 	Records int // records that other nodes may store here
-	// RecordsPerPeer is how many of them one node may put, RecordsPerAddr how many all nodes of one address may (in IPv6
-	// of one /56; behind one relay).
+	// RecordsPerPeer is how many of them one node may put, RecordsPerAddr how many all nodes of one
+	// address may (in IPv6 of one /56; behind one relay).
 	RecordsPerPeer int
 	RecordsPerAddr int
-	// ExemptLoopback exempts nodes on this machine from RecordsPerAddr. RecordsPerPeer holds for them too.
+	// ExemptLoopback exempts nodes on this machine from RecordsPerAddr. RecordsPerPeer holds for
+	// them too.
 	ExemptLoopback bool
 	Known          int           // services whose newest record is remembered
 	Peers          int           // good peers remembered
@@ -61,7 +63,7 @@ type Limits struct {
 	ArrivalTime    time.Duration // how long a lookup of a node without peers waits for the first, while it dials
 }
 
-// DefaultLimits gives the limits that zero fields stand for.
+// DefaultLimits returns the limits that zero fields stand for.
 func DefaultLimits() Limits {
 	return Limits{
 		Records:        16384, // 64 MiB at the most
@@ -223,8 +225,9 @@ func (r *Registry) open(ctx context.Context, ds datastore.Batching) error {
 	return err
 }
 
-// join starts the DHT. Differences from a public one: our protocol prefix; always a server; no provider records; no
-// diversity filter, which would keep 3 peers of one network; addresses of private networks are taken.
+// join starts the DHT. Differences from a public one: our protocol prefix; always a server; no
+// provider records; no diversity filter, which would keep 3 peers of one network; addresses of
+// private networks are taken.
 func (r *Registry) join() error {
 	validator := record.NamespacedValidator{Namespace: guard{Validator{Now: r.now}, r.known}}
 	d, err := kad.New(anyPath{r.h},
@@ -266,11 +269,12 @@ func (r *Registry) mark(_ context.Context, s network.Stream, req *kadpb.Message)
 	markOrigin(rec, origin{peer: p, group: groupOf(p, s.Conn().RemoteMultiaddr(), r.limits.ExemptLoopback)})
 }
 
-// Mesh gives the name of the mesh.
+// Mesh returns the name of the mesh.
 func (r *Registry) Mesh() string { return r.mesh }
 
-// Close leaves the mesh and returns when everything that the registry started has ended. Calls under way end with
-// ErrClosed. It may be called twice. The host and the datastore are the caller's and stay open.
+// Close leaves the mesh and returns when everything that the registry started has ended. Calls
+// under way end with ErrClosed. It may be called twice. The host and the datastore are the caller's
+// and stay open.
 func (r *Registry) Close() error {
 	r.closing.Do(func() {
 		r.mu.Lock()
@@ -300,7 +304,8 @@ func (r *Registry) Close() error {
 	return r.closeErr
 }
 
-// resetStreams ends the streams that the DHT keeps open for reuse, with their handlers. kad-dht leaves them to the host.
+// resetStreams ends the streams that the DHT keeps open for reuse, with their handlers. kad-dht
+// leaves them to the host.
 func (r *Registry) resetStreams() {
 	for _, c := range r.h.Network().Conns() {
 		for _, s := range c.GetStreams() {
@@ -311,7 +316,8 @@ func (r *Registry) resetStreams() {
 	}
 }
 
-// startLocked runs f in a goroutine that Close waits for, and says whether it did: not after Close.
+// startLocked runs f in a goroutine that Close waits for. It reports whether it did: not after
+// Close.
 func (r *Registry) startLocked(f func()) bool {
 	if r.closed {
 		return false
@@ -320,8 +326,9 @@ func (r *Registry) startLocked(f func()) bool {
 	return true
 }
 
-// guard is the mesh's validator with this node's memory: records older than the known one are refused wherever they
-// come from, so a rolled back record is neither stored, nor served, nor found.
+// guard is the mesh's validator with this node's memory: records older than the known one are
+// refused wherever they come from, so a rolled back record is neither stored, nor served, nor
+// found.
 type guard struct {
 	Validator
 	known *knownRecords

@@ -88,7 +88,7 @@ var seeds struct {
 	next byte
 }
 
-// randomSeed gives a seed that no other node of the test binary has.
+// randomSeed returns a seed that no other node of the test binary has.
 func randomSeed() byte {
 	seeds.Lock()
 	defer seeds.Unlock()
@@ -124,7 +124,7 @@ func bounded(t testing.TB, d time.Duration) context.Context {
 	return ctx
 }
 
-// current gives a record of a service that is valid now, at home on a node.
+// current returns a record of a service that is valid now, at home on a node.
 func (s service) current(n *node) Record {
 	return Record{Service: s.id, Homes: []peer.AddrInfo{n.info()}, Manifest: edgeistry.Manifest{Board: "test"}}
 }
@@ -258,8 +258,8 @@ func TestNewerWins(t *testing.T) {
 	}
 }
 
-// TestRollback has a node that replays an old record, honestly signed, to one that has seen a newer one and has lost
-// everything but that memory.
+// TestRollback has a node that replays an old record, honestly signed, to one that has seen a newer
+// one and has lost everything but that memory.
 func TestRollback(t *testing.T) {
 	a := startNode(t)
 	b := startNode(t, a.info())
@@ -300,7 +300,8 @@ func TestRollback(t *testing.T) {
 	if answer := b.resolve(t, s.id); answer.Record.Sequence != 2 || answer.From != FromCache {
 		t.Errorf("Lookup = sequence %d from %s, want 2 from cache", answer.Record.Sequence, answer.From)
 	}
-	// A node without the memory takes it: the test would not notice otherwise that nothing was served.
+	// A node without the memory takes it: the test would not notice otherwise that nothing was
+	// served.
 	naive := startNode(t, evil.info())
 	if answer := naive.resolve(t, s.id); answer.Record.Sequence != 1 {
 		t.Errorf("Lookup of a newcomer = sequence %d, want 1", answer.Record.Sequence)
@@ -341,7 +342,8 @@ func TestExpired(t *testing.T) {
 	}
 }
 
-// TestRestartWithoutSeeds stops every seed, restarts a node, and has it find the mesh through a peer it remembers.
+// TestRestartWithoutSeeds stops every seed, restarts a node, and has it find the mesh through a
+// peer it remembers.
 func TestRestartWithoutSeeds(t *testing.T) {
 	seed := startNode(t)
 	a, b := startNode(t, seed.info()), startNode(t, seed.info())
@@ -400,7 +402,8 @@ func TestOtherMesh(t *testing.T) {
 	}
 }
 
-// TestUnanswered has a member that takes connections and never answers: acknowledgements and time stay honest.
+// TestUnanswered has a member that takes connections and never answers: acknowledgements and time
+// stay honest.
 func TestUnanswered(t *testing.T) {
 	a := startNode(t)
 	mute := startHost(t, newService(t, randomSeed()).key, "/ip4/127.0.0.1/tcp/0")
@@ -441,7 +444,8 @@ func TestUnanswered(t *testing.T) {
 	}
 }
 
-// TestHung has a member that was good and hangs: lookups that pass it settle for what the others say.
+// TestHung has a member that was good and hangs: lookups that pass it settle for what the others
+// say.
 func TestHung(t *testing.T) {
 	a := startNode(t)
 	b, c := startNode(t, a.info()), startNode(t, a.info())
@@ -504,7 +508,8 @@ func TestCollapse(t *testing.T) {
 	}
 }
 
-// TestFull fills the store that others use: own records still fit, what is there stays, strangers are refused.
+// TestFull fills the store that others use: own records still fit, what is there stays, strangers
+// are refused.
 func TestFull(t *testing.T) {
 	limits := quick()
 	limits.Records, limits.Known = 2, 2
@@ -573,7 +578,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestBadDisk has junk where earlier runs stored records and peers: it is dropped and the node starts.
+// TestBadDisk has junk where earlier runs stored records and peers: it is dropped and the node
+// starts.
 func TestBadDisk(t *testing.T) {
 	ds := memory()
 	for _, key := range []string{"/registry/farm/known/junk", "/registry/farm/peers/junk", "/registry/farm/known/" + newService(t, 1).id.String()} {
@@ -587,7 +593,8 @@ func TestBadDisk(t *testing.T) {
 	}
 }
 
-// BenchmarkResolve measures a lookup on three nodes in one process, with no record remembered at the asking node.
+// BenchmarkResolve measures a lookup on three nodes in one process, with no record remembered at
+// the asking node.
 func BenchmarkResolve(b *testing.B) {
 	first := startNode(b)
 	second, third := startNode(b, first.info()), startNode(b, first.info())
@@ -633,7 +640,8 @@ func TestNoMulticast(t *testing.T) {
 	}
 }
 
-// TestNeighbour has a peer announced on the local network: it is dialled once although the node is not alone.
+// TestNeighbour has a peer announced on the local network: it is dialled once although the node is
+// not alone.
 func TestNeighbour(t *testing.T) {
 	a, b, c := startNode(t), startNode(t), startNode(t)
 	neighbours{a.reg}.HandlePeerFound(b.info())
@@ -697,7 +705,8 @@ func TestUsableAddrs(t *testing.T) {
 	}
 }
 
-// TestRemember has a crowd of new names: it cannot push out peers that are connected, and it is bounded.
+// TestRemember has a crowd of new names: it cannot push out peers that are connected, and it is
+// bounded.
 func TestRemember(t *testing.T) {
 	g, err := openPeers(t.Context(), memory(), 4, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 )
 
-// Source says where an Answer comes from.
+// Source is where an Answer comes from.
 type Source string
 
 // The sources of answers.
@@ -39,15 +39,16 @@ type flight struct {
 	err     error
 }
 
-// Resolve gives the newest valid record of a service. Errors: ErrNotFound, ErrExpired when only an expired record is
-// known, ErrClosed, or the context's.
+// Resolve returns the newest valid record of a service. Errors: ErrNotFound, ErrExpired when only
+// an expired record is known, ErrClosed, or the context's.
 func (r *Registry) Resolve(ctx context.Context, id edgeistry.ServiceID) (Record, error) {
 	answer, err := r.Lookup(ctx, id)
 	return answer.Record, err
 }
 
-// Lookup is Resolve that also says where the record comes from. Own services answer at once. Lookups of one service at
-// the same time are one lookup; it stops when the last of its callers has gone.
+// Lookup is Resolve that also says where the record comes from. Own services answer at once.
+// Lookups of one service at the same time are one lookup; it stops when the last of its callers has
+// gone.
 func (r *Registry) Lookup(ctx context.Context, id edgeistry.ServiceID) (Answer, error) {
 	if answer, ok := r.ownAnswer(id); ok {
 		return answer, nil
@@ -65,14 +66,16 @@ func (r *Registry) Lookup(ctx context.Context, id edgeistry.ServiceID) (Answer, 
 		return f.answer, nil
 	case <-ctx.Done():
 	}
-	// The caller's time is up before the mesh answered: the newest record seen is better than nothing.
+	// The caller's time is up before the mesh answered: the newest record seen is better than
+	// nothing.
 	if answer, ok := r.Known(id); ok && answer.Record.Valid(r.now()) == nil {
 		return answer, nil
 	}
 	return Answer{}, fmt.Errorf("resolve %s: %w", id, ctx.Err())
 }
 
-// Known gives the newest record seen of a service, without asking anybody. It may have expired: see Record.Valid.
+// Known returns the newest record seen of a service, without asking anybody. It may have expired:
+// see Record.Valid.
 func (r *Registry) Known(id edgeistry.ServiceID) (Answer, bool) {
 	if answer, ok := r.ownAnswer(id); ok {
 		return answer, true
@@ -81,7 +84,8 @@ func (r *Registry) Known(id edgeistry.ServiceID) (Answer, bool) {
 	return Answer{Record: k.record, From: FromCache, Seen: k.seen}, ok
 }
 
-// ownAnswer gives a valid own record, unless another home of the service has published a newer one.
+// ownAnswer returns a valid own record, unless another home of the service has published a newer
+// one.
 func (r *Registry) ownAnswer(id edgeistry.ServiceID) (Answer, bool) {
 	r.mu.Lock()
 	o := r.own[id]
@@ -161,8 +165,8 @@ func (r *Registry) lookup(ctx context.Context, id edgeistry.ServiceID) (Answer, 
 	return Answer{}, err
 }
 
-// awaitMember waits for the first member of the mesh, for a moment, if none is connected and some are being dialled: a
-// node that has just started should not say that a service does not exist.
+// awaitMember waits for the first member of the mesh, for a moment, if none is connected and some
+// are being dialled: a node that has just started should not say that a service does not exist.
 func (r *Registry) awaitMember(ctx context.Context) {
 	timer := time.NewTimer(r.limits.ArrivalTime)
 	defer timer.Stop()
@@ -185,8 +189,8 @@ func (r *Registry) awaitMember(ctx context.Context) {
 	}
 }
 
-// search asks the mesh for the best record of a service. After the first record it waits only for a moment for a better
-// one, so that a dead node in the routing table does not hold everybody up.
+// search asks the mesh for the best record of a service. After the first record it waits only for a
+// moment for a better one, so that a dead node in the routing table does not hold everybody up.
 func (r *Registry) search(ctx context.Context, id edgeistry.ServiceID) (Record, []byte, error) {
 	// kad-dht's search leaks its goroutines unless its context is cancelled.
 	ctx, cancel := context.WithCancel(ctx)
@@ -232,7 +236,8 @@ collect:
 	return rec, best, err
 }
 
-// askMembers asks connected members directly, when none of them has made it into the routing table yet.
+// askMembers asks connected members directly, when none of them has made it into the routing table
+// yet.
 func (r *Registry) askMembers(ctx context.Context, id edgeistry.ServiceID) []byte {
 	members := r.Peers()
 	if len(members) > r.kad.BucketSize() {

@@ -34,8 +34,8 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// TestSeedCauses configures a seed wrongly in each way. The status names the cause, and the log names it once although
-// the node tries again and again.
+// TestSeedCauses configures a seed wrongly in each way. The status names the cause, and the log
+// names it once although the node tries again and again.
 func TestSeedCauses(t *testing.T) {
 	good := startNode(t)
 	campus := startNodeWith(t, newService(t, randomSeed()).key, "/ip4/127.0.0.1/tcp/0", Config{Mesh: "campus", Datastore: memory(), Limits: quick()})

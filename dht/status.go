@@ -6,7 +6,7 @@ import (
 	"github.com/edgeistry/edgeistry"
 )
 
-// Status is what a Registry tells about itself.
+// Status is the state of a Registry.
 type Status struct {
 	Mesh      string
 	Peers     int    // connected members
@@ -27,7 +27,7 @@ type PublishedState struct {
 	Acks     int // connected nodes that said that they stored it
 }
 
-// Status gives the present state.
+// Status returns the present state.
 func (r *Registry) Status() Status {
 	s := Status{
 		Mesh:    r.mesh,

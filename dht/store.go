@@ -18,9 +18,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// recordStore is where the DHT keeps the records that other nodes put here. It adds to a datastore what a DHT server
-// needs and kad-dht leaves out: quotas and a bound on the records that others can make us store, and an end, because
-// handlers of the DHT can still run when it was closed and the datastore below may be closed next.
+// recordStore is where the DHT keeps the records that other nodes put here. It adds to a datastore
+// what a DHT server needs and kad-dht leaves out: quotas and a bound on the records that others can
+// make us store, and an end, because handlers of the DHT can still run when it was closed and the
+// datastore below may be closed next.
 type recordStore struct {
 	datastore.Batching
 	log   *slog.Logger
@@ -144,9 +145,10 @@ func (s *recordStore) makeRoomLocked(ctx context.Context, o origin) error {
 	return nil
 }
 
-// moveLocked returns the origin of a record that replaces the one under a key. A copy stays with the node that brought
-// it first, unless a home of the service brings it: otherwise anybody could take a record into its own share by putting
-// it again, and then push it out. A newer record belongs to the node that brings it, if that has room.
+// moveLocked returns the origin of a record that replaces the one under a key. A copy stays with
+// the node that brought it first, unless a home of the service brings it: otherwise anybody could
+// take a record into its own share by putting it again, and then push it out. A newer record
+// belongs to the node that brings it, if that has room.
 func (s *recordStore) moveLocked(ctx context.Context, key datastore.Key, rec *recpb.Record, o origin) (origin, error) {
 	raw, err := s.Batching.Get(ctx, key)
 	if err != nil {
@@ -169,7 +171,8 @@ func (s *recordStore) moveLocked(ctx context.Context, key datastore.Key, rec *re
 	return o, nil
 }
 
-// isHome reports whether a record, which was validated before, names a node as a home of its service.
+// isHome reports whether a record, which was validated before, names a node as a home of its
+// service.
 func isHome(rec *recpb.Record, p peer.ID) bool {
 	opened, err := openAnyTime(string(rec.GetKey()), rec.GetValue())
 	return err == nil && slices.ContainsFunc(opened.Homes, func(h peer.AddrInfo) bool { return h.ID == p })
@@ -223,7 +226,8 @@ func (s *recordStore) len() int {
 	return s.count
 }
 
-// fence waits for operations under way and refuses all later ones. The datastore below stays open: it is the node's.
+// fence waits for operations under way and refuses all later ones. The datastore below stays open:
+// it is the node's.
 func (s *recordStore) fence() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

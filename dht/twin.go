@@ -13,21 +13,22 @@ import (
 	"github.com/edgeistry/edgeistry"
 )
 
-// Twin is what is known of another node that runs with this node's identity: a copy of its state directory, most likely.
-// Both publish records of the same services under the same peer ID, so others reach now one and now the other.
+// Twin is what is known of another node that runs with this node's identity: a copy of its state
+// directory, most likely. Both publish records of the same services under the same peer ID, so
+// others reach now one and now the other.
 type Twin struct {
 	Since time.Time // when it was noticed first
 	Seen  time.Time // when it was noticed last
 	Addrs []ma.Multiaddr
 }
 
-// twinPause is how long a Twin that shows no more is remembered, and how often this node publishes its own records for the
-// other to notice it, too.
+// twinPause is how long a Twin that shows no more is remembered, and how often this node publishes
+// its own records for the other to notice it, too.
 const twinPause = 10 * time.Minute
 
-// noticeTwin looks at a record of a service that this node publishes and reports whether it shows a twin. Nobody else
-// can name this node as a home and sign with the service's key. A record of an earlier run of this node shows none: it
-// was made before this run began.
+// noticeTwin looks at a record of a service that this node publishes and reports whether it shows a
+// twin. Nobody else can name this node as a home and sign with the service's key. A record of an
+// earlier run of this node shows none: it was made before this run began.
 func (r *Registry) noticeTwin(rec *Record, value []byte) bool {
 	i := slices.IndexFunc(rec.Homes, func(h peer.AddrInfo) bool { return h.ID == r.h.ID() })
 	if i < 0 || rec.NotBefore.Before(r.began.Truncate(time.Second)) {
@@ -66,7 +67,8 @@ func (r *Registry) Twin() (Twin, bool) {
 	return *r.twin, true
 }
 
-// seekTwin asks a node now and then for one of this node's own records, until ctx ends. A twin that published it shows.
+// seekTwin asks a node now and then for one of this node's own records, until ctx ends. A twin that
+// published it shows.
 func (r *Registry) seekTwin(ctx context.Context) {
 	tick := time.NewTicker(r.limits.TwinTime)
 	defer tick.Stop()

@@ -33,8 +33,8 @@ func copied(t *testing.T, ds datastore.Batching) datastore.Batching {
 	return out
 }
 
-// TestTwin runs two nodes with one identity beside a third: each notices the other, once, and forgets nothing of it
-// while it is there.
+// TestTwin runs two nodes with one identity beside a third: each notices the other, once, and
+// forgets nothing of it while it is there.
 func TestTwin(t *testing.T) {
 	seed := startNode(t)
 	key := newService(t, randomSeed()).key
@@ -74,8 +74,8 @@ func TestTwin(t *testing.T) {
 	}
 }
 
-// TestNoTwin has what looks like a twin and is none: a node that was restored from an older state, so that the mesh knows
-// newer records of it, and a second home of a service.
+// TestNoTwin has what looks like a twin and is none: a node that was restored from an older state,
+// so that the mesh knows newer records of it, and a second home of a service.
 func TestNoTwin(t *testing.T) {
 	seed := startNode(t)
 	limits := quick()

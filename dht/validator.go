@@ -8,22 +8,22 @@ import (
 	"github.com/libp2p/go-libp2p-record"
 )
 
-// Validator decides which records a node of the mesh stores and passes on. DHT servers do not look again at what they
-// serve, so this is the only guard.
+// Validator decides which records a node of the mesh stores and passes on. DHT servers do not look
+// again at what they serve, so this is the only guard.
 type Validator struct {
 	Now func() time.Time // nil: time.Now
 }
 
 var _ record.Validator = Validator{}
 
-// Validate gives the error of Open.
+// Validate returns the error of Open.
 func (v Validator) Validate(key string, value []byte) error {
 	_, err := Open(key, value, v.now())
 	return err
 }
 
-// Select gives the index of the best value: the highest sequence, then the latest expiry, then the largest bytes.
-// Values that do not open do not take part.
+// Select returns the index of the best value: the highest sequence, then the latest expiry, then
+// the largest bytes. Values that do not open do not take part.
 func (v Validator) Select(key string, values [][]byte) (int, error) {
 	best := -1
 	var bestRec Record
