@@ -31,7 +31,8 @@ type ClientConfig struct {
 	Logger     *slog.Logger    // nil: slog.Default()
 }
 
-// Client keeps reservations at relays, so that others can reach this node through them. It is safe for concurrent use.
+// Client keeps reservations at relays, so that others can reach this node through them. It is safe
+// for concurrent use.
 type Client struct {
 	h       host.Host
 	cfg     ClientConfig
@@ -48,7 +49,8 @@ type Client struct {
 	closeErr error
 }
 
-// NewClient starts to reserve at the relays and returns at once. The host must have libp2p's relay transport.
+// NewClient starts to reserve at the relays and returns at once. The host must have libp2p's relay
+// transport.
 func NewClient(h host.Host, cfg ClientConfig) (_ *Client, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -71,8 +73,8 @@ func NewClient(h host.Host, cfg ClientConfig) (_ *Client, err error) {
 	}, eventbus.BufSize(128), eventbus.Name("edgeistry relay client")); err != nil {
 		return nil, fmt.Errorf("watch relays: %w", err)
 	}
-	// The event of libp2p's own relay client makes the host collect its addresses anew at once, with ours from the
-	// AddrsFactory, instead of within 5 s.
+	// The event of libp2p's own relay client makes the host collect its addresses anew at once,
+	// with ours from the AddrsFactory, instead of within 5 s.
 	if c.emitter, err = h.EventBus().Emitter(new(event.EvtAutoRelayAddrsUpdated)); err != nil {
 		return nil, errors.Join(fmt.Errorf("announce relays: %w", err), c.events.Close())
 	}
@@ -95,7 +97,7 @@ func NewClient(h host.Host, cfg ClientConfig) (_ *Client, err error) {
 	return c, nil
 }
 
-// watch tells reservations about events of their relays.
+// watch notifies reservations about events of their relays.
 func (c *Client) watch(ctx context.Context) {
 	for {
 		select {
@@ -142,8 +144,9 @@ func (c *Client) update(change func()) {
 	}
 }
 
-// CircuitAddrs gives the addresses by which others reach this node through its relays, without this node's own peer ID
-// at the end. Relays take turns, so that the first addresses already lead through different ones.
+// CircuitAddrs returns the addresses by which others reach this node through its relays, without
+// this node's own peer ID at the end. Relays take turns, so that the first addresses already lead
+// through different ones.
 func (c *Client) CircuitAddrs() []ma.Multiaddr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -168,12 +171,12 @@ type RelayStatus struct {
 	Err      error         // of the last attempt; nil when it succeeded
 }
 
-// Status is what a Client tells about itself.
+// Status is the state of a Client.
 type Status struct {
 	Relays []RelayStatus
 }
 
-// String says it as people read it: "relayed through 12D3Koo...", or why not.
+// String returns the text that people read: "relayed through 12D3Koo...", or why not.
 func (s Status) String() string {
 	var via, why []string
 	for _, r := range s.Relays {
@@ -192,7 +195,7 @@ func (s Status) String() string {
 	return "not relayed: no relays given"
 }
 
-// Status gives the present state.
+// Status returns the present state.
 func (c *Client) Status() Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -205,8 +208,8 @@ func (c *Client) Status() Status {
 	return s
 }
 
-// Close stops renewing; relays forget the reservations when they run out or the connections end. It returns when
-// everything the client started has ended. It may be called twice.
+// Close stops renewing; relays forget the reservations when they run out or the connections end. It
+// returns when everything the client started has ended. It may be called twice.
 func (c *Client) Close() error {
 	c.closing.Do(func() {
 		c.cancel()

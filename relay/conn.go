@@ -6,7 +6,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 )
 
-// Kind says how this node is connected to a peer.
+// Kind is how this node is connected to a peer.
 type Kind string
 
 // The kinds of connection, best first.
@@ -23,7 +23,7 @@ type ConnState struct {
 	Addr ma.Multiaddr // where the connection leads; nil when there is none
 }
 
-// String says it as people read it: "direct", "relayed through 12D3Koo...", "none".
+// String returns the text that people read: "direct", "relayed through 12D3Koo...", "none".
 func (c ConnState) String() string {
 	if c.Kind == Relayed && c.Via != "" {
 		return "relayed through " + c.Via.String()
@@ -31,7 +31,8 @@ func (c ConnState) String() string {
 	return string(c.Kind)
 }
 
-// Describe tells how a host is connected to a peer at this moment. A direct connection counts before a relayed one.
+// Describe reports how a host is connected to a peer at this moment. A direct connection counts
+// before a relayed one.
 func Describe(h host.Host, p peer.ID) ConnState {
 	state := ConnState{Kind: None}
 	for _, c := range h.Network().ConnsToPeer(p) {
@@ -48,7 +49,7 @@ func Describe(h host.Host, p peer.ID) ConnState {
 	return state
 }
 
-// through gives the relay of a circuit address: the peer named last before /p2p-circuit.
+// through returns the relay of a circuit address: the peer named last before /p2p-circuit.
 func through(addr ma.Multiaddr) (via peer.ID, relayed bool) {
 	for _, c := range addr {
 		switch c.Protocol().Code {

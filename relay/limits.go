@@ -19,13 +19,13 @@ type Limits struct {
 	Circuits          int           // open circuits of one peer
 	Buffer            int           // bytes of memory for each direction of a circuit
 
-	// Admit says who may reserve and connect here; nil: everybody. A relay on the internet should admit members of its
-	// mesh only, or strangers use its bandwidth.
+	// Admit reports whether a peer may reserve and connect here; nil: everybody. A relay on the
+	// internet should admit members of its mesh only, or strangers use its bandwidth.
 	Admit func(peer.ID) bool
 }
 
-// DefaultLimits gives the limits that zero fields stand for. They carry a day's telemetry of a site and its firmware
-// updates, and still end a forgotten circuit.
+// DefaultLimits returns the limits that zero fields stand for. They carry a day's telemetry of a
+// site and its firmware updates, and still end a forgotten circuit.
 func DefaultLimits() Limits {
 	return Limits{
 		Data:              1 << 30,
@@ -67,7 +67,7 @@ func (l Limits) withDefaults() (Limits, error) {
 	return l, nil
 }
 
-// String says the limits of a circuit as people read them.
+// String returns the limits of a circuit as people read them.
 func (l Limits) String() string {
 	return fmt.Sprintf("%d MiB and %s a circuit, %d circuits a peer, %d reservations", l.Data>>20, l.Duration, l.Circuits, l.Reservations)
 }

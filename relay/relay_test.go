@@ -25,7 +25,7 @@ import (
 
 const echo = "/edgeistry/echo-test/1.0.0"
 
-// newKey gives a fresh identity.
+// newKey returns a fresh identity.
 func newKey(t testing.TB) crypto.PrivKey {
 	t.Helper()
 	key, _, err := crypto.GenerateEd25519Key(rand.Reader)
@@ -141,7 +141,8 @@ func roundTrip(t testing.TB, s network.Stream, data []byte) time.Duration {
 	return time.Since(start)
 }
 
-// TestRelayed has an edge node without a listener, a relay, and a caller that knows nothing but the circuit address.
+// TestRelayed has an edge node without a listener, a relay, and a caller that knows nothing but the
+// circuit address.
 func TestRelayed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -222,7 +223,8 @@ func TestRelayed(t *testing.T) {
 	}
 }
 
-// TestDataLimit shows that the limit is in force, so that TestRelayed does not pass for want of one.
+// TestDataLimit shows that the limit is in force, so that TestRelayed does not pass for want of
+// one.
 func TestDataLimit(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -287,8 +289,8 @@ func TestRelayLostAndBack(t *testing.T) {
 	}
 }
 
-// TestFlap cuts the connection and makes a new one at once: the relay has forgotten the reservation although the client
-// is connected.
+// TestFlap cuts the connection and makes a new one at once: the relay has forgotten the reservation
+// although the client is connected.
 func TestFlap(t *testing.T) {
 	relayHost := startHost(t, newKey(t), "/ip4/127.0.0.1/tcp/0", nil)
 	service, err := NewService(relayHost, Limits{})
@@ -315,8 +317,8 @@ func TestFlap(t *testing.T) {
 	})
 }
 
-// TestReplacedConnection is the flap that nobody reports: the connection of the reservation is gone, there is another one,
-// and no event said so in between.
+// TestReplacedConnection is the flap that nobody reports: the connection of the reservation is
+// gone, there is another one, and no event said so in between.
 func TestReplacedConnection(t *testing.T) {
 	relayHost := startHost(t, newKey(t), "/ip4/127.0.0.1/tcp/0", nil)
 	service, err := NewService(relayHost, Limits{})

@@ -18,7 +18,7 @@ import (
 	"github.com/edgeistry/edgeistry/internal/retry"
 )
 
-// State says how far a reservation is.
+// State is how far a reservation is.
 type State string
 
 // The states of a reservation.
@@ -29,10 +29,11 @@ const (
 	Refused    State = "refused"     // the relay said no; it is asked again later
 )
 
-// maxRelayAddrs bounds the addresses shown for one relay: a service record has room for 8 of a home.
+// maxRelayAddrs bounds the addresses shown for one relay: a service record has room for 8 of a
+// home.
 const maxRelayAddrs = 3
 
-// errNotOffered says that a peer does not speak the relay protocol.
+// errNotOffered reports that a peer does not speak the relay protocol.
 var errNotOffered = errors.New("the peer offers no relay service")
 
 // reservation is kept by one goroutine, run. What others read stands under the Client's mutex.
@@ -51,7 +52,8 @@ type reservation struct {
 	err     error
 }
 
-// run reserves, renews at two thirds of the time and starts again with backoff after a failure, until ctx ends.
+// run reserves, renews at two thirds of the time and starts again with backoff after a failure,
+// until ctx ends.
 func (r *reservation) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -88,7 +90,7 @@ func (r *reservation) run(ctx context.Context) {
 	}
 }
 
-// reserve makes or renews the reservation and gives the time until it should be renewed.
+// reserve makes or renews the reservation and returns the time until it should be renewed.
 func (r *reservation) reserve(ctx context.Context) (time.Duration, error) {
 	h := r.client.h
 	ctx, cancel := context.WithTimeout(ctx, reserveTime)
@@ -129,8 +131,8 @@ func (r *reservation) hold(got *circuit.Reservation) {
 	})
 }
 
-// holds says whether there is a reservation that the relay still knows: it forgets one when the connections that the
-// client had then have ended, even if there is a new one.
+// holds reports whether there is a reservation that the relay still knows: it forgets one when the
+// connections that the client had then have ended, even if there is a new one.
 func (r *reservation) holds() bool {
 	r.client.mu.Lock()
 	state, conns, expires := r.state, r.conns, r.expires
@@ -173,8 +175,8 @@ func (r *reservation) connected() bool {
 	return r.client.h.Network().Connectedness(r.relay.ID) == network.Connected
 }
 
-// directAddrs gives the addresses by which this node itself reaches the relay: they are known to work. Those that it was
-// given come first, then the ones of its connections.
+// directAddrs returns the addresses by which this node itself reaches the relay: they are known to
+// work. Those that it was given come first, then the ones of its connections.
 func (r *reservation) directAddrs() []ma.Multiaddr {
 	addrs := slices.Clone(r.relay.Addrs)
 	for _, c := range r.client.h.Network().ConnsToPeer(r.relay.ID) {
@@ -185,8 +187,8 @@ func (r *reservation) directAddrs() []ma.Multiaddr {
 	return addrs
 }
 
-// circuitAddrs gives the addresses of this node through a relay. Public addresses come first, loopback last: who reads
-// them is somewhere else.
+// circuitAddrs returns the addresses of this node through a relay. Public addresses come first,
+// loopback last: who reads them is somewhere else.
 func circuitAddrs(relay peer.ID, lists ...[]ma.Multiaddr) []ma.Multiaddr {
 	suffix, err := ma.NewMultiaddr("/p2p/" + relay.String() + "/p2p-circuit")
 	if err != nil {
@@ -224,7 +226,8 @@ func circuitAddrs(relay peer.ID, lists ...[]ma.Multiaddr) []ma.Multiaddr {
 	return addrs
 }
 
-// backoff doubles with each failure, between the bounds, less up to 20 % of chance so that nodes do not call in step.
+// backoff doubles with each failure, between the bounds, less up to 20 % of chance so that nodes do
+// not call in step.
 func backoff(minimum, maximum time.Duration, failures int) time.Duration {
 	return retry.Backoff{First: minimum, Last: maximum, Spread: 5}.After(failures)
 }

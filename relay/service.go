@@ -29,7 +29,8 @@ func NewService(h host.Host, limits Limits) (*Service, error) {
 	opts := []circuit.Option{
 		circuit.WithResources(limits.resources()),
 		circuit.WithMetricsTracer(s.meter),
-		// By default a relay tells its clients its public addresses only; meshes live on private ones too.
+		// By default a relay tells its clients its public addresses only; meshes live on private
+		// ones too.
 		circuit.WithReservationAddressFilter(func(ma.Multiaddr) bool { return true }),
 	}
 	if limits.Admit != nil {
@@ -41,7 +42,7 @@ func NewService(h host.Host, limits Limits) (*Service, error) {
 	return s, nil
 }
 
-// Limits gives the limits in force, for people and for status.
+// Limits returns the limits in force, for people and for status.
 func (s *Service) Limits() Limits { return s.limits }
 
 // Stats counts what a Service does.
@@ -52,7 +53,7 @@ type Stats struct {
 	Refused      int64 // requests for reservations and circuits refused since the start
 }
 
-// Stats gives the present counts.
+// Stats returns the present counts.
 func (s *Service) Stats() Stats {
 	return Stats{
 		Reservations: s.meter.reservations.Load(),
@@ -62,8 +63,8 @@ func (s *Service) Stats() Stats {
 	}
 }
 
-// Close stops relaying: reservations end and circuits that are open run out with their connections. It may be called
-// twice.
+// Close stops relaying: reservations end and circuits that are open run out with their connections.
+// It may be called twice.
 func (s *Service) Close() error {
 	if err := s.relay.Close(); err != nil {
 		return fmt.Errorf("close relay service: %w", err)
