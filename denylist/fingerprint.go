@@ -21,10 +21,11 @@ func Parse(text string) (Fingerprint, error) {
 	return Fingerprint(b), nil
 }
 
-// Of gives the fingerprint of a capability. The mirror half of a pair has its own.
+// Of returns the fingerprint of a capability. The mirror half of a pair has its own.
 func Of(c *capability.Capability) Fingerprint { return c.Fingerprint() }
 
-// Chain gives the fingerprints of a capability and of all that it was narrowed from, the widest first.
+// Chain returns the fingerprints of a capability and of all that it was narrowed from, the broadest
+// first.
 func Chain(c *capability.Capability) []Fingerprint { return listed(c.Fingerprints()) }
 
 func listed(fingerprints [][16]byte) []Fingerprint {

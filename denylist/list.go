@@ -21,7 +21,8 @@ const (
 	Unseen           // it is in a session that was not seen opened: whose it is cannot be told
 )
 
-// Refusal gives the answer for a request that does not pass. It has no tag: the service did not see the request.
+// Refusal returns the answer for a request that does not pass. It has no tag: the service did not
+// see the request.
 func Refusal(j Judgement) *coap.Message {
 	if j == Unseen {
 		return capability.Refusal(capability.ReasonNoSession)
@@ -29,8 +30,8 @@ func Refusal(j Judgement) *coap.Message {
 	return capability.Refusal(capability.ReasonDenyListed)
 }
 
-// List is the deny list of one service at one node, and what the node saw of the service's sessions. The zero value denies nothing. It is
-// safe for concurrent use.
+// List is the deny list of one service at one node, and what the node saw of the service's
+// sessions. The zero value denies nothing. It is safe for concurrent use.
 type List struct {
 	mu      sync.Mutex
 	entries map[Fingerprint]struct{}
@@ -40,8 +41,9 @@ type List struct {
 // opener is the capability that opened a session last, as far as this node saw.
 type opener struct {
 	of []Fingerprint
-	// before says that it did so before the list last gained an entry. What is denied by now may have taken the slot from it since, through
-	// another home node, or with an answer that was lost; later it could not, where every home node has the list.
+	// before is set if it did so before the list last gained an entry. What is denied by now may
+	// have taken the slot from it since, through another home node, or with an answer that was
+	// lost; later it could not, where every home node has the list.
 	before bool
 }
 
@@ -51,7 +53,8 @@ type session struct {
 	mirror bool // of the mirror verifier, not of the service
 }
 
-// Set replaces the entries. It has effect on open sessions, too: where it adds one, all must be opened anew.
+// Set replaces the entries. It has effect on open sessions, too: where it adds one, all must be
+// opened anew.
 func (l *List) Set(entries []Fingerprint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -66,14 +69,14 @@ func (l *List) Set(entries []Fingerprint) {
 	}
 }
 
-// Has says whether a fingerprint is on the list.
+// Has reports whether a fingerprint is on the list.
 func (l *List) Has(f Fingerprint) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.has(f)
 }
 
-// Judge says whether a request may pass.
+// Judge reports whether a request may pass.
 func (l *List) Judge(req *coap.Message) Judgement {
 	if _, ok := req.Get(coap.OptionRequest); !ok {
 		return Pass
@@ -106,7 +109,8 @@ func (l *List) has(f Fingerprint) bool {
 	return ok
 }
 
-// Learn notes whose session an answer opened. It must see every request that passed, with its answer, before the next request is judged.
+// Learn notes whose session an answer opened. It must see every request that passed, with its
+// answer, before the next request is judged.
 func (l *List) Learn(req, resp *coap.Message) {
 	if !capability.IsOpen(req) {
 		return

@@ -71,7 +71,7 @@ func start(t *testing.T, l *denylist.List, g *capability.Guard, c *capability.Ca
 	return &caller{t, l, g, s}
 }
 
-// read makes a request and says how the list judged it; one that passes is answered.
+// read makes a request and returns how the list judged it; one that passes is answered.
 func (c *caller) read(name string) denylist.Judgement {
 	c.t.Helper()
 	m := &coap.Message{Code: coap.CodeGET}
@@ -96,7 +96,8 @@ func (c *caller) read(name string) denylist.Judgement {
 	return denylist.Pass
 }
 
-// TestJudge follows a capability, one narrowed from it, and a sibling, while they are denied and let through again.
+// TestJudge follows a capability, one narrowed from it, and a sibling, while they are denied and
+// let through again.
 func TestJudge(t *testing.T) {
 	owner := capability.Owner(service, key, 1)
 	anna := narrow(t, owner, "temperature")
@@ -168,8 +169,8 @@ func TestSlotUsedAgain(t *testing.T) {
 	}
 }
 
-// TestSlotLost lets a capability take the slot of another, which does not know, and denies it. Shown the frames, the list tells them apart: the
-// other is to open anew, the denied one is denied.
+// TestSlotLost lets a capability take the slot of another, which does not know, and denies it.
+// Shown the frames, the list tells them apart: the other is to open anew, the denied one is denied.
 func TestSlotLost(t *testing.T) {
 	owner := capability.Owner(service, key, 1)
 	anna := narrow(t, owner, "a")
@@ -210,8 +211,9 @@ func (c *caller) showFrames() {
 	}
 }
 
-// TestSlotTakenUnseen lets a capability take a slot in a way that this node does not see: through another home node, or by an OPEN whose answer
-// never came. Once it is denied here nobody takes its session for that of whoever had the slot before.
+// TestSlotTakenUnseen lets a capability take a slot in a way that this node does not see: through
+// another home node, or by an OPEN whose answer never came. Once it is denied here nobody takes its
+// session for that of whoever had the slot before.
 func TestSlotTakenUnseen(t *testing.T) {
 	owner := capability.Owner(service, key, 1)
 	anna, carl := narrow(t, owner, "a"), narrow(t, owner, "b")
@@ -239,7 +241,8 @@ func TestSlotTakenUnseen(t *testing.T) {
 	}
 }
 
-// TestCarried looks into carried forms of several parts with discharges, in each form of option 65001 that has one.
+// TestCarried looks into carried forms of several parts with discharges, in each form of option
+// 65001 that has one.
 func TestCarried(t *testing.T) {
 	header := func(branch byte) []byte {
 		return append([]byte{0x10 | branch}, make([]byte, headerSize-1)...)
