@@ -18,7 +18,8 @@ import (
 
 var errCut = errors.New("the power is off")
 
-// cut is a disk whose power goes off after a number of commits: what was committed is there, and nothing is written any more.
+// cut is a disk whose power goes off after a number of commits: what was committed is there, and
+// nothing is written any more.
 type cut struct {
 	datastore.Batching
 	left atomic.Int64
@@ -41,8 +42,9 @@ func (b cutBatch) Commit(ctx context.Context) error {
 	return b.Batch.Commit(ctx)
 }
 
-// The power goes off after every single commit of a deployment, its appends and its runs. Whatever was written, each entry has
-// its effect exactly once in the end: the cursor is never ahead of an output, nor behind it.
+// The power goes off after every single commit of a deployment, its appends and its runs. Whatever
+// was written, each entry has its effect exactly once in the end: the cursor is never ahead of an
+// output, nor behind it.
 func TestPowerCutBetweenEffectAndPosition(t *testing.T) {
 	const entries = 5
 	for commits := range int64(40) {

@@ -40,7 +40,8 @@ type deployment struct {
 	attempt int    // failures in a row
 }
 
-// pause ends the goroutine and waits for it. The program goes to the deployment that takes this one's place.
+// pause ends the goroutine and waits for it. The program goes to the deployment that takes this
+// one's place.
 func (d *deployment) pause() {
 	d.cancel()
 	<-d.done
@@ -142,7 +143,7 @@ func (d *deployment) note(phase string, err error) {
 	}
 }
 
-// failed counts a failure: it waits a while, or parks the deployment. It says whether to go on.
+// failed counts a failure: it waits a while, or parks the deployment. It reports whether to go on.
 func (d *deployment) failed(ctx context.Context, err error) bool {
 	d.attempt++
 	most := d.runtime.cfg.Attempts
@@ -168,8 +169,8 @@ func (d *deployment) failed(ctx context.Context, err error) bool {
 	return true
 }
 
-// step handles the next entries and commits their outputs with the cursor. It gives how many it handled, and the
-// error of the first that failed.
+// step handles the next entries and commits their outputs with the cursor. It gives how many it
+// handled, and the error of the first that failed.
 func (d *deployment) step(ctx context.Context) (int, error) {
 	d.stepping.Lock()
 	defer d.stepping.Unlock()
@@ -215,7 +216,8 @@ func (d *deployment) step(ctx context.Context) (int, error) {
 	return handled, err
 }
 
-// change commits a change of the state and wakes run. A step under way is waited for. If change returns an error, nothing changes.
+// change commits a change of the state and wakes run. A step under way is waited for. If change
+// returns an error, nothing changes.
 func (d *deployment) change(change func(*state) error) error {
 	d.stepping.Lock()
 	defer d.stepping.Unlock()
@@ -233,7 +235,8 @@ func (d *deployment) change(change func(*state) error) error {
 	return nil
 }
 
-// save commits a state, together with outputs. It is not called off: what became of a commit must be known.
+// save commits a state, together with outputs. It is not called off: what became of a commit must
+// be known.
 func (d *deployment) save(st state, outputs []logstore.Append) error {
 	value, err := json.Marshal(st)
 	if err != nil {

@@ -10,8 +10,9 @@
 //   - A failing handler is retried with growing pauses, then parked: its error stays visible in List, and Resume or Skip
 //     let it go on. Others are not held up.
 //
-// It does not: run handlers of one log in parallel, keep state between runs (Spec.Window gives a handler the last
-// entries instead), or count instructions: the deadline is time on the wall, so a busy machine may need a longer one.
+// It does not: run handlers of one log in parallel, keep state between runs (Spec.Window gives a
+// handler the last entries instead), or count instructions: the deadline is time on the wall, so a
+// busy machine may need a longer one.
 //
 // Policies, apart from that, runs the programs of capabilities: docs/spec/program.md.
 //

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child appends to "in" for ever, with a function that copies to "out". It prints a line for each output that it sees on disk.
+// child appends to "in" for ever, with a function that copies to "out". It prints a line for each
+// output that it sees on disk.
 func child(dir string) error {
 	ctx := context.Background()
 	ds, _, err := logstore.OpenPebble(dir)
@@ -76,7 +77,8 @@ func child(dir string) error {
 	}
 }
 
-// A process that appends and handles is killed again and again. Each entry has its one output, in order.
+// A process that appends and handles is killed again and again. Each entry has its one output, in
+// order.
 func TestKilledProcessHandlesEachEntryOnce(t *testing.T) {
 	rounds := 6
 	if n, err := strconv.Atoi(os.Getenv("EDGEISTRY_TORTURE_ROUNDS")); err == nil {
@@ -137,7 +139,8 @@ func TestKilledProcessHandlesEachEntryOnce(t *testing.T) {
 	t.Logf("%d rounds, %d entries, each with one output", rounds, n)
 }
 
-// killAfter starts the child, waits for some more outputs, kills it, and gives the highest sequence it reported.
+// killAfter starts the child, waits for some more outputs, kills it, and gives the highest sequence
+// it reported.
 func killAfter(t *testing.T, dir string, before uint64, outputs int) uint64 {
 	t.Helper()
 	exe, err := os.Executable()

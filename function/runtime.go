@@ -112,7 +112,8 @@ type deployed struct {
 	ID string `json:"id"` // new with each first deployment: the producer of its outputs
 }
 
-// resume starts one stored deployment. What is wrong with its module parks it; only a store that cannot be read is an error.
+// resume starts one stored deployment. What is wrong with its module parks it; only a store that
+// cannot be read is an error.
 func (r *Runtime) resume(ctx context.Context, name string) error {
 	var dep deployed
 	if err := r.load(ctx, recordName(name, "spec"), &dep); err != nil {
@@ -176,8 +177,9 @@ func (r *Runtime) start(ctx context.Context, dep deployed, p *wasm.Program, st s
 	return nil
 }
 
-// Deploy checks, stores and starts a function. A name that is deployed already on the same log gets the new module and
-// goes on from where it is; on another log it is refused. The error says what is wrong with the module.
+// Deploy checks, stores and starts a function. A name that is deployed already on the same log gets
+// the new module and goes on from where it is; on another log it is refused. The error says what is
+// wrong with the module.
 func (r *Runtime) Deploy(ctx context.Context, spec Spec) error {
 	spec, err := spec.withDefaults()
 	if err != nil {
@@ -253,7 +255,8 @@ func (r *Runtime) Awaits(on logstore.LogID) bool {
 	return false
 }
 
-// Begin tells the functions that wait for it where a log stands: they begin with the entry after that.
+// Begin sends the head of a log to the functions that wait for it. They begin with the entry after
+// it.
 func (r *Runtime) Begin(on logstore.LogID, head edgeistry.Place) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
@@ -279,7 +282,8 @@ func (r *Runtime) Begin(on logstore.LogID, head edgeistry.Place) error {
 	return nil
 }
 
-// Renew replaces a log that functions run on: they stop, replace is called, and they wait for Begin with the new one.
+// Renew replaces a log that functions run on: they stop, replace is called, and they wait for Begin
+// with the new one.
 func (r *Runtime) Renew(on logstore.LogID, replace func() error) error {
 	r.changing.Lock()
 	defer r.changing.Unlock()
@@ -338,7 +342,7 @@ func (r *Runtime) admit(spec Spec) (*deployment, error) {
 	return old, nil
 }
 
-// feedsLocked says by which deployment what is appended to from reaches to.
+// feedsLocked reports by which deployment what is appended to from reaches to.
 func (r *Runtime) feedsLocked(from, to logstore.LogID, except *deployment, seen map[*deployment]bool) string {
 	for _, d := range r.deployments {
 		if d == except || seen[d] || d.spec.On != from {
@@ -352,7 +356,7 @@ func (r *Runtime) feedsLocked(from, to logstore.LogID, except *deployment, seen 
 	return ""
 }
 
-// List gives all deployments, by name.
+// List returns all deployments, by name.
 func (r *Runtime) List() []Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -400,8 +404,8 @@ func (r *Runtime) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
-// Pause stops a function until Resume, across restarts. When it returns, no run is under way; entries appended meanwhile wait.
-// A function that is paused already stays so.
+// Pause stops a function until Resume, across restarts. When it returns, no run is under way;
+// entries appended meanwhile wait. A function that is paused already stays so.
 func (r *Runtime) Pause(_ context.Context, name string) error {
 	return r.change(name, func(d *deployment) error {
 		d.pausing.Store(true)
@@ -410,7 +414,8 @@ func (r *Runtime) Pause(_ context.Context, name string) error {
 	})
 }
 
-// Resume lets a paused function go on, and a parked one try its entry again. ErrRunning: it is neither.
+// Resume lets a paused function go on, and a parked one try its entry again. ErrRunning: it is
+// neither.
 func (r *Runtime) Resume(_ context.Context, name string) error {
 	return r.change(name, func(d *deployment) error {
 		return d.change(func(st *state) error {
@@ -426,8 +431,8 @@ func (r *Runtime) Resume(_ context.Context, name string) error {
 	})
 }
 
-// Skip lets a parked function go on after the entry that it failed on, which it counts as handled without output. A paused one
-// stays paused. ErrNotParked: it failed on none.
+// Skip lets a parked function go on after the entry that it failed on, which it counts as handled
+// without output. A paused one stays paused. ErrNotParked: it failed on none.
 func (r *Runtime) Skip(ctx context.Context, name string) error {
 	return r.change(name, func(d *deployment) error {
 		return d.change(func(st *state) error {
@@ -464,7 +469,8 @@ func (r *Runtime) change(name string, change func(*deployment) error) error {
 	return nil
 }
 
-// Close stops all functions and waits for the runs under way, which it breaks off. It may be called twice.
+// Close stops all functions and waits for the runs under way, which it breaks off. It may be called
+// twice.
 func (r *Runtime) Close() error {
 	r.changing.Lock()
 	defer r.changing.Unlock()

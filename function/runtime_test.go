@@ -175,8 +175,8 @@ func TestFromStartAndWindow(t *testing.T) {
 	b.until("smooth", func(s Status) bool { return s.Count == 8 && s.Outputs == 7 && s.Window == 3 && s.State == "running" })
 }
 
-// TestCopiedHistoryIsNoNews: a function on a log that is copied here later begins with what came after its deployment, however the copy
-// and the knowledge of the head come, and over restarts.
+// TestCopiedHistoryIsNoNews: a function on a log that is copied here later begins with what came
+// after its deployment, however the copy and the knowledge of the head come, and over restarts.
 func TestCopiedHistoryIsNoNews(t *testing.T) {
 	b := newBench(t, Config{})
 	copied := func(from, to int) {

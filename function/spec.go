@@ -19,7 +19,7 @@ const (
 	MaxMemoryPages     = 256 // 16 MiB
 )
 
-// Spec says what to run, on which log, and where its output goes.
+// Spec states what to run, on which log, and where its output goes.
 type Spec struct {
 	Name        string         `json:"name"`
 	Module      []byte         `json:"-"` // WebAssembly 1.0
@@ -28,17 +28,20 @@ type Spec struct {
 	Timeout     time.Duration  `json:"timeout"`      // of one run; default 100 ms
 	MemoryPages uint32         `json:"memory_pages"` // of 64 KiB; default 16
 
-	// Window > 0 gives a run the last Window payloads, oldest first, each after its length as u16 big-endian. 0 gives
-	// the newest payload as it is.
+	// Window > 0 gives a run the last Window payloads, oldest first, each after its length as u16
+	// big-endian. 0 gives the newest payload as it is.
 	Window int `json:"window"`
 
-	// FromStart runs the handler on what the log holds already. By default it starts with the next append.
+	// FromStart runs the handler on what the log holds already. By default it starts with the next
+	// append.
 	FromStart bool `json:"from_start"`
 
-	// After is where a copied log stood when the function was deployed, as its home knows it: history that is copied later is no news.
-	// nil: the head that the log has in this store. A name that is deployed already keeps its position.
+	// After is where a copied log stood when the function was deployed, as its home knows it:
+	// history that is copied later is no news. nil: the head that the log has in this store. A name
+	// that is deployed already keeps its position.
 	After *edgeistry.Place `json:"-"`
-	// AwaitHead says that nobody could tell where a copied log stands. The function waits for Begin.
+	// AwaitHead reports that nobody could tell where a copied log stands. The function waits for
+	// Begin.
 	AwaitHead bool `json:"-"`
 }
 
@@ -80,7 +83,7 @@ func (s Spec) limits() wasm.Limits {
 	return wasm.Limits{Timeout: s.Timeout, MemoryPages: s.MemoryPages, MaxOutput: logstore.MaxPayload}
 }
 
-// Status tells how a deployment stands.
+// Status is the state of a deployment.
 type Status struct {
 	Name       string          `json:"name"`
 	On         logstore.LogID  `json:"on"`

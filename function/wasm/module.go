@@ -10,7 +10,8 @@ import (
 // MaxModule is the largest module, in bytes.
 const MaxModule = 256 << 10
 
-// Bounds on a module that its size alone does not give. All are checked before anything is compiled.
+// Bounds on a module that its size alone does not give. All are checked before anything is
+// compiled.
 const (
 	maxTypes      = 256
 	maxParams     = 64
@@ -25,8 +26,8 @@ const (
 	maxStackBytes = 4 << 20 // of values and calls under way
 )
 
-// module is what has to be known of a WebAssembly 1.0 module to bound it. Type rules are left to the engine,
-// which validates the same bytes before they run.
+// module is what has to be known of a WebAssembly 1.0 module to bound it. Type rules are left to
+// the engine, which validates the same bytes before they run.
 type module struct {
 	sections []section
 	types    []funcType
@@ -280,7 +281,7 @@ func (m *module) codeSection(r *reader, n uint32) error {
 	return r.end(sectionCode)
 }
 
-// checkABI says what is missing for the handler ABI.
+// checkABI reports what is missing for the handler ABI.
 func (m *module) checkABI(pages uint32) error {
 	if e, ok := m.exports["memory"]; !ok || e.kind != kindMemory || len(m.memories) != 1 {
 		return errors.New(`module must have one memory and export it as "memory"`)
@@ -304,8 +305,9 @@ func (m *module) checkABI(pages uint32) error {
 	return nil
 }
 
-// guarded gives the module with an empty loop at the entry of each function, and without custom sections. The engine looks at the
-// deadline at loop headers only; functions that call each other twice over would run for ages without passing one.
+// guarded returns the module with an empty loop at the entry of each function, and without custom
+// sections. The engine looks at the deadline at loop headers only; functions that call each other
+// twice over would run for ages without passing one.
 func (m *module) guarded() []byte {
 	check := []byte{0x03, 0x40, 0x0b} // loop (no result) end
 	out := []byte("\x00asm\x01\x00\x00\x00")
@@ -389,7 +391,8 @@ func (r *reader) skipLEB(n int) {
 	r.fail()
 }
 
-// limits reads the limits of a memory or table and returns the least size. Flags of later proposals get errors that name them.
+// limits reads the limits of a memory or table and returns the least size. Flags of later proposals
+// get errors that name them.
 func (r *reader) limits(of string) (least uint32, err error) {
 	flag := r.byte()
 	switch {

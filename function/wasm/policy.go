@@ -17,12 +17,13 @@ import (
 // maxPolicies is how many compiled programs are kept; one of 30 bytes takes 27 kB to make.
 const maxPolicies = 64
 
-// Policies runs the programs of capabilities (docs/spec/program.md). A program sees one memory, which is written before each run; so runs
-// take turns, and a run of at most 200 instructions takes a few microseconds.
+// Policies runs the programs of capabilities (docs/spec/program.md). A program sees one memory,
+// which is written before each run; so runs take turns, and a run of at most 200 instructions takes
+// a few microseconds.
 //
-// It runs in wazero's interpreter: to compile a body that was not seen before takes 82 us there and 2.2 ms in wazero's compiler, and
-// who may narrow a capability can make new bodies for nothing. One that is kept runs in 2.2 and 0.7 us (88 instructions,
-// BenchmarkPolicies).
+// It runs in wazero's interpreter: to compile a body that was not seen before takes 82 us there and
+// 2.2 ms in wazero's compiler, and who may narrow a capability can make new bodies for nothing. One
+// that is kept runs in 2.2 and 0.7 us (88 instructions, BenchmarkPolicies).
 type Policies struct {
 	mu       sync.Mutex
 	runtime  wazero.Runtime // nil: closed
@@ -40,7 +41,7 @@ type policy struct {
 	stack    [capprogram.Parameters]uint64
 }
 
-// NewPolicies makes an empty set.
+// NewPolicies returns an empty set.
 func NewPolicies(ctx context.Context) (*Policies, error) {
 	return newPolicies(ctx, wazero.NewRuntimeConfigInterpreter())
 }
@@ -110,7 +111,7 @@ func (p *Policies) fill(in *capprogram.Input) {
 	p.payload = n
 }
 
-// program gives the compiled body, from those kept if it is among them.
+// program returns the compiled body, from those kept if it is among them.
 func (p *Policies) program(body []byte) (*policy, error) {
 	if e, ok := p.programs[string(body)]; ok {
 		p.recent.MoveToFront(e)
@@ -170,10 +171,10 @@ func appendSection(out []byte, id byte, content []byte) []byte {
 	return append(out, content...)
 }
 
-// fuelled gives a checked body that traps when it has executed more instructions than it may. One more local counts them. They are
-// counted by runs: a run is a stretch that can be entered at its start only and left at its end only, unless it traps. So
-// each is counted whole before it starts: where that is too much, the program would fail within it, if not of fuel
-// then of a trap.
+// fuelled returns a checked body that traps when it has executed more instructions than it may. One
+// more local counts them. They are counted by runs: a run is a stretch that can be entered at its
+// start only and left at its end only, unless it traps. So each is counted whole before it starts:
+// where that is too much, the program would fail within it, if not of fuel then of a trap.
 func fuelled(body []byte) []byte {
 	locals, code := byte(0), body[1:]
 	if body[0] == 1 {
@@ -196,7 +197,8 @@ func fuelled(body []byte) []byte {
 	return out
 }
 
-// programRun gives the bytes and the cost of the run at the start of code: it ends behind whatever can branch, or can be branched to.
+// programRun returns the bytes and the cost of the run at the start of code: it ends behind
+// whatever can branch, or can be branched to.
 func programRun(code []byte) (length, cost int) {
 	for {
 		op := code[length]
@@ -217,7 +219,8 @@ func programRun(code []byte) (length, cost int) {
 	}
 }
 
-// immediates gives how many LEB128 numbers follow an opcode of a checked body; a block's type passes for one.
+// immediates returns how many LEB128 numbers follow an opcode of a checked body; a block's type
+// passes for one.
 func immediates(op byte) int {
 	switch {
 	case op >= 0x02 && op <= 0x04, op == 0x0c, op == 0x0d, op >= 0x20 && op <= 0x22, op == 0x41:

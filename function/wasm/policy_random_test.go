@@ -6,8 +6,8 @@ import (
 	capprogram "github.com/edgeistry/edgeistry/capability/program"
 )
 
-// programs makes programs and inputs, the same every time for a seed: by a grammar, for most bytes at random are malformed
-// after two or three, and half of them then changed a little.
+// programs returns programs and inputs, the same every time for a seed: by a grammar, for most
+// bytes at random are malformed after two or three, and half of them then changed a little.
 type programs struct {
 	*rand.Rand
 	code   []byte

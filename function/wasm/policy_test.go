@@ -255,7 +255,8 @@ func policyCases() []policyCase {
 	return cases
 }
 
-// TestPolicyMemory shows that a run sees nothing of what ran before, and no more of a large payload than there is memory.
+// TestPolicyMemory shows that a run sees nothing of what ran before, and no more of a large payload
+// than there is memory.
 func TestPolicyMemory(t *testing.T) {
 	p := newTestPolicies(t)
 	sum := unhex(t, "00 2001 2d0000 0b") // load8_u at the argument
@@ -362,7 +363,8 @@ func vectorLine(v capprogram.Verdict, body []byte, in *capprogram.Input) string 
 		text([]byte(in.Name)), text(in.Payload), text(body))
 }
 
-// TestPolicyValidity holds the checker against wazero's: what is valid there and within a program's bounds is valid here, and nothing else.
+// TestPolicyValidity holds the checker against wazero's: what is valid there and within a program's
+// bounds is valid here, and nothing else.
 func TestPolicyValidity(t *testing.T) {
 	p := newTestPolicies(t)
 	r := newPrograms(3)

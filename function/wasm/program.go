@@ -21,9 +21,10 @@ type Limits struct {
 
 // Program is a checked and compiled handler. Its methods may be used by many goroutines.
 //
-// It runs in wazero's interpreter, not in wazero's compiler. A short handler costs about the same in either, because most of
-// a run is making the instance. Under the compiler endless recursion ignores the deadline and takes some 200 MB before it
-// traps; the interpreter traps at a depth of 2000. docs/spec/function.md has the figures.
+// It runs in wazero's interpreter, not in wazero's compiler. A short handler costs about the same
+// in either, because most of a run is making the instance. Under the compiler endless recursion
+// ignores the deadline and takes some 200 MB before it traps; the interpreter traps at a depth of
+// 2000. docs/spec/function.md has the figures.
 type Program struct {
 	runtime   wazero.Runtime
 	compiled  wazero.CompiledModule
@@ -31,8 +32,9 @@ type Program struct {
 	maxOutput int
 }
 
-// Compile checks a module against the handler ABI and the bounds of docs/spec/function.md, compiles it, and makes one
-// instance to see that it can be made. The error says what is wrong with the module. The caller closes the Program.
+// Compile checks a module against the handler ABI and the bounds of docs/spec/function.md, compiles
+// it, and makes one instance to see that it can be made. The error says what is wrong with the
+// module. The caller closes the Program.
 func Compile(ctx context.Context, module []byte, limits Limits) (*Program, error) {
 	if len(module) > MaxModule {
 		return nil, fmt.Errorf("module of %d bytes, at most %d", len(module), MaxModule)
@@ -109,8 +111,9 @@ func (p *Program) instantiate(ctx context.Context) (*instance, error) {
 
 func (i *instance) close() { _ = i.module.Close(context.Background()) }
 
-// Run hands input to a fresh instance and returns its output; nil: none. It returns an error for a trap, the deadline, an
-// error of the handler's own, and input or output beyond the buffer or MaxOutput.
+// Run hands input to a fresh instance and returns its output; nil: none. It returns an error for a
+// trap, the deadline, an error of the handler's own, and input or output beyond the buffer or
+// MaxOutput.
 func (p *Program) Run(ctx context.Context, input []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -145,7 +148,7 @@ func (p *Program) Run(ctx context.Context, input []byte) ([]byte, error) {
 	return append([]byte(nil), view...), nil
 }
 
-// explain says in one line why a run ended.
+// explain reports in one line why a run ended.
 func (p *Program) explain(err error) error {
 	var exit *sys.ExitError
 	if errors.As(err, &exit) {

@@ -5,10 +5,11 @@ import (
 	"slices"
 )
 
-// The engine bounds the depth of calls, not the bytes of a frame, and a frame may be large. So the deepest stack is
-// computed before a module runs: each function's frame by walking its code once, then the longest way
-// through the calls, or, where calls can recurse, the engine's depth times the largest frame. On top of it comes the
-// goroutine's own stack: measured, at most 16 MiB at the engine's full depth.
+// The engine bounds the depth of calls, not the bytes of a frame, and a frame may be large. So the
+// deepest stack is computed before a module runs: each function's frame by walking its code once,
+// then the longest way through the calls, or, where calls can recurse, the engine's depth times the
+// largest frame. On top of it comes the goroutine's own stack: measured, at most 16 MiB at the
+// engine's full depth.
 
 const (
 	engineDepth   = 2000 // wazero's interpreter traps at this depth
@@ -16,7 +17,7 @@ const (
 	frameOverhead = 8 // slots: what the engine keeps of a call on the heap
 )
 
-// stackBytes gives an upper bound of the stack that any call into m can need.
+// stackBytes returns an upper bound of the stack that any call into m can need.
 func (m *module) stackBytes() (int, error) {
 	frames := make([]int, len(m.bodies))
 	calls := make([][]uint32, len(m.bodies))
@@ -42,7 +43,8 @@ func (m *module) stackBytes() (int, error) {
 	return min(deepest, engineDepth*largest) * slotBytes, nil
 }
 
-// longest gives the slots of the longest chain of calls from f, or -1 if there is a cycle. Its depth is at most the number of functions.
+// longest returns the slots of the longest chain of calls from f, or -1 if there is a cycle. Its
+// depth is at most the number of functions.
 func longest(f int, frames []int, calls [][]uint32, ways []int) int {
 	if ways[f] != 0 {
 		return ways[f]
@@ -60,7 +62,8 @@ func longest(f int, frames []int, calls [][]uint32, ways []int) int {
 	return ways[f]
 }
 
-// walker follows one function's operand stack. On code that does not validate its figures mean nothing, but it ends.
+// walker follows one function's operand stack. On code that does not validate its figures mean
+// nothing, but it ends.
 type walker struct {
 	m        *module
 	r        reader
@@ -187,7 +190,7 @@ func (w *walker) instruction(op byte) error {
 	return nil
 }
 
-// operands says how many values an instruction from i32.eqz to f64.reinterpret_i64 takes.
+// operands reports how many values an instruction from i32.eqz to f64.reinterpret_i64 takes.
 func operands(op byte) int {
 	switch {
 	case op == 0x45, op == 0x50, // eqz

@@ -174,7 +174,8 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// Whatever bytes a module has, checking it ends, does not panic, and what passes can be run within its bounds.
+// Whatever bytes a module has, checking it ends, does not panic, and what passes can be run within
+// its bounds.
 func FuzzModule(f *testing.F) {
 	for _, name := range []string{"smooth", "alarm", "echo"} {
 		f.Add(wasmtest.Sample(f, name))

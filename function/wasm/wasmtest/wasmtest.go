@@ -106,7 +106,8 @@ const (
 // Call returns the instruction that calls function f.
 func Call(f byte) string { return "\x10" + string(f) }
 
-// Twice is a chain of n functions, each of which calls the next one twice: 2^n calls without a loop or recursion.
+// Twice is a chain of n functions, each of which calls the next one twice: 2^n calls without a loop
+// or recursion.
 func Twice(n int) []Func {
 	fns := make([]Func, n)
 	for i := range fns {
