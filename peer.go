@@ -8,11 +8,13 @@ import (
 	"github.com/multiformats/go-multibase"
 )
 
-// PeerKey is the Ed25519 public key of a libp2p peer. The zero value says that the peer is not known.
+// PeerKey is the Ed25519 public key of a libp2p peer. The zero value says that the peer is not
+// known.
 type PeerKey [ed25519.PublicKeySize]byte
 
-// peerPrefix is what stands before the key in a peer ID: an identity multihash (00, 36 bytes) of the key as a protobuf message,
-// type Ed25519 (08 01) and data (12 20); libp2p, "Peer IDs and Keys".
+// peerPrefix is what stands before the key in a peer ID: an identity multihash (00, 36 bytes) of
+// the key as a protobuf message, type Ed25519 (08 01) and data (12 20); libp2p, "Peer IDs and
+// Keys".
 var peerPrefix = []byte{0x00, 0x24, 0x08, 0x01, 0x12, 0x20}
 
 // base58Prefix is how multibase marks base58. A peer ID is base58 without the mark.

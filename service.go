@@ -1,5 +1,5 @@
-// Package edgeistry holds the nouns that every part shares: service IDs, manifests, log heads and entries.
-// It does no I/O and imports no host, network or disk.
+// Package edgeistry holds the nouns that every part shares: service IDs, manifests, log heads and
+// entries. It does no I/O and imports no host, network or disk.
 package edgeistry
 
 import (
@@ -15,19 +15,20 @@ import (
 	"github.com/multiformats/go-multicodec"
 )
 
-// ServiceID names a nanoservice for ever: it is the service's Ed25519 public key. It prints as a CIDv1
-// libp2p-key in base36 ("k51..."), the form of IPNS names.
+// ServiceID names a nanoservice for ever: it is the service's Ed25519 public key. It prints as a
+// CIDv1 libp2p-key in base36 ("k51..."), the form of IPNS names.
 type ServiceID [ed25519.PublicKeySize]byte
 
-// ErrServiceID says that a text is not a service ID.
+// ErrServiceID reports that a text is not a service ID.
 var ErrServiceID = errors.New("not a service ID (k51...)")
 
 // MaxServiceIDText bounds the text form before it is decoded, in bytes.
 const MaxServiceIDText = 96
 
-// serviceIDPrefix stands before the key in the binary form of a service ID: a CIDv1 of codec libp2p-key, then an identity multihash
-// of 36 bytes, which hold the key as a protobuf message: field 1 is the type, Ed25519, and field 2 is the data of 32 bytes
-// (CID specification; libp2p, "Peer IDs and Keys").
+// serviceIDPrefix stands before the key in the binary form of a service ID: a CIDv1 of codec
+// libp2p-key, then an identity multihash of 36 bytes, which hold the key as a protobuf message:
+// field 1 is the type, Ed25519, and field 2 is the data of 32 bytes (CID specification; libp2p,
+// "Peer IDs and Keys").
 var serviceIDPrefix = []byte{
 	byte(multicodec.Cidv1), byte(multicodec.Libp2pKey),
 	byte(multicodec.Identity), 4 + ed25519.PublicKeySize,
@@ -39,7 +40,8 @@ func ParseServiceID(text string) (ServiceID, error) {
 	if len(text) > MaxServiceIDText || len(text) < 3 || text[0] != multibase.Base36 {
 		return ServiceID{}, ErrServiceID
 	}
-	// Base36 has one text for each string of bytes, but for the case of the letters: a zero in front would be a byte in front.
+	// Base36 has one text for each string of bytes, but for the case of the letters: a zero in
+	// front would be a byte in front.
 	if strings.ContainsAny(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
 		return ServiceID{}, ErrServiceID
 	}
@@ -71,7 +73,8 @@ func (id ServiceID) String() string {
 	return text
 }
 
-// Hint is the first 4 bytes of the SHA-256 of the key: what a constrained device keeps of its own service ID.
+// Hint is the first 4 bytes of the SHA-256 of the key: what a constrained device keeps of its own
+// service ID.
 func (id ServiceID) Hint() [4]byte {
 	sum := sha256.Sum256(id[:])
 	return [4]byte(sum[:4])
@@ -93,7 +96,8 @@ func (id *ServiceID) UnmarshalText(text []byte) error {
 // MaxName bounds the names of logs and functions, in bytes.
 const MaxName = 31
 
-// CheckName says what is wrong with the name of a log or function: 1 to 31 bytes of a-z 0-9 - _ . and no dot first.
+// CheckName reports what is wrong with the name of a log or function: 1 to 31 bytes of a-z 0-9 - _
+// . and no dot first.
 func CheckName(name string) error {
 	if len(name) == 0 || len(name) > MaxName {
 		return fmt.Errorf("name %.40q must have 1 to %d characters", name, MaxName)
@@ -110,7 +114,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Manifest says what a service offers.
+// Manifest is what a service offers.
 type Manifest struct {
 	Board     string         `json:"board,omitempty"`    // "ATmega328P", "posix", "node"
 	Firmware  string         `json:"firmware,omitempty"` // "greenhouse/1.0"
@@ -137,20 +141,22 @@ const HashSize = 16
 // Hash is a place in a log's hash chain.
 type Hash [HashSize]byte
 
-// Place names an entry of a log. Sequence counts from 1 within an incarnation; 0 is the place before the first.
+// Place names an entry of a log. Sequence counts from 1 within an incarnation; 0 is the place
+// before the first.
 type Place struct {
 	Incarnation uint32 `json:"incarnation"`
 	Sequence    uint32 `json:"sequence"`
 }
 
-// Head is the newest place of a log, the oldest sequence still kept (of the same incarnation) and the chain's hash.
+// Head is the newest place of a log, the oldest sequence still kept (of the same incarnation) and
+// the chain's hash.
 type Head struct {
 	Place
 	Oldest uint32 `json:"oldest"`
 	Hash   Hash   `json:"hash"`
 }
 
-// ChainHash gives h(n) of docs/spec/log.md: the hash of the entry at place, after prev.
+// ChainHash returns h(n) of docs/spec/log.md: the hash of the entry at place, after prev.
 func ChainHash(hint [4]byte, log string, at Place, prev Hash, payload []byte) Hash {
 	b := make([]byte, 0, 64+len(payload))
 	b = append(b, 0x20)
