@@ -170,14 +170,15 @@ func (a *Admission) sign(resp *coap.Message, form uint8, tick, notification uint
 	return true
 }
 
-// Live says whether the request's session is still open: a change of generation or epoch ends it, and so it does what was admitted before.
+// Live reports whether the request's session is still open: a change of generation or epoch ends
+// it, and so it does what was admitted before.
 func (a *Admission) Live() bool {
 	a.guard.mu.Lock()
 	defer a.guard.mu.Unlock()
 	return a.guard.slots[a.Slot].id == a.session
 }
 
-// Notify makes the next notification of an observation out of resp: it adds option 65000 and returns its number, from
+// Notify returns the next notification of an observation out of resp: it adds option 65000 and returns its number, from
 // 1. False: the session has ended or the frames admit it no longer, so the observation is over.
 func (a *Admission) Notify(resp *coap.Message, now Now) (number uint32, ok bool) {
 	a.guard.mu.Lock()

@@ -45,7 +45,7 @@ func (a Also) describe() string {
 	return fmt.Sprintf("together with a capability of branch %d", a.Branch)
 }
 
-// among says whether one of the parts but that at own is such a capability.
+// among reports whether one of the parts but that at own is such a capability.
 func (a Also) among(parts []part, own int) bool {
 	for i := range parts {
 		if h := &parts[i].header; i != own && h.Branch == a.Branch && (!a.HasNonce || h.Nonce == a.Nonce) {

@@ -7,7 +7,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// coverage says how the request tag treats an option; docs/spec/capability.md, Request tag.
+// coverage reports how the request tag treats an option; docs/spec/capability.md, Request tag.
 type coverage uint8
 
 const (

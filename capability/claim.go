@@ -20,8 +20,8 @@ const (
 	secondAnswer = 1 + openTagSize
 )
 
-// ErrClaim says that the device's answers do not belong to the setup code: another device, or one that does not
-// know its secret.
+// ErrClaim reports that the device's answers do not belong to the setup code: another device, or
+// one that does not know its secret.
 var ErrClaim = errors.New("the device does not prove that this setup code is its own")
 
 // Claim is the owner's side of docs/spec/claim.md: First goes to the device, its answer into Second, what that
@@ -45,7 +45,7 @@ func (c SetupCode) NewClaim(hint [4]byte, random io.Reader) (*Claim, error) {
 	return claim, nil
 }
 
-// First gives 01 | id (4) | owner nonce (16) | zero (12): as long as the longest answer.
+// First returns 01 | id (4) | owner nonce (16) | zero (12): as long as the longest answer.
 func (c *Claim) First() []byte {
 	b := append(make([]byte, 0, firstSize), claimFirst)
 	b = append(append(b, c.setup.ID[:]...), c.owner[:]...)
@@ -90,10 +90,10 @@ func (c *Claim) Finish(answer []byte) (EpochKey, error) {
 	return c.key, nil
 }
 
-// Board tells what the device called its board in its first answer.
+// Board returns what the device called its board in its first answer.
 func (c *Claim) Board() string { return c.board }
 
-// deviceNonce gives boot u32 | tick u32 | H(Kf, 0C | boot | tick | count u16 | owner nonce), the MAC cut to 8 bytes.
+// deviceNonce returns boot u32 | tick u32 | H(Kf, 0C | boot | tick | count u16 | owner nonce), the MAC cut to 8 bytes.
 func deviceNonce(kf [keySize]byte, boot, tick uint32, count uint16, owner [claimNonce]byte) [claimNonce]byte {
 	head := pair(boot, tick)
 	b := append([]byte{labelClaimNonce}, head...)
@@ -102,14 +102,14 @@ func deviceNonce(kf [keySize]byte, boot, tick uint32, count uint16, owner [claim
 	return [claimNonce]byte(append(head, mac[:8]...))
 }
 
-// claimKey gives Ke = H(Kf, 0D | id | owner nonce | device nonce | count u16).
+// claimKey returns Ke = H(Kf, 0D | id | owner nonce | device nonce | count u16).
 func claimKey(kf [keySize]byte, id [4]byte, owner, device [claimNonce]byte, count uint16) EpochKey {
 	b := append([]byte{labelClaim}, id[:]...)
 	b = append(append(b, owner[:]...), device[:]...)
 	return EpochKey(derive(kf[:], binary.BigEndian.AppendUint16(b, count)))
 }
 
-// confirmation gives H(Ke, label | hint | owner nonce | device nonce), cut to 16 bytes.
+// confirmation returns H(Ke, label | hint | owner nonce | device nonce), cut to 16 bytes.
 func confirmation(ke EpochKey, label byte, hint [4]byte, owner, device [claimNonce]byte) [openTagSize]byte {
 	b := append([]byte{label}, hint[:]...)
 	b = append(append(b, owner[:]...), device[:]...)

@@ -45,7 +45,7 @@ func (t ConstraintType) String() string {
 	return fmt.Sprintf("constraint %d", uint8(t))
 }
 
-// once says whether a frame may have the type only once, and a discharge not at all.
+// once reports whether a frame may have the type only once, and a discharge not at all.
 func (t ConstraintType) once() bool { return t == TypeCount || t == TypeRate || t == TypeThirdParty }
 
 // Operations is a set of what a request may do.
@@ -175,7 +175,7 @@ func (b Bound) widthCode() (byte, bool) {
 	return 0, false
 }
 
-// limits gives the smallest and the largest value of the field.
+// limits returns the smallest and the largest value of the field.
 func (b Bound) limits() (lowest, highest int64) {
 	bits := 8 * int(b.Width)
 	if b.Signed {

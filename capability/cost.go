@@ -23,8 +23,9 @@ func readyCompressions(message int) int { return 1 + (message+9+63)/64 }
 // padCompressions are those of a key that comes new.
 const padCompressions = 2
 
-// Cost says what a capability costs on the way and at a device of 8 bits. Open is for the first request of a session, with its answer, Request for a
-// later one, and Private for what privacy adds to either.
+// Cost reports what a capability costs on the way and at a device of 8 bits. Open is for the first
+// request of a session, with its answer, Request for a later one, and Private for what privacy adds
+// to either.
 type Cost struct {
 	OpenBytes, RequestBytes int // added to the request: option 65001 with its header, and a token of 4
 	PrivateBytes            int // added to the request, and as many to its answer
@@ -160,7 +161,7 @@ func (k *tally) settle(parts []*Capability, discharges []*Discharge) (bytes int)
 	return bytes
 }
 
-// meterCycles gives what counts and programs cost each request.
+// meterCycles returns what counts and programs cost each request.
 func meterCycles(parts []*Capability, discharges []*Discharge) (cycles int) {
 	for _, part := range parts {
 		for _, f := range part.Frames {

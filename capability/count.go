@@ -47,8 +47,8 @@ func (c Count) describe() string {
 
 // Counters are the cells of a verifier: what they hold survives power loss.
 type Counters interface {
-	// Cell gives the chain that a cell is reserved for, and how many requests of it were let through. False: there is no such cell, or
-	// it cannot be read.
+	// Cell returns the chain that a cell is reserved for, and how many requests of it were let
+	// through. False: there is no such cell, or it cannot be read.
 	Cell(cell uint8) (id Identity, used uint8, ok bool)
 	// Raise counts one request more. It returns when that is stored and read back; a count that has reached 255 is an error.
 	Raise(cell uint8) error
@@ -95,9 +95,9 @@ func (m *MemoryCounters) Reserve(cell uint8, id Identity) error {
 	return nil
 }
 
-// Reserve gives the payload of POST /n: cell u8 | identity (8).
+// Reserve returns the payload of POST /n: cell u8 | identity (8).
 func (id Identity) Reserve(cell uint8) []byte { return append([]byte{cell}, id[:]...) }
 
-// Identity gives what a cell is reserved for so that it counts the requests of c and of everything narrowed from it: that of its
-// last frame, in which the COUNT must stand.
+// Identity returns what a cell is reserved for so that it counts the requests of c and of
+// everything narrowed from it: that of its last frame, in which the COUNT must stand.
 func (c *Capability) Identity() Identity { return Identity(c.key[:]) }

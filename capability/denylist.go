@@ -9,7 +9,8 @@ import (
 // A fingerprint is the first 16 bytes of SHA-256 over header and frames up to one of them, as carried: what a deny list holds.
 // Nobody can encode the same permission in another way, and everything narrowed from it begins with the same bytes.
 
-// Fingerprint gives what a deny list holds to end c and everything narrowed from it. The mirror half has its own.
+// Fingerprint returns what a deny list holds to end c and everything narrowed from it. The mirror
+// half has its own.
 func (c *Capability) Fingerprint() [16]byte {
 	sum := sha256.Sum256(c.Carried())
 	return [16]byte(sum[:])

@@ -8,8 +8,8 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// Describe gives one line a frame that reads as a sentence: "until Fri 2026-11-27 23:59 UTC: read temperature; call
-// valve with argument 0..30". A request must satisfy every line.
+// Describe returns one line a frame that reads as a sentence: "until Fri 2026-11-27 23:59 UTC: read
+// temperature; call valve with argument 0..30". A request must satisfy every line.
 func (c *Capability) Describe() []string {
 	lines := make([]string, len(c.Frames))
 	for i, f := range c.Frames {
@@ -18,7 +18,7 @@ func (c *Capability) Describe() []string {
 	return lines
 }
 
-// Describe gives the frame as a sentence. Salt is left out: it permits and forbids nothing.
+// Describe returns the frame as a sentence. Salt is left out: it permits and forbids nothing.
 func (f Frame) Describe() string {
 	s, err := f.Decode()
 	if err != nil {
@@ -128,7 +128,8 @@ func (g Grant) describe() string {
 	return text
 }
 
-// Explain says in words why a verdict denies req: "frame 1 allows argument 0..30, not 90". For other reasons it gives their text.
+// Explain reports in words why a verdict denies req: "frame 1 allows argument 0..30, not 90". For
+// other reasons it gives their text.
 func (c *Capability) Explain(v Verdict, req *coap.Message) string {
 	if v.Reason != ReasonDenied && v.Reason != ReasonNotEvaluable {
 		return v.Reason.String()
@@ -160,7 +161,7 @@ func (c *Capability) Explain(v Verdict, req *coap.Message) string {
 	return fmt.Sprintf("frame %d allows only: %s", number, f.Describe())
 }
 
-// whyNotEvaluable says what the verifier lacks.
+// whyNotEvaluable reports what the verifier lacks.
 func whyNotEvaluable(t ConstraintType) string {
 	switch t {
 	case TypeExpiry, TypeNotBefore:

@@ -16,7 +16,7 @@ const (
 	maxDischargeText = len(dischargeKind+"_") + (maxDischargeBytes*8+5)/6
 )
 
-// errDischarge says that a text is no discharge.
+// errDischarge reports that a text is no discharge.
 var errDischarge = errors.New("not a discharge (edis1_...)")
 
 // Discharge is the word of a guard: whoever holds it can open sessions with capabilities that demand it, as long as its frame
@@ -29,7 +29,8 @@ type Discharge struct {
 	key [keySize]byte // d
 }
 
-// Discharge makes the guard's word: c is the capability that the guard shares with whoever demanded it. It needs no network.
+// Discharge returns the guard's word: c is the capability that the guard shares with whoever
+// demanded it. It needs no network.
 func (c *Capability) Discharge(spec FrameSpec) (*Discharge, error) {
 	f, err := spec.Encode()
 	if err != nil {
@@ -43,23 +44,23 @@ func (c *Capability) Discharge(spec FrameSpec) (*Discharge, error) {
 	return &Discharge{Guard: c.Header.Hint, GuardNonce: c.Header.Nonce, Frame: f, key: dischargeKey(c.key, f)}, nil
 }
 
-// dischargeKey gives d = H(cK, 13 | u8 length | f).
+// dischargeKey returns d = H(cK, 13 | u8 length | f).
 func dischargeKey(ck [keySize]byte, f Frame) [keySize]byte {
 	return derive(ck[:], append([]byte{labelDischarge, byte(len(f))}, f...))
 }
 
-// binding gives H(d, 11 | ks'), cut to 16 bytes: a discharge for one session.
+// binding returns H(d, 11 | ks'), cut to 16 bytes: a discharge for one session.
 func binding(d, part [keySize]byte) [bindingSize]byte {
 	sum := derive(d[:], append([]byte{labelBind}, part[:]...))
 	return [bindingSize]byte(sum[:])
 }
 
-// fits says whether the discharge is for a frame with that demand.
+// fits reports whether the discharge is for a frame with that demand.
 func (d *Discharge) fits(t ThirdParty) bool {
 	return d.Guard == t.Guard && d.GuardNonce == t.GuardNonce
 }
 
-// Text gives guard hint (4) | guard nonce (4) | u8 length | f | d (32) | check (4) in base64url, with the secret.
+// Text returns guard hint (4) | guard nonce (4) | u8 length | f | d (32) | check (4) in base64url, with the secret.
 func (d *Discharge) Text() string {
 	return encodeText(dischargeKind, slices.Concat(d.Guard[:], d.GuardNonce[:], []byte{byte(len(d.Frame))}, d.Frame, d.key[:]))
 }
@@ -86,7 +87,7 @@ func ParseDischarge(text string) (*Discharge, error) {
 	return &Discharge{Guard: [4]byte(b), GuardNonce: [4]byte(b[4:]), Frame: b[9:end:end], key: [keySize]byte(b[end:])}, nil
 }
 
-// discharged says whether the discharge of frame k + 1 is what the frame demands.
+// discharged reports whether the discharge of frame k + 1 is what the frame demands.
 func (p *part) discharged(k int, c *chain) bool {
 	if k >= p.nframes {
 		return false

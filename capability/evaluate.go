@@ -14,8 +14,9 @@ type Now struct {
 	Unix uint32 // seconds; 0: the clock is unknown
 }
 
-// elapsed gives the ticks from then to now: none where now is before then. Of two requests the one that looked at the clock first may
-// reach the guard second, and for it no time has passed since the other, not almost 2^32 ticks.
+// elapsed returns the ticks from then to now: none where now is before then. Of two requests the
+// one that looked at the clock first may reach the guard second, and for it no time has passed
+// since the other, not almost 2^32 ticks.
 func elapsed(then, now uint32) uint32 {
 	if ticks := now - then; ticks <= math.MaxInt32 {
 		return ticks
@@ -123,8 +124,8 @@ func (s *Situation) named(name []byte, prefix bool) bool {
 	return s.Name == string(name)
 }
 
-// limit judges one constraint that is no grant. formed says whether it is well-formed and known; the reason is
-// ReasonNone if it holds.
+// limit judges one constraint that is no grant. formed reports whether it is well-formed and known;
+// the reason is ReasonNone if it holds.
 func (j *judgement) limit(t ConstraintType, v []byte) (formed bool, r Reason) {
 	if t > lastKnownType {
 		return false, ReasonDenied
@@ -192,7 +193,7 @@ func (s *Situation) programInput() *program.Input {
 	}
 }
 
-// entries gives the entries that a read names; only a read with s does.
+// entries returns the entries that a read names; only a read with s does.
 func (s *Situation) entries() (from, to uint32, named bool) {
 	if s.Operation&(Read|Observe) == 0 || !s.Query.HasFrom {
 		return 0, 0, false

@@ -58,7 +58,7 @@ type Grant struct {
 	Parts      []Limit // TypeBound and TypeSequence only
 }
 
-// Encode gives the one valid form of the frame.
+// Encode returns the one valid form of the frame.
 func (s FrameSpec) Encode() (Frame, error) {
 	f := Frame{}
 	var err error
@@ -86,7 +86,7 @@ func (l Limit) append(dst []byte) ([]byte, error) {
 	return appendConstraint(dst, l.Type, v), nil
 }
 
-// encode gives the value of the constraint.
+// encode returns the value of the constraint.
 func (l Limit) encode() ([]byte, error) {
 	switch l.Type {
 	case TypeBound:

@@ -13,7 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// GuardConfig says what a Guard verifies for. BranchKey and CookieKey must be set.
+// GuardConfig is what a Guard verifies for. BranchKey and CookieKey must be set.
 type GuardConfig struct {
 	Hint        [4]byte
 	Epoch       uint16
@@ -21,7 +21,8 @@ type GuardConfig struct {
 	Generations [BranchMirror + 1]uint8
 	CookieKey   [32]byte // EpochKey.CookieKey(Boot); at a mirror 32 random bytes of this start
 
-	// BranchKey gives the keys that this verifier has: EpochKey.BranchKeys, or at a mirror the key of branch 15 alone.
+	// BranchKey returns the keys that this verifier has: EpochKey.BranchKeys, or at a mirror the
+	// key of branch 15 alone.
 	BranchKey func(branch, generation uint8) (BranchKey, bool)
 
 	Counters Counters            // cells for COUNT; nil: there are none, and COUNT denies
@@ -52,7 +53,7 @@ type Guard struct {
 	sessions    uint64 // opened so far
 }
 
-// NewGuard makes a verifier in which no session is open.
+// NewGuard returns a verifier in which no session is open.
 func NewGuard(cfg GuardConfig) (*Guard, error) {
 	if cfg.BranchKey == nil || cfg.CookieKey == [32]byte{} {
 		return nil, errors.New("guard: BranchKey and CookieKey must be set")
@@ -85,7 +86,7 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	}, nil
 }
 
-// Generation gives the generation of a branch (0..15).
+// Generation returns the generation of a branch (0..15).
 func (g *Guard) Generation(branch uint8) uint8 {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -105,7 +106,7 @@ func (g *Guard) SetGeneration(branch, generation uint8) {
 	}
 }
 
-// Hello gives the cookie for a hello's payload. It keeps no state.
+// Hello returns the cookie for a hello's payload. It keeps no state.
 func (g *Guard) Hello(payload []byte, now Now) ([]byte, Reason) {
 	if len(payload) != helloSize {
 		return nil, ReasonMalformed
@@ -174,7 +175,7 @@ type asked struct {
 	foremost bool // no deny list stops it
 }
 
-// check gives the answer to send, or nil: then a is the admission.
+// check returns the answer to send, or nil: then a is the admission.
 func (g *Guard) check(a *Admission, ask asked, req *coap.Message) *coap.Message {
 	if _, protected := req.Get(coap.OptionRequest); !protected {
 		return Refusal(g.Unprotected(req))
@@ -337,7 +338,8 @@ func (g *Guard) open(a *Admission, ask *asked) *coap.Message {
 	return g.admit(a, ask, s, tick)
 }
 
-// roots gives the branch key of each part: of all parts hint, epoch and key first, then the generations.
+// roots returns the branch key of each part: of all parts hint, epoch and key first, then the
+// generations.
 func (g *Guard) roots(parts []part, roots *[MaxParts]BranchKey) Reason {
 	for i := range parts {
 		h := &parts[i].header

@@ -29,14 +29,14 @@ func (c *Capability) NewHello(random io.Reader) (*Hello, error) {
 	return h, nil
 }
 
-// Payload gives caller nonce (8) | header (12).
+// Payload returns caller nonce (8) | header (12).
 func (h *Hello) Payload() []byte {
 	header := h.capability.Header.encode()
 	header[0] |= mirrorFlag(h.Mirror)
 	return append(append(make([]byte, 0, helloSize), h.nonce[:]...), header[:]...)
 }
 
-// Message gives the whole request, POST /h.
+// Message returns the whole request, POST /h.
 func (h *Hello) Message() *coap.Message {
 	return &coap.Message{
 		Code:    coap.CodePOST,
@@ -66,7 +66,8 @@ func (h *Hello) Open(cookie []byte, now time.Time) (*Session, error) {
 	return s, nil
 }
 
-// prove gives the session key of all capabilities together, and what the verifier is shown of them.
+// prove returns the session key of all capabilities together, and what the verifier is shown of
+// them.
 func (h *Hello) prove(cookie [cookieSize]byte) (ks [keySize]byte, carried []byte, err error) {
 	for i, c := range append([]*Capability{h.capability}, h.Also...) {
 		own := sessionKey(c.key, h.nonce, cookie)

@@ -24,7 +24,7 @@ func EncodeHold(d time.Duration) uint8 {
 	return uint8(holdMinutes - 1 + min(d, MaxHold)/time.Minute)
 }
 
-// HoldDuration gives the time that a hold stands for.
+// HoldDuration returns the time that a hold stands for.
 func HoldDuration(hold uint8) time.Duration {
 	if hold < holdMinutes {
 		return time.Duration(hold) * TickDuration

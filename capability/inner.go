@@ -28,7 +28,7 @@ func appendBody(dst []byte, m *coap.Message) []byte {
 	return dst
 }
 
-// optionNibble gives a delta or a length in 4 bits and 0 to 2 bytes more.
+// optionNibble returns a delta or a length in 4 bits and 0 to 2 bytes more.
 func optionNibble(n int) (nibble byte, extra []byte) {
 	switch {
 	case n < 13:

@@ -79,7 +79,7 @@ func find(j judgement, f Frame) Finding {
 	return out
 }
 
-// dischargeFor gives the discharge that a frame demands, if it is there.
+// dischargeFor returns the discharge that a frame demands, if it is there.
 func dischargeFor(f Frame, discharges []*Discharge) *Discharge {
 	l := f.once()
 	for _, d := range discharges {
@@ -90,7 +90,7 @@ func dischargeFor(f Frame, discharges []*Discharge) *Discharge {
 	return nil
 }
 
-// Demands says whether a frame of the capability demands the word of guard.
+// Demands reports whether a frame of the capability demands the word of guard.
 func (c *Capability) Demands(guard *Capability) bool {
 	for _, f := range c.Frames {
 		if l := f.once(); l.hasThirdParty && l.thirdParty.Guard == guard.Header.Hint && l.thirdParty.GuardNonce == guard.Header.Nonce {
@@ -107,8 +107,9 @@ type Reservation struct {
 	ID    Identity
 }
 
-// Reservations gives those of all frames. It takes the key of the capability's branch: who has only the capability knows the chain
-// of its last frame alone. False: c was not made under that key.
+// Reservations returns those of all frames. It takes the key of the capability's branch: who has
+// only the capability knows the chain of its last frame alone. False: c was not made under that
+// key.
 func (c *Capability) Reservations(kb BranchKey) ([]Reservation, bool) {
 	var list []Reservation
 	key := [keySize]byte(kb)

@@ -10,7 +10,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// judgeOwner gives the owner's capability of a service, and the key of branch 0.
+// judgeOwner returns the owner's capability of a service, and the key of branch 0.
 func judgeOwner(seed byte) (*Capability, BranchKey) {
 	var id edgeistry.ServiceID
 	id[0] = seed

@@ -60,30 +60,31 @@ func (BranchKey) String() string               { return redacted }
 func (BranchKey) Format(f fmt.State, _ rune)   { _, _ = f.Write([]byte(redacted)) }
 func (BranchKey) MarshalText() ([]byte, error) { return nil, errSecret }
 
-// Branch gives Kb = H(Ke, 01 | epoch u16 | branch u8 | generation u8).
+// Branch returns Kb = H(Ke, 01 | epoch u16 | branch u8 | generation u8).
 func (ke EpochKey) Branch(epoch uint16, branch, generation uint8) BranchKey {
 	return BranchKey(derive(ke[:], []byte{labelRoot, byte(epoch >> 8), byte(epoch), branch, generation}))
 }
 
-// BranchKeys gives what GuardConfig wants of a verifier that has the epoch key: every branch of one epoch.
+// BranchKeys returns what GuardConfig wants of a verifier that has the epoch key: every branch of
+// one epoch.
 func (ke EpochKey) BranchKeys(epoch uint16) func(branch, generation uint8) (BranchKey, bool) {
 	return func(branch, generation uint8) (BranchKey, bool) {
 		return ke.Branch(epoch, branch, generation), branch <= BranchMirror
 	}
 }
 
-// CookieKey gives H(Ke, 09 | boot u32): the key of one boot's cookies.
+// CookieKey returns H(Ke, 09 | boot u32): the key of one boot's cookies.
 func (ke EpochKey) CookieKey(boot uint32) [32]byte {
 	return derive(ke[:], binary.BigEndian.AppendUint32([]byte{labelCookieKey}, boot))
 }
 
-// Next gives the key of the next epoch, H(Ke, 0A | epoch u16 | r): epoch is the new one, r 32 fresh bytes of the owner.
+// Next returns the key of the next epoch, H(Ke, 0A | epoch u16 | r): epoch is the new one, r 32 fresh bytes of the owner.
 func (ke EpochKey) Next(epoch uint16, r [32]byte) EpochKey {
 	b := append([]byte{labelRatchet, byte(epoch >> 8), byte(epoch)}, r[:]...)
 	return EpochKey(derive(ke[:], b))
 }
 
-// headKey gives k0 = H(Kb, 02 | u8 length | header | u8 length | frame 1).
+// headKey returns k0 = H(Kb, 02 | u8 length | header | u8 length | frame 1).
 func headKey(kb BranchKey, header [headerSize]byte, first Frame) [keySize]byte {
 	var room [3 + headerSize + maxFrame]byte
 	b := append(room[:0], labelHead, headerSize)
@@ -92,14 +93,14 @@ func headKey(kb BranchKey, header [headerSize]byte, first Frame) [keySize]byte {
 	return derive(kb[:], append(b, first...))
 }
 
-// frameKey gives k(i) = H(k(i-1), 03 | u8 length | frame).
+// frameKey returns k(i) = H(k(i-1), 03 | u8 length | frame).
 func frameKey(k [keySize]byte, f Frame) [keySize]byte {
 	var room [2 + maxFrame]byte
 	b := append(room[:0], labelFrame, byte(len(f)))
 	return derive(k[:], append(b, f...))
 }
 
-// sessionKey gives ks = H(k, 04 | caller nonce | cookie).
+// sessionKey returns ks = H(k, 04 | caller nonce | cookie).
 func sessionKey(k [keySize]byte, nonce [nonceSize]byte, cookie [cookieSize]byte) [keySize]byte {
 	b := make([]byte, 0, 1+nonceSize+cookieSize)
 	b = append(b, labelSession)
@@ -107,7 +108,7 @@ func sessionKey(k [keySize]byte, nonce [nonceSize]byte, cookie [cookieSize]byte)
 	return derive(k[:], append(b, cookie[:]...))
 }
 
-// joinKey gives H(ks, 14 | ks' of the next part).
+// joinKey returns H(ks, 14 | ks' of the next part).
 func joinKey(ks, part [keySize]byte) [keySize]byte {
 	return derive(ks[:], append([]byte{labelJoin}, part[:]...))
 }
@@ -117,7 +118,7 @@ func padKey(ks [keySize]byte, sequence uint32) [keySize]byte {
 	return derive(ks[:], binary.BigEndian.AppendUint32([]byte{labelPad}, sequence))
 }
 
-// cookieMAC gives H(cookie key, 08 | boot u32 | tick u32 | caller nonce | header), cut to 8 bytes.
+// cookieMAC returns H(cookie key, 08 | boot u32 | tick u32 | caller nonce | header), cut to 8 bytes.
 func cookieMAC(key [keySize]byte, boot, tick uint32, nonce [nonceSize]byte, header [headerSize]byte) [cookieMACLen]byte {
 	b := make([]byte, 0, 9+nonceSize+headerSize)
 	b = append(b, labelCookie)
@@ -136,7 +137,7 @@ type tagger struct {
 
 func newTagger(ks [keySize]byte) *tagger { return &tagger{ks: ks, key: newMidstate(&ks)} }
 
-// request gives H(ks, 06 | slot | sequence | tick | hold | canonical request).
+// request returns H(ks, 06 | slot | sequence | tick | hold | canonical request).
 func (t *tagger) request(m *mac, slot uint8, sequence, tick uint32, hold uint8, req *coap.Message) (sum [keySize]byte, err error) {
 	defer m.wipe()
 	b := append(m.input[:0], labelRequest, slot)
@@ -150,7 +151,7 @@ func (t *tagger) request(m *mac, slot uint8, sequence, tick uint32, hold uint8, 
 	return *m.sumInput(&t.key), nil
 }
 
-// response gives H(ks, 07 | sequence | notification | request tag | tick | slot | canonical response).
+// response returns H(ks, 07 | sequence | notification | request tag | tick | slot | canonical response).
 func (t *tagger) response(m *mac, slot uint8, sequence, notification, tick uint32, requestTag []byte, resp *coap.Message) (sum [keySize]byte, err error) {
 	defer m.wipe()
 	b := append(m.input[:0], labelResponse)
@@ -166,7 +167,7 @@ func (t *tagger) response(m *mac, slot uint8, sequence, notification, tick uint3
 	return *m.sumInput(&t.key), nil
 }
 
-// digest gives H(ks, 12 | u8 length | carried form), cut to 16 bytes: what a slot keeps of long frames.
+// digest returns H(ks, 12 | u8 length | carried form), cut to 16 bytes: what a slot keeps of long frames.
 func (t *tagger) digest(m *mac, carried []byte) [digestSize]byte {
 	defer m.wipe()
 	m.input = append(append(m.input[:0], labelFrames, byte(len(carried))), carried...)

@@ -99,7 +99,7 @@ func (m *mac) padInput(before int) {
 	pad(m.input[n:], before+n)
 }
 
-// sum gives what the hash has come to. It is the mac's own, and stays until the next.
+// sum returns what the hash has come to. It is the mac's own, and stays until the next.
 func (m *mac) sum() *[keySize]byte {
 	state, err := m.hash.AppendBinary(m.state[:0])
 	if err != nil || len(state) != stateSize {
@@ -148,7 +148,7 @@ func newMidstate(key *[keySize]byte) (s midstate) {
 	return s
 }
 
-// sumInput gives H(key, m.input), as sum does.
+// sumInput returns H(key, m.input), as sum does.
 func (m *mac) sumInput(s *midstate) *[keySize]byte {
 	m.padInput(blockSize)
 	m.load(&s.inner)

@@ -24,8 +24,8 @@ const (
 	cellSize       = 1 + identitySize
 )
 
-// ownersOwn says whether a request is proved by the owner's own capability and nothing else: who made an epoch without knowing
-// Ke would lock the owner out.
+// ownersOwn reports whether a request is proved by the owner's own capability and nothing else: who
+// made an epoch without knowing Ke would lock the owner out.
 func ownersOwn(parts []part) bool {
 	p := &parts[0]
 	for i := range p.discharges {
@@ -82,7 +82,7 @@ func (a *Admission) Cell() (cell uint8, id Identity, r Reason) {
 	return v[0], Identity(v[1:]), ReasonNone
 }
 
-// Epoch gives the epoch that this guard verifies for.
+// Epoch returns the epoch that this guard verifies for.
 func (g *Guard) Epoch() uint16 {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -98,7 +98,7 @@ func (m *meters) find(parts []part, chains *[MaxParts]chain, tick uint32) {
 	}
 }
 
-// usesBucket says whether an open session needs the bucket.
+// usesBucket reports whether an open session needs the bucket.
 func (g *Guard) usesBucket(bucket uint8) bool {
 	for i := range g.slots {
 		if !g.slots[i].inUse {

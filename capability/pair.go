@@ -13,8 +13,9 @@ type half struct {
 	key        [keySize]byte
 }
 
-// MintPair makes a permission to read for the device and for the mirror verifiers of its home nodes at once. Where the frame lets
-// nothing be read there is no mirror half, and the result is that of Mint.
+// MintPair returns a permission to read for the device and for the mirror verifiers of its home
+// nodes at once. Where the frame lets nothing be read there is no mirror half, and the result is
+// that of Mint.
 func MintPair(service edgeistry.ServiceID, key BranchKey, h Header, mirror BranchKey, generation uint8, first Frame) (*Capability, error) {
 	if h.Branch == BranchMirror {
 		return nil, fmt.Errorf("mint: branch %d is the mirror's: it has no other half", h.Branch)
@@ -29,7 +30,7 @@ func MintPair(service edgeistry.ServiceID, key BranchKey, h Header, mirror Branc
 	return c, nil
 }
 
-// Mirror gives the mirror half of a pair as a capability of its own, or nil.
+// Mirror returns the mirror half of a pair as a capability of its own, or nil.
 func (c *Capability) Mirror() *Capability {
 	if c.mirror == nil {
 		return nil
@@ -46,8 +47,9 @@ func (h *half) extend(f Frame) *half {
 	return &half{generation: h.generation, key: frameKey(h.key, f)}
 }
 
-// mirrors says whether a mirror verifier could ever let something be read under the frame. What names the device itself has no
-// meaning there: its cells, the ticks of its boots, and a guard's key, which is masked for the direct half.
+// mirrors reports whether a mirror verifier could ever let something be read under the frame. What
+// names the device itself has no meaning there: its cells, the ticks of its boots, and a guard's
+// key, which is masked for the direct half.
 func (f Frame) mirrors() bool {
 	s, err := f.Decode()
 	if err != nil {

@@ -91,7 +91,8 @@ func decodeParts(b []byte, parts *[MaxParts]part) (int, error) {
 	return 0, errCarried
 }
 
-// together says whether two parts may prove one session: of one service and epoch, and not the same capability.
+// together reports whether two parts may prove one session: of one service and epoch, and not the
+// same capability.
 func (h Header) together(other Header) bool {
 	return h.Hint == other.Hint && h.Epoch == other.Epoch && (h.Branch != other.Branch || h.Nonce != other.Nonce)
 }

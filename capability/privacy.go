@@ -23,7 +23,7 @@ const (
 	privateOverhead = 1 + 1 + privateTag // code, payload marker, cipher's tag
 )
 
-// cipher gives the one of a direction.
+// cipher returns the one of a direction.
 func (t *tagger) cipher(direction byte) *ascon.AEAD {
 	key := derive(t.ks[:], []byte{labelPrivacy, direction})
 	aead, err := ascon.NewAEADWithTagSize([ascon.KeySize]byte(key[:]), privateTag)
@@ -42,7 +42,7 @@ func (t *tagger) encrypt(direction byte, sequence uint32, m *coap.Message) []byt
 	return t.cipher(direction).Seal(b[:0], privateNonce(sequence), b, nil)
 }
 
-// decrypt gives the inner message. False: it does not decrypt, or is none.
+// decrypt returns the inner message. False: it does not decrypt, or is none.
 func (t *tagger) decrypt(direction byte, sequence uint32, ciphertext []byte) (*coap.Message, bool) {
 	b, err := t.cipher(direction).Open(nil, privateNonce(sequence), ciphertext, nil)
 	if err != nil {
@@ -67,7 +67,7 @@ func (g *Guard) checkOuter(req *coap.Message) Reason {
 	return ReasonNone
 }
 
-// decrypt gives the request inside a private one.
+// decrypt returns the request inside a private one.
 func (a *Admission) decrypt(outer *coap.Message) (*coap.Message, Reason) {
 	inner, ok := a.tagger.decrypt(directionRequest, a.Sequence, outer.Payload)
 	if !ok || inner.Code == coap.CodeEmpty || inner.Code>>5 != 0 {
@@ -88,12 +88,12 @@ func (a *Admission) decrypt(outer *coap.Message) (*coap.Message, Reason) {
 	return inner, r
 }
 
-// hides says whether an option may stand in an inner request.
+// hides reports whether an option may stand in an inner request.
 func hides(number uint16) bool {
 	return coverageOf(number) == covered && number != coap.OptionObserve && number != coap.OptionRequest
 }
 
-// encrypt makes the outer answer of an inner one.
+// encrypt returns the outer answer of an inner one.
 func (a *Admission) encrypt(inner *coap.Message) *coap.Message {
 	return &coap.Message{Code: coap.CodeChanged, Payload: a.tagger.encrypt(directionAnswer, a.Sequence, inner)}
 }

@@ -24,7 +24,7 @@ const (
 	sessionFramesFixed = sessionSize + 1
 )
 
-// requestTagSize says how many bytes of an option 65001 are its tag; 0 if the form is unknown.
+// requestTagSize reports how many bytes of an option 65001 are its tag; 0 if the form is unknown.
 func requestTagSize(value []byte) int {
 	if len(value) == 0 {
 		return 0
@@ -73,8 +73,9 @@ type proof struct {
 	tag      []byte
 }
 
-// parse reads an option 65001 into p, which is zero; mirror says whether this verifier is a mirror. What it brings of a carried form is left to
-// decode: most requests bring none, and are spared the room for it.
+// parse reads an option 65001 into p, which is zero; mirror reports whether this verifier is a
+// mirror. What it brings of a carried form is left to decode: most requests bring none, and are
+// spared the room for it.
 func (p *proof) parse(v []byte, mirror bool) Reason {
 	if len(v) < sessionSize || len(v) > 255 || (v[0]&mirrorBit != 0) != mirror {
 		return ReasonMalformed
@@ -209,7 +210,8 @@ func appendAnswerProof(dst []byte, form, mirror, slot uint8, tick, notification 
 	return dst
 }
 
-// IsMirror says whether a hello or a protected request addresses the mirror verifier at a home node.
+// IsMirror reports whether a hello or a protected request addresses the mirror verifier at a home
+// node.
 func IsMirror(m *coap.Message) bool {
 	if v, ok := m.Get(coap.OptionRequest); ok {
 		return len(v) > 0 && v[0]&mirrorBit != 0
@@ -217,7 +219,7 @@ func IsMirror(m *coap.Message) bool {
 	return IsHello(m) && len(m.Payload) == helloSize && m.Payload[nonceSize]&mirrorBit != 0
 }
 
-// IsHello says whether a request is a hello: POST /h without option 65001.
+// IsHello reports whether a request is a hello: POST /h without option 65001.
 func IsHello(m *coap.Message) bool {
 	if _, ok := m.Get(coap.OptionRequest); ok {
 		return false
@@ -225,7 +227,7 @@ func IsHello(m *coap.Message) bool {
 	return m.Code == coap.CodePOST && m.Path() == "/h"
 }
 
-// IsOpen says whether a request opens a session: a proxy rations these, as it does hellos.
+// IsOpen reports whether a request opens a session: a proxy rations these, as it does hellos.
 func IsOpen(m *coap.Message) bool {
 	v, ok := m.Get(coap.OptionRequest)
 	return ok && len(v) > 0 && v[0]&^(mirrorBit|privateBit) == formOpen
@@ -245,7 +247,7 @@ func carriedForm(m *coap.Message) ([]byte, bool) {
 	return p.carried, true
 }
 
-// Slot gives the session slot that a request or an answer names. An OPEN names none.
+// Slot returns the session slot that a request or an answer names. An OPEN names none.
 func Slot(m *coap.Message) (slot uint8, ok bool) {
 	for _, o := range [...]uint16{coap.OptionRequest, coap.OptionResponse} {
 		if v, found := m.Get(o); found && len(v) > 1 {

@@ -95,7 +95,7 @@ func typesOf(parts []part) []ConstraintType {
 	return list
 }
 
-// parts makes 1 or 2 capabilities of 1 to 3 frames, mostly with the discharges that they demand.
+// parts returns 1 or 2 capabilities of 1 to 3 frames, mostly with the discharges that they demand.
 func (r random) parts() []part {
 	parts := make([]part, 1+min(r.IntN(3), 1))
 	for i := range parts {
@@ -118,7 +118,7 @@ func (r random) parts() []part {
 	return parts
 }
 
-// near makes a situation at the bounds that the frames have, or one beside them.
+// near returns a situation at the bounds that the frames have, or one beside them.
 func (r random) near(parts []part) Situation {
 	s := r.situation()
 	s.Program = func(body []byte, in *program.Input) program.Verdict { return program.Verdict(body[0] % 3) }

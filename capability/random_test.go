@@ -6,7 +6,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// random makes inputs that are near the truth: the same every time for a seed.
+// random returns inputs that are near the truth: the same every time for a seed.
 type random struct{ *rand.Rand }
 
 func newRandom(seed uint64) random { return random{rand.New(rand.NewPCG(seed, 1))} }
@@ -80,7 +80,7 @@ func (r random) limit() Limit {
 	return Limit{Type: ConstraintType(17 + r.IntN(15)), Raw: r.bytes(r.IntN(9))}
 }
 
-// spec makes a frame in words that often admits something.
+// spec returns a frame in words that often admits something.
 func (r random) spec() FrameSpec {
 	var s FrameSpec
 	for r.IntN(3) == 0 {
@@ -96,7 +96,7 @@ func (r random) spec() FrameSpec {
 	return s
 }
 
-// frame makes bytes: a good frame, a good one with a bit flipped or cut, or junk.
+// frame returns bytes: a good frame, a good one with a bit flipped or cut, or junk.
 func (r random) frame() Frame {
 	f, err := r.spec().Encode()
 	if err != nil {

@@ -54,7 +54,7 @@ type bucket struct {
 	used   uint64 // when it was last found, made, or gave a token, in order of events
 }
 
-// fill gives the tokens that have come since the last look.
+// fill returns the tokens that have come since the last look.
 func (b *bucket) fill(r Rate, now uint32) {
 	period := uint32(r.Period) * tickSeconds
 	gained := elapsed(b.since, now) / period
@@ -77,8 +77,8 @@ func (b *buckets) touch(i uint8) {
 	b.list[i].used = b.events
 }
 
-// find gives the bucket of an identity, or makes it in the place of one that nobody uses: a free one, else the least recently
-// used. False: every bucket is in use.
+// find returns the bucket of an identity, or makes it in the place of one that nobody uses: a free
+// one, else the least recently used. False: every bucket is in use.
 func (b *buckets) find(id Identity, now uint32, used func(bucket uint8) bool) (uint8, bool) {
 	best := -1
 	for i := range b.list {

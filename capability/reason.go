@@ -86,7 +86,7 @@ func (r Reason) info() (reasonInfo, bool) {
 	return table[r], true
 }
 
-// Code gives the CoAP code that goes with the reason.
+// Code returns the CoAP code that goes with the reason.
 func (r Reason) Code() uint8 {
 	if info, ok := r.info(); ok {
 		return info.code
@@ -104,8 +104,8 @@ func (r Reason) String() string {
 // noRoomSeconds is the Max-Age of a refusal for want of room: when to try again.
 const noRoomSeconds = 2
 
-// Refusal makes the error message of a reason, without a tag. Reasons 11 and 12 come from the Guard, which
-// adds the frame and the type of the constraint.
+// Refusal returns the error message of a reason, without a tag. Reasons 11 and 12 come from the
+// Guard, which adds the frame and the type of the constraint.
 func Refusal(r Reason) *coap.Message {
 	m := &coap.Message{Code: r.Code(), Payload: []byte{byte(r)}}
 	if r == ReasonNoRoom {
@@ -114,8 +114,8 @@ func Refusal(r Reason) *coap.Message {
 	return m
 }
 
-// Denial says which constraint denied: its frame, as Verdict.Place reads it, and its type. Frame 0 means that the branch
-// itself may not do this, whatever the frames say.
+// Denial is the constraint that denied: its frame, as Verdict.Place reads it, and its type. Frame 0
+// means that the branch itself may not do this, whatever the frames say.
 type Denial struct {
 	Reason     Reason // ReasonDenied or ReasonNotEvaluable; ReasonNone: admitted
 	Frame      int

@@ -19,7 +19,7 @@ func (r *usedRing) has(mark [ringMark]byte, now uint32) bool {
 	return r.all.has(mark, now) || r.owners.has(mark, now)
 }
 
-// room gives what has room for a cookie of this branch, or nil. The owner takes its own last.
+// room returns what has room for a cookie of this branch, or nil. The owner takes its own last.
 func (r *usedRing) room(branch uint8, now uint32) *usedCookies {
 	switch {
 	case r.all.hasRoom(now):
@@ -42,7 +42,7 @@ func newUsedCookies(most int) usedCookies {
 	return usedCookies{most: most, ticks: map[[ringMark]byte]uint32{}}
 }
 
-// outdated says whether a cookie opens nothing any more.
+// outdated reports whether a cookie opens nothing any more.
 func outdated(tick, now uint32) bool { return elapsed(tick, now) > maxCookieAge }
 
 func (u *usedCookies) has(mark [ringMark]byte, now uint32) bool {

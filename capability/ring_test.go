@@ -6,7 +6,7 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// opening makes the OPEN of a new session.
+// opening returns the OPEN of a new session.
 func (m *meeting) opening(c *Capability) *coap.Message {
 	m.t.Helper()
 	s := m.session(c)

@@ -217,21 +217,21 @@ func (k *caller) useCookie(cookie [cookieSize]byte, tick uint32) {
 	k.carried, k.t = carried, newTagger(ks)
 }
 
-// open makes an OPEN of m.
+// open returns an OPEN of m.
 func (k *caller) open(sequence uint32, hold uint8, m *coap.Message) *coap.Message {
 	m = k.hide(sequence, m)
 	m.Set(coap.OptionRequest, appendOpen(nil, k.mirror|k.private, k.nonce, k.cookie, sequence, hold, k.carried))
 	return k.sign(slotOpening, sequence, k.tick, hold, m)
 }
 
-// request makes a SESSION of m, with frames a SESSION-FRAMES.
+// request returns a SESSION of m, with frames a SESSION-FRAMES.
 func (k *caller) request(sequence, tick uint32, hold uint8, m *coap.Message, frames []byte) *coap.Message {
 	m = k.hide(sequence, m)
 	m.Set(coap.OptionRequest, appendSession(nil, k.mirror|k.private, k.slot, sequence, uint16(tick), hold, frames))
 	return k.sign(k.slot, sequence, tick, hold, m)
 }
 
-// hide makes the outer request of a private one.
+// hide returns the outer request of a private one.
 func (k *caller) hide(sequence uint32, m *coap.Message) *coap.Message {
 	if k.private == 0 {
 		return m
@@ -239,13 +239,13 @@ func (k *caller) hide(sequence uint32, m *coap.Message) *coap.Message {
 	return &coap.Message{Code: coap.CodePOST, Payload: k.t.encrypt(directionRequest, sequence, m)}
 }
 
-// inner makes a private request that holds these bytes.
+// inner returns a private request that holds these bytes.
 func (k *caller) inner(sequence, tick uint32, hold uint8, plain, frames []byte) *coap.Message {
 	sealed := k.t.cipher(directionRequest).Seal(nil, privateNonce(sequence), plain, nil)
 	return k.outer(sequence, tick, hold, &coap.Message{Code: coap.CodePOST, Payload: sealed}, frames)
 }
 
-// outer makes a request of the caller's form of m as it stands.
+// outer returns a request of the caller's form of m as it stands.
 func (k *caller) outer(sequence, tick uint32, hold uint8, m *coap.Message, frames []byte) *coap.Message {
 	m.Set(coap.OptionRequest, appendSession(nil, k.mirror|k.private, k.slot, sequence, uint16(tick), hold, frames))
 	return k.sign(k.slot, sequence, tick, hold, m)

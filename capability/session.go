@@ -17,13 +17,15 @@ const DefaultHold = 10 * time.Second
 const keptCarried = headerSize + 40
 
 var (
-	// ErrUntagged says that an answer of success came without proof: somebody on the way made it up.
+	// ErrUntagged reports that an answer of success came without proof: somebody on the way made it
+	// up.
 	ErrUntagged = errors.New("answer without proof that the service gave it")
-	// errBadTag says that an answer came with a proof that is wrong.
+	// errBadTag reports that an answer came with a proof that is wrong.
 	errBadTag = errors.New("answer with a wrong proof")
-	// errNotOpen says that the answer to the first request of a session is still out: others must wait for it.
+	// errNotOpen reports that the answer to the first request of a session is still out: others
+	// must wait for it.
 	errNotOpen = errors.New("session is not open yet")
-	// ErrExhausted says that a session has used up its sequence numbers.
+	// ErrExhausted reports that a session has used up its sequence numbers.
 	ErrExhausted = errors.New("session has no sequence numbers left")
 )
 
@@ -58,7 +60,7 @@ type Pending struct {
 	tag          [openTagSize]byte
 }
 
-// Sequence tells the request's number in its session.
+// Sequence returns the request's number in its session.
 func (p *Pending) Sequence() uint32 { return p.sequence }
 
 // Boot returns the verifier's boot counter, with which its cookie begins; false if the request did not open the session.
@@ -186,10 +188,10 @@ func (s *Session) untagged(resp *coap.Message) Verdict {
 	return v
 }
 
-// Boot tells the verifier's boot counter, as its cookie had it.
+// Boot returns the verifier's boot counter, as its cookie had it.
 func (s *Session) Boot() uint32 { return s.boot }
 
-// Opened says whether the answer to the first request has been verified.
+// Opened reports whether the answer to the first request has been verified.
 func (s *Session) Opened() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

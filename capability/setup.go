@@ -20,7 +20,7 @@ const (
 	maxSetupText = 128
 )
 
-// errSetupCode says that a text is no setup code.
+// errSetupCode reports that a text is no setup code.
 var errSetupCode = errors.New("not a setup code (EDGDEV1-...)")
 
 // SetupCode is what a device's label carries: who has it, and the wire, can claim the device.
@@ -50,7 +50,7 @@ func (c SetupCode) check() [2]byte {
 	return [2]byte(sum[:])
 }
 
-// Text gives the code as it is printed on the device: EDGDEV1-4F2K-...
+// Text returns the code as it is printed on the device: EDGDEV1-4F2K-...
 func (c SetupCode) Text() string {
 	check := c.check()
 	b := append(append(make([]byte, 0, setupBytes), c.ID[:]...), c.Seed[:]...)
@@ -112,7 +112,7 @@ func setupSymbol(r rune) rune {
 
 const minusSign = '\u2212'
 
-// FactoryKey gives Kf = H(seed, 0B | id): what the device itself keeps of its setup code.
+// FactoryKey returns Kf = H(seed, 0B | id): what the device itself keeps of its setup code.
 func (c SetupCode) FactoryKey() [32]byte {
 	return derive(c.Seed[:], append([]byte{labelFactory}, c.ID[:]...))
 }

@@ -26,7 +26,7 @@ func encodeText(kind string, b []byte) string {
 	return kind + "_" + base64.RawURLEncoding.EncodeToString(append(b, check[:]...))
 }
 
-// decodeText gives the bytes without the check; invalid is what it says of any other text.
+// decodeText returns the bytes without the check; invalid is what it says of any other text.
 func decodeText(kind, text string, longest int, invalid error) ([]byte, error) {
 	encoded, ok := strings.CutPrefix(text, kind+"_")
 	if !ok || len(text) > longest || strings.ContainsAny(encoded, "\r\n") { // the decoder would skip these

@@ -35,14 +35,15 @@ func (t ThirdParty) encode() []byte {
 // describe names the guard by its hint: that is all that a frame knows.
 func (t ThirdParty) describe() string { return fmt.Sprintf("with the word of the guard %x", t.Guard) }
 
-// mask gives vid XOR H(k, 10 | frame nonce), k the key before the frame: the guard's key out of VID, or the other way.
+// mask returns vid XOR H(k, 10 | frame nonce), k the key before the frame: the guard's key out of VID, or the other way.
 func (t ThirdParty) mask(k [keySize]byte) (out [keySize]byte) {
 	pad := derive(k[:], append([]byte{labelVID}, t.FrameNonce[:]...))
 	subtle.XORBytes(out[:], t.VID[:], pad[:])
 	return out
 }
 
-// ThirdParty makes the limit that demands a discharge of guard, for the next frame of c and no other capability.
+// ThirdParty returns the limit that demands a discharge of guard, for the next frame of c and no
+// other capability.
 func (c *Capability) ThirdParty(random io.Reader, guard *Capability) (Limit, error) {
 	t := ThirdParty{Guard: guard.Header.Hint, GuardNonce: guard.Header.Nonce, VID: guard.key}
 	if _, err := io.ReadFull(random, t.FrameNonce[:]); err != nil {

@@ -28,9 +28,9 @@ func (c *tickClock) learn(tick uint32, now time.Time) {
 	}
 }
 
-// estimate gives a tick that the verifier has certainly passed. Up to half the hold after the newest one that is it:
-// the other half is left for the way. Later it adds seven eighths of the time elapsed, and less if the verifier has
-// been seen to run slower than that.
+// estimate returns a tick that the verifier has certainly passed. Up to half the hold after the
+// newest one that is it: the other half is left for the way. Later it adds seven eighths of the
+// time elapsed, and less if the verifier has been seen to run slower than that.
 func (c *tickClock) estimate(now time.Time, hold time.Duration) uint32 {
 	elapsed := now.Sub(c.at)
 	if elapsed < hold/2 {

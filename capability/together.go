@@ -6,8 +6,9 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// ExplainTogether says in words why a verdict denies req, which these capabilities and discharges proved together: "frame 1
-// allows argument 0..30, not 90". For other reasons it gives their text.
+// ExplainTogether reports in words why a verdict denies req, which these capabilities and
+// discharges proved together: "frame 1 allows argument 0..30, not 90". For other reasons it gives
+// their text.
 func ExplainTogether(caps []*Capability, discharges []*Discharge, v Verdict, req *coap.Message) string {
 	if v.Reason != ReasonDenied && v.Reason != ReasonNotEvaluable {
 		return v.Reason.String()
@@ -37,7 +38,8 @@ func ExplainTogether(caps []*Capability, discharges []*Discharge, v Verdict, req
 	return explainFrame(place, &Capability{Frames: []Frame{d.Frame}}, 1, v, req)
 }
 
-// explainFrame says what a frame allows and, where the constraint alone does not tell, what was wrong with the request.
+// explainFrame reports what a frame allows and, where the constraint alone does not tell, what was
+// wrong with the request.
 func explainFrame(place string, c *Capability, number int, v Verdict, req *coap.Message) string {
 	f := c.Frames[number-1]
 	if v.Reason == ReasonNotEvaluable {

@@ -20,7 +20,7 @@ const (
 	MaxTokenText = len(tokenKind+"_") + (maxTokenBytes*8+5)/6
 )
 
-// errToken says that a text is no capability.
+// errToken reports that a text is no capability.
 var errToken = errors.New("not a capability (ecap1_...)")
 
 // Capability is a permission and the secret that proves it. Text gives it away; everything else that prints it
@@ -34,7 +34,8 @@ type Capability struct {
 	mirror *half         // nil: there is none
 }
 
-// Mint makes a capability of one frame under a branch key. The header's hint is set from the service.
+// Mint returns a capability of one frame under a branch key. The header's hint is set from the
+// service.
 func Mint(service edgeistry.ServiceID, key BranchKey, h Header, first Frame) (*Capability, error) {
 	h.Hint = service.Hint()
 	c := &Capability{Header: h, Frames: []Frame{slices.Clone(first)}, Service: service}
@@ -45,8 +46,8 @@ func Mint(service edgeistry.ServiceID, key BranchKey, h Header, first Frame) (*C
 	return c, nil
 }
 
-// Owner gives the first capability of a service, which the claim makes: branch 0, generation 0, nonce 0, one
-// empty frame.
+// Owner returns the first capability of a service, which the claim makes: branch 0, generation 0,
+// nonce 0, one empty frame.
 func Owner(service edgeistry.ServiceID, ke EpochKey, epoch uint16) *Capability {
 	c, err := Mint(service, ke.Branch(epoch, BranchOwner, 0), Header{Epoch: epoch}, nil)
 	if err != nil {
@@ -84,7 +85,7 @@ func (c *Capability) extend(f Frame) (*Capability, error) {
 	return child, nil
 }
 
-// Carried gives the carried form: what a verifier is shown. It holds no secret.
+// Carried returns the carried form: what a verifier is shown. It holds no secret.
 func (c *Capability) Carried() []byte {
 	b, err := appendPart(make([]byte, 0, maxCarried), c.Header, c.Frames)
 	if err != nil {
@@ -93,7 +94,7 @@ func (c *Capability) Carried() []byte {
 	return b
 }
 
-// Text gives the capability with its secret: whoever reads it holds it.
+// Text returns the capability with its secret: whoever reads it holds it.
 func (c *Capability) Text() string {
 	b := c.Carried()
 	if c.mirror != nil {

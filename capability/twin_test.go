@@ -237,7 +237,7 @@ func (p *twinPlay) ratchet() {
 	p.chains = nil
 }
 
-// capability makes one of up to 4 frames, any frames.
+// capability returns one of up to 4 frames, any frames.
 func (p *twinPlay) capability() *Capability {
 	r := p.r
 	branch := []uint8{0, 0, 3, 3, 15}[r.IntN(5)]
@@ -287,7 +287,7 @@ func hasProgram(f Frame) bool {
 	return false
 }
 
-// discharge makes the guard's word, sometimes one that is wrong.
+// discharge returns the guard's word, sometimes one that is wrong.
 func (p *twinPlay) discharge() *Discharge {
 	r := p.r
 	f := Frame{}
@@ -358,7 +358,8 @@ func (p *twinPlay) open() {
 	}
 }
 
-// request makes a request in a session: mostly the next, sometimes out of order, old, in the future or widened.
+// request returns a request in a session: mostly the next, sometimes out of order, old, in the
+// future or widened.
 func (p *twinPlay) request(k *caller) *coap.Message {
 	r := p.r
 	sequence := k.tick + 1
@@ -434,7 +435,7 @@ func (p *twinPlay) inner() []byte {
 	return b
 }
 
-// unprotected makes a request without proof that is for no resource which needs none.
+// unprotected returns a request without proof that is for no resource which needs none.
 func (p *twinPlay) unprotected() *coap.Message {
 	for {
 		m := p.wish()
@@ -446,7 +447,7 @@ func (p *twinPlay) unprotected() *coap.Message {
 	}
 }
 
-// hello makes one that is often wrong.
+// hello returns one that is often wrong.
 func (p *twinPlay) hello() *coap.Message {
 	r := p.r
 	header := Header{Hint: testService().Hint(), Epoch: 1, Branch: uint8(r.IntN(16))}.encode()
@@ -493,7 +494,7 @@ func (p *twinPlay) crowd(m *coap.Message) {
 	p.counts["many options"]++
 }
 
-// wish makes a message to protect, now and then with several things wrong at once.
+// wish returns a message to protect, now and then with several things wrong at once.
 func (p *twinPlay) wish() *coap.Message {
 	m := p.plainWish()
 	for p.r.IntN(6) == 0 {

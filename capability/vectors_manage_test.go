@@ -69,7 +69,7 @@ func (s *script) opened4(c *Capability, id string, first *coap.Message) *caller 
 	return k
 }
 
-// nextEpoch makes a POST /e with r under its pad, for the request of that sequence.
+// nextEpoch returns a POST /e with r under its pad, for the request of that sequence.
 func nextEpoch(k *caller, sequence uint32, epoch uint16) *coap.Message {
 	m := managing("e", append([]byte{byte(epoch >> 8), byte(epoch)}, bytesFor("r", keySize)...)...)
 	padEpoch(m, k.t.ks, sequence)

@@ -174,7 +174,7 @@ func playBuckets(t *testing.T, v *vectors) {
 	s.step("then-all-have-one", t3.request(3, s.now.Tick, 100, callMessage("valve", 1), t3.frames()), 0)
 }
 
-// openedAgain makes an OPEN of a new session.
+// openedAgain returns an OPEN of a new session.
 func (s *script) openedAgain(id string, c *Capability) *coap.Message {
 	s.t.Helper()
 	return s.hello(id, c).open(1, 100, callMessage("valve", 1))

@@ -209,7 +209,7 @@ var testService = sync.OnceValue(func() edgeistry.ServiceID {
 	return edgeistry.ServiceID(key.Public().(ed25519.PublicKey))
 })
 
-// bytesFor gives bytes that look random and are the same every time.
+// bytesFor returns bytes that look random and are the same every time.
 func bytesFor(label string, n int) []byte {
 	sum := sha256.Sum256([]byte(label))
 	return sum[:n]

@@ -42,7 +42,7 @@ type sessionKey struct {
 	private bool
 }
 
-// key gives the place of the session for a request.
+// key returns the place of the session for a request.
 func key(with *capability.Capability, req *Request) sessionKey {
 	h := sha256.New()
 	fmt.Fprintln(h, with.Text())
@@ -74,7 +74,7 @@ type sent struct {
 	pending *capability.Pending
 }
 
-// New makes a Caller.
+// New returns a Caller.
 func New(cfg Config) *Caller {
 	if cfg.MaxSessions <= 0 {
 		cfg.MaxSessions = 256
@@ -278,7 +278,8 @@ func first(done *bool) bool {
 	return !was
 }
 
-// next decides what an outcome leads to: ask again, and with a new session. opening tells that the request was to open one.
+// next decides what an outcome leads to: ask again, and with a new session. opening reports that
+// the request was to open one.
 func (r *retries) next(err error, opening bool) (retry, renew bool) {
 	var denied *Denied
 	if !errors.As(err, &denied) {
@@ -309,7 +310,8 @@ func (r *retries) next(err error, opening bool) (retry, renew bool) {
 	return false, false
 }
 
-// session gives an open session, or a new one with done, which the caller must call when the first request is over.
+// session returns an open session, or a new one with done, which the caller must call when the
+// first request is over.
 func (c *Caller) session(ctx context.Context, h *held, via *patient, with *capability.Capability, req Request) (
 	s *capability.Session, done func(*capability.Session), opening time.Duration, err error,
 ) {
@@ -393,7 +395,7 @@ func (c *Caller) once(ctx context.Context, via *patient, service edgeistry.Servi
 	return result, err
 }
 
-// send gives a Result unless via failed.
+// send returns a Result unless via failed.
 func (c *Caller) send(ctx context.Context, via *patient, out *sent) (*Result, error) {
 	began := c.cfg.Now()
 	waited := via.waited
@@ -456,7 +458,7 @@ func (c *Caller) Forget(service edgeistry.ServiceID) {
 	}
 }
 
-// note keeps when the device proved itself.
+// note records when the device proved itself.
 func (h *held) note(r *Result, now time.Time) {
 	if r.Verdict.Tagged {
 		h.mu.Lock()
@@ -465,8 +467,8 @@ func (h *held) note(r *Result, now time.Time) {
 	}
 }
 
-// over says whether a session is of no more use after a proved refusal: one with a wrong discharge has ended, and one that opened
-// before its cell was reserved never counts.
+// over reports whether a session is of no more use after a proved refusal: one with a wrong
+// discharge has ended, and one that opened before its cell was reserved never counts.
 func over(r *Result) bool {
 	v := r.Verdict
 	_, _, discharge := v.Place()
@@ -481,7 +483,7 @@ func (h *held) doubt() {
 	h.proved = time.Time{}
 }
 
-// proven gives the session if the device has proved itself in it a moment ago.
+// proven returns the session if the device has proved itself in it a moment ago.
 func (h *held) proven(now time.Time) *capability.Session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -491,7 +493,7 @@ func (h *held) proven(now time.Time) *capability.Session {
 	return h.session
 }
 
-// open gives the session that is open, if any.
+// open returns the session that is open, if any.
 func (h *held) open() *capability.Session {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -513,7 +515,7 @@ func (h *held) drop(s *capability.Session) {
 	}
 }
 
-// Sessions tells how many sessions are kept.
+// Sessions returns the number of sessions.
 func (c *Caller) Sessions() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

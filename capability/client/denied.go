@@ -9,7 +9,8 @@ import (
 	"github.com/edgeistry/edgeistry/coap"
 )
 
-// ErrUnproven says that an answer of success came without a proof that the device gave it, so it counts for nothing.
+// ErrUnproven reports that an answer of success came without a proof that the device gave it, so it
+// counts for nothing.
 var ErrUnproven = errors.New("the answer has no valid proof of the device")
 
 // Denied is an answer that is an error. Only with ByDevice is it known to come from the device (or from the node that
@@ -43,7 +44,7 @@ func (d *Denied) Text() string {
 	return fmt.Sprintf("%s, after waiting for %v", d.Message, d.Waited.Round(time.Second))
 }
 
-// unknown says that nobody can tell whether the request ran.
+// unknown reports that nobody can tell whether the request ran.
 func (d *Denied) unknown() {
 	d.Unknown = true
 	d.Message += "; it may have run all the same: look before you ask again"
@@ -58,7 +59,7 @@ func (d *Denied) Passes() bool {
 	return d.Code == coap.CodeTooManyRequests
 }
 
-// Timeout tells whether a node on the way waited for an answer in vain.
+// Timeout reports whether a node on the way waited for an answer in vain.
 func (d *Denied) Timeout() bool { return d.Code == coap.CodeGatewayTimeout }
 
 // newDenied reads an error answer. The error payload is reason u8 [| frame u8 | constraint type u8]; a node's own words

@@ -83,7 +83,7 @@ func (p *patient) pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// rest makes the pause that a refusal asks for, if it asks for one.
+// rest returns the pause that a refusal asks for, if it asks for one.
 func (p *patient) rest(ctx context.Context, err error) bool {
 	var denied *Denied
 	if !errors.As(err, &denied) || denied.RetryAfter <= 0 {

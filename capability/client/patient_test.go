@@ -166,7 +166,7 @@ func TestCallWaitsForTheClock(t *testing.T) {
 	})
 }
 
-// clock gives the request that tells a device the time.
+// clock returns the request that sets a device's clock.
 func clock(t *testing.T) *coap.Message {
 	t.Helper()
 	m, err := coap.NewRequest(coap.CodePOST, "/t", nil, binary.BigEndian.AppendUint32(nil, uint32(time.Now().Unix())))

@@ -137,7 +137,7 @@ func (p *parser) clause() error {
 	}
 }
 
-// unknown says what a word that the grammar does not have here was probably meant to be.
+// unknown returns what a word that the grammar does not have here was probably meant to be.
 func (p *parser) unknown(t token) error {
 	if t.quoted {
 		return fmt.Errorf("the name %v has no verb: say %s", t, list(verbs))
@@ -261,7 +261,7 @@ func has(names []string, text string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return name == text || all && strings.HasPrefix(name, prefix) })
 }
 
-// checkName says what is wrong with a name, or with the beginning of one that ends in "*".
+// checkName reports what is wrong with a name, or with the beginning of one that ends in "*".
 func checkName(text string) error {
 	prefix, all := strings.CutSuffix(text, "*")
 	if all && prefix == "" {

@@ -39,7 +39,7 @@ type Wish struct {
 	Program  []byte            // the body of a WebAssembly function (docs/spec/program.md)
 }
 
-// Spec makes the frame. Limits come first, then one grant a name and kind.
+// Spec returns the frame. Limits come first, then one grant a name and kind.
 func (w Wish) Spec() (capability.FrameSpec, error) {
 	var s capability.FrameSpec
 	var err error

@@ -14,7 +14,8 @@ import (
 	"github.com/edgeistry/edgeistry/capability/program"
 )
 
-// limits makes the limits of a wish, in the order in which they are told apart best: what ends, then what counts, then who.
+// limits returns the limits of a wish, in the order in which they are told apart best: what ends,
+// then what counts, then who.
 func (w Wish) limits() ([]capability.Limit, error) {
 	var limits []capability.Limit
 	for _, part := range []func() ([]capability.Limit, error){w.times, w.meters, w.people} {
@@ -132,8 +133,9 @@ func parseAlsoText(text string) (capability.Also, error) {
 	return capability.Also{}, fmt.Errorf("capability %.60q to go together with is not understood (like 4, a branch, or 4:c0ffee01, with its nonce)", text)
 }
 
-// CheckHold says what is wrong with a hold that the wire cannot say exactly: tenths of a second up to 19.9 s, then whole
-// minutes up to 56. A hold is never rounded, because both ways are wrong: shorter refuses, longer allows.
+// CheckHold reports what is wrong with a hold that the wire cannot say exactly: tenths of a second
+// up to 19.9 s, then whole minutes up to 56. A hold is never rounded, because both ways are wrong:
+// shorter refuses, longer allows.
 func CheckHold(hold time.Duration) error {
 	if hold > 0 && capability.HoldDuration(capability.EncodeHold(hold)) == hold {
 		return nil

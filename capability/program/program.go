@@ -28,7 +28,7 @@ type Input struct {
 	Unix, Tick  uint32 // the time: seconds, 0 if the verifier does not know them, and ticks of 100 ms since it started
 }
 
-// Parameters gives the parameters of the program's function.
+// Parameters returns the parameters of the program's function.
 func (in *Input) Parameters() [Parameters]uint32 {
 	var argument uint32
 	for _, b := range in.Payload[:min(4, len(in.Payload))] {
@@ -88,8 +88,8 @@ const (
 // ErrBound is in what Check says of a body that may be valid WebAssembly and has what a program may not have.
 var ErrBound = errors.New("out of bounds")
 
-// Check says why a body is no valid program: the algorithm of the core specification's appendix, for one value type, so that
-// heights stand for the operand stack.
+// Check reports why a body is no valid program: the algorithm of the core specification's appendix,
+// for one value type, so that heights stand for the operand stack.
 func Check(body []byte) error {
 	if len(body) > maxBody {
 		return fmt.Errorf("program of %d bytes, at most %d: %w", len(body), maxBody, ErrBound)

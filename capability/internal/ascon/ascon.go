@@ -31,7 +31,7 @@ type AEAD struct {
 
 var _ cipher.AEAD = (*AEAD)(nil)
 
-// NewAEAD makes an AEAD with tags of TagSize bytes.
+// NewAEAD returns an AEAD with tags of TagSize bytes.
 func NewAEAD(key [KeySize]byte) *AEAD {
 	return &AEAD{
 		k0:      binary.LittleEndian.Uint64(key[:8]),
@@ -40,7 +40,7 @@ func NewAEAD(key [KeySize]byte) *AEAD {
 	}
 }
 
-// NewAEADWithTagSize makes an AEAD whose tags are the first size bytes of the whole ones.
+// NewAEADWithTagSize returns an AEAD whose tags are the first size bytes of the whole ones.
 func NewAEADWithTagSize(key [KeySize]byte, size int) (*AEAD, error) {
 	if size < MinTagSize || size > TagSize {
 		return nil, fmt.Errorf("ascon: tag of %d bytes, want %d to %d", size, MinTagSize, TagSize)
