@@ -110,8 +110,8 @@ func (c *Client) expect() (string, <-chan *Message, error) {
 	}
 }
 
-// forget gives up a token. Of a request that was sent the token stays taken until its late answer comes, so that
-// the answer cannot be given to another request.
+// forget releases a token. Of a request that was sent the token stays taken until its late answer
+// comes, so that the answer cannot be given to another request.
 func (c *Client) forget(token string, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -187,7 +187,7 @@ func (c *Client) stop(err error) {
 	}
 }
 
-// Err says why no request can be sent any more; nil while requests can be sent.
+// Err reports why no request can be sent any more; nil while requests can be sent.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

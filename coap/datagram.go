@@ -78,7 +78,7 @@ func DecodeDatagram(raw []byte) (*Datagram, error) {
 	return d, nil
 }
 
-// toMessage gives the form that go-coap's coders take. It shares the values' bytes with m.
+// toMessage returns the form that go-coap's coders take. It shares the values' bytes with m.
 func toMessage(m *Message) (message.Message, error) {
 	out := message.Message{Code: codes.Code(m.Code), Payload: m.Payload}
 	if len(m.Options) > MaxOptions {

@@ -52,7 +52,7 @@ func (f *frame) append(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// ErrTooLarge says that a message exceeds what a link or a peer takes.
+// ErrTooLarge reports that a message exceeds what a link or a peer takes.
 var ErrTooLarge = errors.New("message too large")
 
 // readFrame reads one message of at most limit bytes; nothing is allocated for a longer one. An *OptionError comes

@@ -9,7 +9,7 @@ import (
 // Leg names a part of a request's way; docs/spec/wire.md defines each.
 type Leg uint8
 
-// The legs of a trace.
+// The parts of a path that a trace times.
 const (
 	LegResolve Leg = 1 // finding the service's home node
 	LegMesh    Leg = 2 // request to answer, seen from the caller's node
@@ -19,7 +19,7 @@ const (
 	LegHome    Leg = 6 // everything at the home node
 )
 
-// String gives the word that people see.
+// String returns the name that people see.
 func (l Leg) String() string {
 	switch l {
 	case LegResolve:
@@ -56,10 +56,10 @@ const (
 	maxTimings   = 12
 )
 
-// errTrace says that an option value is no trace.
+// errTrace reports that an option value is no trace.
 var errTrace = errors.New("malformed trace")
 
-// EncodeTrace gives the value of the Trace option in a response: version 1, then u8 leg | u32 microseconds each.
+// EncodeTrace returns the value of the Trace option in a response: version 1, then u8 leg | u32 microseconds each.
 func EncodeTrace(timings []Timing) []byte {
 	b := []byte{traceVersion}
 	for _, t := range timings[:min(len(timings), maxTimings)] {

@@ -16,10 +16,10 @@ const (
 	maxText      = 64   // bytes of one attribute's value
 )
 
-// errLinks says that a text is no link format, or too long.
+// errLinks reports that a text is no link format, or too long.
 var errLinks = errors.New("malformed link format")
 
-// EncodeLinks gives a manifest in the link format of RFC 6690, as docs/spec/wire.md shows it.
+// EncodeLinks returns a manifest in the link format of RFC 6690, as docs/spec/wire.md shows it.
 func EncodeLinks(m edgeistry.Manifest) ([]byte, error) {
 	var b strings.Builder
 	for _, l := range m.Logs {

@@ -91,7 +91,7 @@ type Message struct {
 	Payload []byte
 }
 
-// Get gives the first option of that number.
+// Get returns the first option of that number.
 func (m *Message) Get(number uint16) ([]byte, bool) {
 	for i := range m.Options {
 		if m.Options[i].Number == number {
@@ -149,7 +149,7 @@ func appendUint(dst []byte, value uint32) []byte {
 	return dst
 }
 
-// Path gives the Uri-Path options as text, "/l/temperature"; "/" if there are none.
+// Path returns the Uri-Path options as text, "/l/temperature"; "/" if there are none.
 func (m *Message) Path() string {
 	var b strings.Builder
 	for _, o := range m.Options {
@@ -188,7 +188,7 @@ func (m *Message) SetPath(path string) error {
 	return nil
 }
 
-// Queries gives the Uri-Query options in order.
+// Queries returns the Uri-Query options in order.
 func (m *Message) Queries() []string {
 	var queries []string
 	for _, o := range m.Options {
@@ -208,8 +208,8 @@ func (m *Message) Clone() *Message {
 	return c
 }
 
-// Success says whether the code is of class 2.
+// Success reports whether the code is of class 2.
 func (m *Message) Success() bool { return m.Code>>5 == 2 }
 
-// CodeText gives a code as RFC 7252 writes it: "2.05".
+// CodeText returns a code as RFC 7252 writes it: "2.05".
 func CodeText(code uint8) string { return fmt.Sprintf("%d.%02d", code>>5, code&0x1f) }

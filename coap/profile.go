@@ -29,7 +29,7 @@ func (f DoerFunc) Do(ctx context.Context, req *Message) (*Message, error) {
 	return f(ctx, req)
 }
 
-// Source says where a request came from. Limits are counted by Peer.
+// Source is where a request came from. Limits are counted by Peer.
 type Source struct {
 	Peer     string // libp2p peer ID; of datagrams the IP address; any text if Local
 	Local    bool   // this process: the HTTP API, the log mirror

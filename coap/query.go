@@ -111,7 +111,7 @@ func (m *Message) SetQuery(q Query) {
 	}
 }
 
-// Queries gives the Uri-Query options that say q; Message.Query reads them.
+// Queries returns the Uri-Query options that say q; Message.Query reads them.
 func Queries(q Query) []string {
 	var queries []string
 	if q.HasFrom {

@@ -21,7 +21,7 @@ var (
 	errRange = errors.New("malformed log range")
 )
 
-// EncodeHead gives the payload of GET /l/NAME: incarnation u32 | sequence u32 | oldest kept u32 | hash (16).
+// EncodeHead returns the payload of GET /l/NAME: incarnation u32 | sequence u32 | oldest kept u32 | hash (16).
 func EncodeHead(h edgeistry.Head) []byte {
 	b := make([]byte, 0, headSize)
 	b = binary.BigEndian.AppendUint32(b, h.Incarnation)
@@ -50,7 +50,7 @@ type Range struct {
 	Entries     [][]byte
 }
 
-// EncodeRange gives the payload of a range read:
+// EncodeRange returns the payload of a range read:
 //
 //	incarnation u32 | first sequence u32 | previous hash (16) | entries: u16 length | payload
 func EncodeRange(r Range) ([]byte, error) {
@@ -71,7 +71,8 @@ func EncodeRange(r Range) ([]byte, error) {
 	return b, nil
 }
 
-// rangeSize gives the bytes that entries take in a range, for who must stop at what fits; the rest of a range is 24 bytes.
+// rangeSize returns the bytes that entries take in a range, for who must stop at what fits; the
+// rest of a range is 24 bytes.
 func rangeSize(entries [][]byte) int {
 	n := 0
 	for _, e := range entries {

@@ -6,12 +6,13 @@ import (
 	"fmt"
 )
 
-// ErrMalformed says that bytes are no CoAP message at all: RFC 7252 section 3 calls it a message format error.
+// ErrMalformed reports that bytes are no CoAP message at all: RFC 7252 section 3 calls it a message
+// format error.
 var ErrMalformed = errors.New("malformed CoAP message")
 
-// OptionError says that a message is well formed but carries an option that must not be there: of illegal
-// length, twice, or number 0. A library that drops such options silently would repair a protected message on
-// its way, so the whole message is refused.
+// OptionError reports that a message is well formed but carries an option that must not be there:
+// of illegal length, twice, or number 0. A library that drops such options silently would repair a
+// protected message on its way, so the whole message is refused.
 type OptionError struct {
 	Number uint16
 	Why    string
@@ -19,7 +20,7 @@ type OptionError struct {
 
 func (e *OptionError) Error() string { return fmt.Sprintf("option %d: %s", e.Number, e.Why) }
 
-// Critical tells whether the option is critical (RFC 7252 section 5.4.6: an odd number).
+// Critical reports whether the option is critical (RFC 7252 section 5.4.6: an odd number).
 func (e *OptionError) Critical() bool { return e.Number&1 == 1 }
 
 // Code is the answer's code: 4.02 for a critical option, 4.00 for an elective one.
@@ -49,8 +50,8 @@ type optionRule struct {
 	repeatable bool
 }
 
-// rule gives the legal lengths of a known option: RFC 7252 section 5.10, RFC 7641, 7959, 8768, 9175, and the
-// private ones of docs/spec/wire.md.
+// rule returns the legal lengths of a known option: RFC 7252 section 5.10, RFC 7641, 7959, 8768,
+// 9175, and the private ones of docs/spec/wire.md.
 func rule(number uint16) (optionRule, bool) {
 	switch number {
 	case OptionIfMatch:

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// feed gives all messages in b.
+// feed returns all messages in b.
 func feed(r *SLIPReader, b []byte) [][]byte {
 	var messages [][]byte
 	for _, c := range b {

@@ -14,13 +14,13 @@ import (
 
 // Errors of links and streams.
 var (
-	// ErrClosed says that the link or stream was closed, here or by the other side.
+	// ErrClosed reports that the link or stream was closed, here or by the other side.
 	ErrClosed = errors.New("closed")
-	// ErrTimeout says that no answer came in time.
+	// ErrTimeout reports that no answer came in time.
 	ErrTimeout = errors.New("no answer in time")
 )
 
-// ContextError says why ctx ended; a deadline is ErrTimeout, whoever set it.
+// ContextError reports why ctx ended; a deadline is ErrTimeout, whoever set it.
 func ContextError(ctx context.Context) error {
 	err := context.Cause(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -252,7 +252,8 @@ func (s *stream) signal(f *frame) error {
 	return nil
 }
 
-// NewToken gives a token of 2 unpredictable bytes, so that who cannot see a request cannot answer it either.
+// NewToken returns a token of 2 unpredictable bytes, so that somebody who cannot see a request
+// cannot answer it either.
 func NewToken() []byte {
 	token := make([]byte, 2)
 	_, _ = rand.Read(token) // never fails: crypto/rand ends the program first
@@ -261,8 +262,8 @@ func NewToken() []byte {
 
 // Errors of device links.
 var (
-	// ErrLinkDown says that the line is not there: no such tty, or unplugged.
+	// ErrLinkDown reports that the line is not there: no such tty, or unplugged.
 	ErrLinkDown = errors.New("link is down")
-	// ErrReset says that the device did not accept the message (RFC 7252 section 4.2).
+	// ErrReset reports that the device did not accept the message (RFC 7252 section 4.2).
 	ErrReset = errors.New("reset by the device")
 )

@@ -10,7 +10,7 @@ import (
 // maxURI bounds a URI in bytes; Proxy-Uri has the same bound (RFC 7252 section 5.10).
 const maxURI = 1034
 
-// errURI says that a text is no coap URI of this profile.
+// errURI reports that a text is no coap URI of this profile.
 var errURI = errors.New("not a coap URI")
 
 // URI is a coap URI in the parts that become options: nothing is percent-encoded any more.

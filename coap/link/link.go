@@ -125,14 +125,15 @@ func newLink(name string, cfg Config, baud int, open func() (carrier, error)) *L
 	return l
 }
 
-// String gives the link's URL.
+// String returns the link's URL.
 func (l *Link) String() string { return l.name }
 
-// News gives a token after the device said that one of its logs has grown (POST /u). Tokens do not pile up. It is a
-// hint that anybody on the line can make: who reads the logs for it should do so at most once in 100 ms.
+// News returns a token after the device said that one of its logs has grown (POST /u). Tokens do
+// not pile up. It is a hint that anybody on the line can make: who reads the logs for it should do
+// so at most once in 100 ms.
 func (l *Link) News() <-chan struct{} { return l.news }
 
-// Stats gives the counts so far.
+// Stats returns the counts so far.
 func (l *Link) Stats() Stats {
 	return Stats{
 		BytesSent: l.sent.Load(), BytesReceived: l.received.Load(), Exchanges: l.exchanges.Load(),
@@ -180,7 +181,7 @@ func (l *Link) setLine(line carrier) bool {
 	return true
 }
 
-// ErrRefused says that the host at the link's address answers that no program has this port.
+// ErrRefused reports that the host at the link's address answers that no program has this port.
 var ErrRefused = errors.New("nothing listens")
 
 // refusal returns the error of an exchange that ends because its messages were refused with err.
@@ -272,7 +273,8 @@ func (l *Link) arrive(line carrier, raw []byte, wire int) {
 	}
 }
 
-// matches tells whether d answers the request: by message ID and token, or by token if it comes in a message of its own.
+// matches reports whether d answers the request: by message ID and token, or by token if it comes
+// in a message of its own.
 func (e *exchange) matches(d *coap.Datagram) bool {
 	switch class := d.Message.Code >> 5; {
 	case d.Type == coap.Reset || d.Type == coap.Acknowledgement && d.Message.Code == coap.CodeEmpty:

@@ -17,7 +17,7 @@ const DefaultBaud = 115200
 // ATmega328P about 60 ms, and twice 256 bytes take 45 ms at 115,200 baud.
 const serialAckTimeout = 400 * time.Millisecond
 
-// OpenSerial gives a link over the tty at path. The tty need not be there yet: see Link.Up.
+// OpenSerial returns a link over the tty at path. The tty need not be there yet: see Link.Up.
 func OpenSerial(path string, cfg Config) *Link {
 	if cfg.Baud <= 0 {
 		cfg.Baud = DefaultBaud
@@ -28,8 +28,8 @@ func OpenSerial(path string, cfg Config) *Link {
 	}, cfg)
 }
 
-// NewSerial gives a link in the serial framing over whatever open gives. open is called again after a failure of what
-// it gave before.
+// NewSerial returns a link in the serial framing over whatever open gives. open is called again
+// after a failure of what it gave before.
 func NewSerial(name string, open func() (io.ReadWriteCloser, error), cfg Config) *Link {
 	cfg = cfg.withDefaults(coap.MaxSerial, serialAckTimeout)
 	if cfg.Baud <= 0 {

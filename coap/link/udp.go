@@ -104,8 +104,8 @@ func Parse(text string) (Address, error) {
 	return a, fmt.Errorf("link %.80q: unknown kind %.20q, want serial or udp", text, kind)
 }
 
-// Open gives the link that a URL names, as Parse reads it. Only a malformed URL is an error: a device that is not
-// there may come.
+// Open returns the link that a URL names, as Parse reads it. Only a malformed URL is an error: a
+// device that is not there may come.
 func Open(text string, cfg Config) (*Link, error) {
 	a, err := Parse(text)
 	if err != nil {

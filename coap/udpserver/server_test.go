@@ -66,7 +66,7 @@ func greenhouse(t *testing.T) (*proxy.Proxy, *linktest.Device) {
 	return p, device
 }
 
-// request makes a request to a service by Uri-Host.
+// request returns a request to a service by Uri-Host.
 func request(t *testing.T, code uint8, path string, payload []byte) *coap.Message {
 	t.Helper()
 	m, err := coap.NewRequest(code, path, nil, payload)
@@ -376,7 +376,7 @@ func heap() uint64 {
 	return s.HeapAlloc
 }
 
-// mutable gives messages that are right, to be spoiled.
+// mutable returns messages that are right, to be spoiled.
 func mutable(t *testing.T) [][]byte {
 	t.Helper()
 	open := request(t, coap.CodePOST, "/f/valve", []byte{20})

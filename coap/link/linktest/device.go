@@ -44,7 +44,7 @@ type Device struct {
 	answer  []byte // to it
 }
 
-// New makes a device that is not claimed.
+// New returns a device that is not claimed.
 func New(setup capability.SetupCode) *Device {
 	d := &Device{
 		Manifest: edgeistry.Manifest{
@@ -60,7 +60,7 @@ func New(setup capability.SetupCode) *Device {
 	return d
 }
 
-// Claimed makes a device that belongs to who holds the key.
+// Claimed returns a device that belongs to the holder of the key.
 func Claimed(hint [4]byte, key capability.EpochKey) *Device {
 	d := New(capability.SetupCode{ID: [4]byte{1, 2, 3, 4}, Seed: [16]byte{5}})
 	d.claim.Claimed, d.claim.Hint, d.claim.Key = true, hint, key
@@ -77,7 +77,7 @@ func (d *Device) ahead(t time.Time) bool {
 	return now.Sub(t) > 2*time.Second
 }
 
-// SetClock tells the device a time past all rules, as a node whose clock was wrong did.
+// SetClock sends the device a time past all rules, as a node whose clock was wrong did.
 func (d *Device) SetClock(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -121,7 +121,7 @@ func (d *Device) arm() {
 	d.guard = guard
 }
 
-// Flash gives it other firmware and starts it.
+// Flash installs other firmware and starts the device.
 func (d *Device) Flash(m edgeistry.Manifest) {
 	d.mu.Lock()
 	d.Manifest = m
@@ -141,14 +141,14 @@ func (d *Device) has(log string) bool {
 	return slices.ContainsFunc(d.Manifest.Logs, func(l edgeistry.LogInfo) bool { return l.Name == log })
 }
 
-// Era gives the epoch, and the generation of a branch.
+// Era returns the epoch, and the generation of a branch.
 func (d *Device) Era(branch uint8) (epoch uint16, generation uint8) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.epoch, d.raised[branch]
 }
 
-// Moves tells how often the valve moved, and where it is.
+// Moves returns how often the valve moved, and its position.
 func (d *Device) Moves() (moves int, valve byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -364,7 +364,7 @@ func (d *Device) ServeSerial(line io.ReadWriter) {
 	}
 }
 
-// News gives the message by which a device says that a log has grown.
+// News returns the message by which a device says that a log has grown.
 func News(id uint16) []byte {
 	raw := []byte{0x50, 2, 0, 0, 0xB1, 'u'}
 	binary.BigEndian.PutUint16(raw[2:], id)
