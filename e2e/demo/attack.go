@@ -81,5 +81,5 @@ func (d *demo) moves() ([]int, error) {
 	return moves, err
 }
 
-// code gives the code of a CoAP message as people write it.
+// code returns the code of a CoAP message as people write it.
 func code(m []byte) string { return fmt.Sprintf("%d.%02d", m[1]>>5, m[1]&31) }

@@ -82,7 +82,7 @@ func (d *demo) play(ctx context.Context) error {
 	return nil
 }
 
-// goOn says how to go on by hand while the mesh is up.
+// goOn reports how to go on by hand while the mesh is up.
 func (d *demo) goOn() {
 	d.out.text("The mesh stays up until Ctrl-C. To paste:")
 	for _, args := range [][]string{

@@ -12,7 +12,8 @@ import (
 // lease is how long the word of the guard holds.
 const lease = 5 * time.Second
 
-// guard makes a capability that is worth nothing without the word of a guard at another site, and uses it with that word.
+// guard makes a capability that is worth nothing without the word of a guard at another site, and
+// uses it with that word.
 func (d *demo) guard(ctx context.Context) error {
 	d.out.title("Two must agree: a visitor may turn the valve with the owner's word and, each time anew, the doorman's")
 	if _, err := d.show(ctx, d.mesh.Cloud, outcome{keep: whatAllows}, "cap", "mint", "node", "--no-mirror", "--save", "node/doorman"); err != nil {

@@ -29,7 +29,8 @@ type Machine struct {
 	Image    string
 }
 
-// NewBoard makes a factory-new board, which Start switches on. posix is the POSIX device's program, which is also the factory.
+// NewBoard returns a factory-new board, which Start switches on. posix is the POSIX device's
+// program, which is also the factory.
 func NewBoard(ctx context.Context, m Machine, posix, dir, name string) (*Board, error) {
 	setup, err := capability.NewSetupCode(rand.Reader)
 	if err != nil {
@@ -64,7 +65,7 @@ func (b *Board) Start(ctx context.Context) (boot uint32, err error) {
 	return uint32(n), err
 }
 
-// freeUDP gives an address on loopback that nobody uses just now.
+// freeUDP returns an address on loopback that nobody uses just now.
 func freeUDP() (string, error) {
 	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {

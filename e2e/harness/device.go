@@ -55,7 +55,7 @@ type Event struct {
 	OutBytes     int    `json:"out_bytes"`
 }
 
-// Events gives the events of one kind so far, oldest first.
+// Events returns the events of one kind so far, oldest first.
 func (c *Chip) Events(kind string) ([]Event, error) {
 	data, err := os.ReadFile(c.events)
 	if err != nil {

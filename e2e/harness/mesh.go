@@ -96,7 +96,7 @@ type Binaries struct {
 	LX106, CortexM3       Machine
 }
 
-// Built gives the parts as the Makefile builds them.
+// Built returns the parts as the Makefile builds them.
 func Built(root string) Binaries {
 	in := func(name string) string { return filepath.Join(root, "build", name) }
 	return Binaries{

@@ -87,7 +87,7 @@ func (p *Process) Mark() int {
 	return len(p.lines)
 }
 
-// Wait gives the submatches of the first line after mark that matches.
+// Wait returns the submatches of the first line after mark that matches.
 func (p *Process) Wait(ctx context.Context, mark int, pattern string) ([]string, error) {
 	re := regexp.MustCompile(pattern)
 	for {
@@ -110,7 +110,7 @@ func (p *Process) Wait(ctx context.Context, mark int, pattern string) ([]string,
 	}
 }
 
-// Since gives the lines after mark that match.
+// Since returns the lines after mark that match.
 func (p *Process) Since(mark int, pattern string) []string {
 	re := regexp.MustCompile(pattern)
 	p.mu.Lock()

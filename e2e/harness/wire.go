@@ -85,7 +85,7 @@ func (w *Wire) setCut(cut bool) {
 	w.cut = cut
 }
 
-// isCut says whether nothing gets through.
+// isCut reports whether nothing gets through.
 func (w *Wire) isCut() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -213,7 +213,8 @@ func (w *Wire) pump(from, to *os.File, see func([]byte) []byte) {
 	}
 }
 
-// callsFunction says whether a CoAP message (RFC 7252 3) is a POST with a payload whose first path segment is "f".
+// callsFunction reports whether a CoAP message (RFC 7252 3) is a POST with a payload whose first
+// path segment is "f".
 func callsFunction(m []byte) bool {
 	if len(m) < 4 || m[1] != 0x02 {
 		return false

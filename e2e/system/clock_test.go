@@ -56,7 +56,7 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// tellTime tells the device a time under the owner's capability past the node.
+// tellTime sends the device a time under the owner's capability past the node.
 func tellTime(t *testing.T, ctx context.Context, s *site, at time.Time) {
 	t.Helper()
 	owner, err := capability.Parse(text(t, ctx, s.node, "shed/owner"))

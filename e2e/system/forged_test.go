@@ -156,7 +156,8 @@ func copied(t *testing.T, ctx context.Context, s *site, use func(datastore.Batch
 	use(ds, logstore.LogID{Service: service, Name: "temperature"}, keys)
 }
 
-// rewrite makes the copy anew from what change leaves of its entries, with a chain of hashes that is right in itself. It gives the newest place.
+// rewrite makes the copy anew from what change leaves of its entries, with a chain of hashes that
+// is right in itself. It returns the newest place.
 func rewrite(t *testing.T, ctx context.Context, s *site, change func(*logstore.Entry)) (newest edgeistry.Place) {
 	t.Helper()
 	copied(t, ctx, s, func(ds datastore.Batching, id logstore.LogID, keys []string) {

@@ -48,7 +48,7 @@ func direct(t *testing.T, ctx context.Context, s *site, token string) capability
 	return capability.ReasonNone
 }
 
-// text gives a capability of the node's keychain.
+// text returns a capability of the node's keychain.
 func text(t *testing.T, ctx context.Context, n *harness.Node, name string) string {
 	t.Helper()
 	r := n.CLI(ctx, "cap", "show", name)
