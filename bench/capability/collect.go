@@ -44,7 +44,7 @@ const (
 	howBytes = "make bench-capability: encoded by capability and coap"
 )
 
-// counterpart says what signature stands beside a count of ours.
+// counterpart reports what signature stands beside a count of ours.
 var counterpart = map[string]string{"sign": "p256_sign", "hmac128": "p256_sign", "verify2": "p256_verify", "session_request": "p256_verify", "session_exchange": "p256_verify", "open2": "p256_verify"}
 
 func ourCount(name string, value uint64, theirs counted) figures.Figure {

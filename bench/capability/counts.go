@@ -148,7 +148,7 @@ func (c counted) addSizes(path string) error {
 	return nil
 }
 
-// readOurs gives everything that repeats and that CI compares.
+// readOurs returns everything that repeats and that CI compares.
 func readOurs(dir string) (counted, error) {
 	c := counted{}
 	err := errors.Join(
@@ -166,7 +166,8 @@ func readOurs(dir string) (counted, error) {
 	return c, err
 }
 
-// readBaselines gives what others' code takes on the same cores. Keys differ from run to run and counts a little with them.
+// readBaselines returns what others' code takes on the same cores. Keys differ from run to run and
+// counts a little with them.
 func readBaselines(dir string) (counted, error) {
 	c := counted{}
 	err := errors.Join(
@@ -216,7 +217,8 @@ func (c counted) write(path string) error {
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-// compare gives a line for each count that is not as the table says: worse, better, new, or not measured any more.
+// compare returns a line for each count that is not as the table says: worse, better, new, or not
+// measured any more.
 func compare(table, now counted) (lines []string) {
 	names := maps.Clone(table)
 	maps.Copy(names, now)

@@ -36,7 +36,7 @@ func writePage(path string) error {
 	return os.WriteFile(path, []byte(head+pageBegin+tables(list)+pageEnd+tail), 0o644)
 }
 
-// values gives figures by name; of one that is not there, NaN.
+// values returns figures by name; of one that is not there, NaN.
 type values map[string]float64
 
 func (v values) of(name string) float64 {
@@ -132,7 +132,7 @@ func grouped(x float64) string {
 	return s
 }
 
-// ms gives three digits.
+// ms returns three digits.
 func ms(x float64) string {
 	switch {
 	case math.IsNaN(x):

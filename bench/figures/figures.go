@@ -56,7 +56,7 @@ func Write(out io.Writer, dir, name string, figures []Figure) error {
 	return os.WriteFile(filepath.Join(dir, name+".json"), append(data, '\n'), 0o644)
 }
 
-// Quantile gives the q-quantile (0..1) of the samples, nearest rank.
+// Quantile returns the q-quantile (0..1) of the samples, nearest rank.
 func Quantile(samples []time.Duration, q float64) time.Duration {
 	if len(samples) == 0 {
 		return 0

@@ -84,7 +84,7 @@ func Explain(err error) *Error {
 	return Join(causes...)
 }
 
-// Join makes one Error of several, in the order given. The first names the cause of all.
+// Join returns one Error of several, in the order given. The first names the cause of all.
 func Join(causes ...*Error) *Error {
 	var texts []string
 	var errs []error
@@ -107,7 +107,7 @@ func Join(causes ...*Error) *Error {
 	return &Error{Cause: first.Cause, Text: strings.Join(texts, "; "), Is: first.Is, err: errors.Join(errs...)}
 }
 
-// New makes an Error with a cause and a text.
+// New returns an Error with a cause and a text.
 func New(cause Cause, format string, args ...any) *Error {
 	return &Error{Cause: cause, Text: fmt.Sprintf(format, args...)}
 }

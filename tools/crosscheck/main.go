@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// check gives how many packages there are, and the first error of each that has one.
+// check returns how many packages there are, and the first error of each that has one.
 func check(pattern, platform string) (int, error) {
 	parts := strings.SplitN(platform, "/", 3)
 	if len(parts) < 2 {
