@@ -52,7 +52,7 @@ type Counters interface {
 	Cell(cell uint8) (id Identity, used uint8, ok bool)
 	// Raise counts one request more. It returns when that is stored and read back; a count that has reached 255 is an error.
 	Raise(cell uint8) error
-	// Reserve gives the cell to a chain: the count starts at 0, unless it is that chain's already. Zeros free it.
+	// Reserve assigns the cell to a chain: the count starts at 0, unless it is that chain's already. Zeros free it.
 	Reserve(cell uint8, id Identity) error
 }
 

@@ -113,7 +113,7 @@ func joinKey(ks, part [keySize]byte) [keySize]byte {
 	return derive(ks[:], append([]byte{labelJoin}, part[:]...))
 }
 
-// padKey gives H(ks, 15 | sequence u32): the pad under which r travels to the next epoch.
+// padKey returns H(ks, 15 | sequence u32): the pad under which r travels to the next epoch.
 func padKey(ks [keySize]byte, sequence uint32) [keySize]byte {
 	return derive(ks[:], binary.BigEndian.AppendUint32([]byte{labelPad}, sequence))
 }

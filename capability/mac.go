@@ -59,7 +59,7 @@ func newMAC() *mac {
 	return m
 }
 
-// release gives back what macs lent.
+// release returns to the pool what macs lent.
 func (m *mac) release() {
 	m.wipe()
 	macs.Put(m)

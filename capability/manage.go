@@ -110,7 +110,8 @@ func (g *Guard) SetEpoch(epoch uint16, cookieKey [32]byte, branchKey func(branch
 	return failed
 }
 
-// Reserve gives a cell to a chain. Sessions that are open do not know of it: COUNT denies in them until they are opened anew.
+// Reserve assigns a cell to a chain. Sessions that are open do not know of it: COUNT denies in
+// them until they are opened anew.
 func (g *Guard) Reserve(cell uint8, id Identity) Reason {
 	g.mu.Lock()
 	defer g.mu.Unlock()

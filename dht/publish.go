@@ -34,7 +34,7 @@ const maxPuts = 16
 //
 // Fields left zero are filled in: Service from the key, NotBefore with now, Expiry with a day
 // later, Sequence with the one after the highest known. With a Sequence of the caller's,
-// ErrRollback says that a higher one is known.
+// ErrRollback reports that a higher one is known.
 func (r *Registry) Publish(ctx context.Context, priv crypto.PrivKey, rec Record) (acks int, err error) {
 	if rec.Service == (edgeistry.ServiceID{}) {
 		raw, err := priv.GetPublic().Raw()
@@ -220,7 +220,7 @@ func (r *Registry) superseded(ctx context.Context, o *ownRecord) (bool, error) {
 	return true, r.known.offer(ctx, rec, value, r.now(), true)
 }
 
-// near gives the connected members that are among the closest to a service's key, as far as this
+// near returns the connected members that are among the closest to a service's key, as far as this
 // node knows. In a mesh of fewer nodes than a bucket holds that is all of them.
 func (r *Registry) near(id edgeistry.ServiceID) []peer.ID {
 	members := r.Peers()

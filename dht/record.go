@@ -145,7 +145,7 @@ func openAnyTime(key string, value []byte) (Record, error) {
 		return Record{}, ErrPayloadType
 	}
 	// The signature covers the payload and not the envelope's own encoding: only the encoding that
-	// Marshal gives is taken, or anybody could make other values of the same record.
+	// Marshal returns is taken, or anybody could make other values of the same record.
 	if again, err := envelope.Marshal(); err != nil || !bytes.Equal(again, value) {
 		return Record{}, fmt.Errorf("%w: not in its only encoding", ErrEnvelope)
 	}

@@ -204,7 +204,7 @@ func (p *parser) grant(verb token, names, bounds *[]string) error {
 	return nil
 }
 
-// isRange tells bounds from names: names may hold single dots, never two in a row.
+// isRange distinguishes bounds from names: names may hold single dots, never two in a row.
 func isRange(t token) bool {
 	return !t.quoted && (strings.Contains(t.text, "..") || strings.Contains(t.text, ":"))
 }

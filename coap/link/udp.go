@@ -17,7 +17,7 @@ import (
 // asks for not less than 1 s without better knowledge.
 const udpAckTimeout = time.Second
 
-// OpenUDP gives a link to the device at address ("host:port") over a connected socket.
+// OpenUDP returns a link to the device at address ("host:port") over a connected socket.
 func OpenUDP(address string, cfg Config) *Link {
 	cfg = cfg.withDefaults(coap.MaxDatagram, udpAckTimeout)
 	return newLink("udp:"+address, cfg, 0, func() (carrier, error) {

@@ -43,7 +43,7 @@ type Ask func(ctx context.Context, m *coap.Message) (*client.Result, error)
 type Follower struct {
 	Log Log
 	Ask Ask
-	// OfCopy says that another node answers, from its copy or its own log. It never ends before this copy unless it was
+	// OfCopy is set if another node answers, from its copy or its own log. It never ends before this copy unless it was
 	// restored from a backup.
 	OfCopy bool
 
