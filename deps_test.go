@@ -83,6 +83,12 @@ var rules = []rule{
 		only:     []string{".", "coap", "capability/...", "denylist", "logstore", "function/wasm", "node/config", "internal/..."},
 	},
 	{
+		name:     "node/hosting: answers, and reaches nobody",
+		packages: []string{"node/hosting"},
+		only:     []string{".", "coap", "capability/...", "logstore", "internal/..."},
+		never:    map[string]string{"github.com/libp2p/...": "requests arrive as messages, from whatever network"},
+	},
+	{
 		name:     "logstore: a part that everybody may use knows only the root package",
 		packages: []string{"logstore"},
 		only:     []string{".", "internal/..."},
