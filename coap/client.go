@@ -194,9 +194,6 @@ func (c *Client) Err() error {
 	return c.err
 }
 
-// Done is closed when the stream has ended.
-func (c *Client) Done() <-chan struct{} { return c.done }
-
 // Close ends the stream and waits for its goroutines. The other side gets a Release, or an Abort if requests are under way:
 // these fail with ErrClosed, and nobody needs their answers. Close may be called twice.
 func (c *Client) Close() error {

@@ -372,9 +372,9 @@ func TestClientClose(t *testing.T) {
 		t.Errorf("a request under way: %v, want ErrClosed", err)
 	}
 	select {
-	case <-c.Done():
+	case <-c.done:
 	default:
-		t.Error("Done is open after Close")
+		t.Error("the stream has not ended after Close")
 	}
 }
 

@@ -269,9 +269,6 @@ func (r *Registry) mark(_ context.Context, s network.Stream, req *kadpb.Message)
 	markOrigin(rec, origin{peer: p, group: groupOf(p, s.Conn().RemoteMultiaddr(), r.limits.ExemptLoopback)})
 }
 
-// Mesh returns the name of the mesh.
-func (r *Registry) Mesh() string { return r.mesh }
-
 // Close leaves the mesh and returns when everything that the registry started has ended. Calls
 // under way end with ErrClosed. It may be called twice. The host and the datastore are the caller's
 // and stay open.

@@ -130,13 +130,6 @@ func (m *Streams) Close() {
 	m.wg.Wait()
 }
 
-// Via returns the way to a service whose homes are known: each request goes to the first home that can be reached.
-func (m *Streams) Via(homes []peer.AddrInfo) coap.Doer {
-	return coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
-		return m.Do(ctx, homes, req)
-	})
-}
-
 // Do sends a request to the first of these homes that can be reached. If none can, the error is a *HomesError.
 func (m *Streams) Do(ctx context.Context, homes []peer.AddrInfo, req *coap.Message) (*coap.Message, error) {
 	failed := &HomesError{}

@@ -514,10 +514,3 @@ func (h *held) drop(s *capability.Session) {
 		h.session = nil
 	}
 }
-
-// Sessions returns the number of sessions.
-func (c *Caller) Sessions() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.recent.Len()
-}

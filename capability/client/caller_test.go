@@ -384,7 +384,7 @@ func TestCallErrorsOnTheWay(t *testing.T) {
 	w.before = func(*coap.Message) (*coap.Message, error) {
 		return &coap.Message{Code: coap.CodeGatewayTimeout}, nil
 	}
-	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.As(err, &denied) || !denied.Timeout() {
+	if _, err := c.Call(bounded(t), w, owner, call(t, 1)); !errors.As(err, &denied) || denied.Code != coap.CodeGatewayTimeout {
 		t.Errorf("5.04: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())

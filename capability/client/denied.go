@@ -59,9 +59,6 @@ func (d *Denied) Passes() bool {
 	return d.Code == coap.CodeTooManyRequests
 }
 
-// Timeout reports whether a node on the way waited for an answer in vain.
-func (d *Denied) Timeout() bool { return d.Code == coap.CodeGatewayTimeout }
-
 // newDenied reads an error answer. The error payload is reason u8 [| frame u8 | constraint type u8]; a node's own words
 // start at 32 (docs/spec/wire.md).
 func newDenied(resp *coap.Message, byDevice bool) *Denied {
