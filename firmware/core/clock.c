@@ -1,10 +1,21 @@
 #include "edg_int.h"
 
-/* docs/spec/capability.md, Clock. */
+/* Ticks, and what they tell: the boot that they count from, and the time (docs/spec/capability.md, Clock). */
 
 enum { BACK = 2 };
 #define DAY 86400UL
 #define MARK_STEP 3600UL
+
+uint32_t edg_device_ticks(const edg_device *dev)
+{
+    const edg_platform *p = EDG_PLATFORM(dev);
+
+    return p->ticks(p->ctx);
+}
+
+uint32_t edg_device_boot(const edg_device *dev) { return EDG_DEVICE(dev)->boot; }
+
+int edg_device_claimed(const edg_device *dev) { return (dev->flags & EDG_CLAIMED) != 0; }
 
 EDG_APART uint32_t edg_clock_at(const edg_device *dev, uint32_t now)
 {
@@ -50,3 +61,5 @@ uint8_t edg_clock_set_back(edg_device *dev, uint32_t unix_seconds)
     dev->flags &= (uint8_t)~EDG_CLOCK_KNOWN;
     return edg_clock_set(dev, 1, unix_seconds);
 }
+
+uint32_t edg_device_unix(const edg_device *dev) { return edg_clock_at(dev, edg_device_ticks(dev)); }

@@ -106,17 +106,4 @@ size_t edg_device_news(edg_device *dev, uint8_t out[EDG_NEWS_MAX])
     return 6;
 }
 
-uint32_t edg_device_ticks(const edg_device *dev)
-{
-    const edg_platform *p = EDG_PLATFORM(dev);
-
-    return p->ticks(p->ctx);
-}
-
-uint32_t edg_device_boot(const edg_device *dev) { return EDG_DEVICE(dev)->boot; }
-
 uint32_t edg_device_head(const edg_device *dev, uint8_t log) { return dev->logs[log].sequence; }
-
-int edg_device_claimed(const edg_device *dev) { return (dev->flags & EDG_CLAIMED) != 0; }
-
-uint32_t edg_device_unix(const edg_device *dev) { return edg_clock_at(dev, edg_device_ticks(dev)); }

@@ -9,25 +9,6 @@
 #include "life.h"
 #include "report.h"
 
-unsigned long check_failures, check_count;
-
-#define FULL_LOG (400ull * SIM_HZ) /* 40 temperatures, of which 32 are kept */
-
-int check_begin(struct sim_board *b, const char *elf, uint8_t ke[32], bool enable_noise)
-{
-    if (sim_board_open(b, elf) != 0) {
-        return -1;
-    }
-    b->enable_noise = enable_noise;
-    life_on(b);
-    life_make(sim_chip_eeprom(b->chip));
-    if (sim_board_start(b, 2) != 0 || life_claim(ke, NULL, NULL) != 0) {
-        fputs("edg-sim-check: the firmware does not start, or cannot be claimed\n", stderr);
-        return -1;
-    }
-    return 0;
-}
-
 static void print_cost(void *ctx, const char *what, const struct sim_exchange *x)
 {
     char cycles[16], verdict[16];

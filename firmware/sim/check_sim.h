@@ -6,6 +6,8 @@
 
 #include "board.h"
 
+#define FULL_LOG (400ull * SIM_HZ) /* 40 temperatures, of which 32 are kept */
+
 /* A chip with this image, claimed. 0, or -1 with a line on stderr. */
 int check_begin(struct sim_board *b, const char *elf, uint8_t ke[32], bool enable_noise);
 

@@ -5,8 +5,6 @@
 #include "../test/check.h"
 #include "factory.h"
 
-size_t (*life_ask)(const uint8_t *message, size_t n, uint8_t *answer, size_t cap);
-
 static struct sim_board *board;
 
 static size_t ask_board(const uint8_t *message, size_t n, uint8_t *answer, size_t cap)
@@ -23,14 +21,6 @@ void life_on(struct sim_board *b)
 const uint8_t life_hint[4] = {0x11, 0x22, 0x33, 0x44};
 
 static const edg_setup_code factory = {{1, 2, 3, 4}, {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5, 6}};
-
-/* In this program the device is not called but asked over its line. */
-size_t edg_device_handle(edg_device *dev, uint8_t *in, size_t n, uint8_t *out, size_t cap, unsigned link_flags)
-{
-    (void)dev;
-    (void)link_flags;
-    return life_ask(in, n, out, cap);
-}
 
 void life_make(uint8_t *eeprom)
 {

@@ -11,7 +11,7 @@ $(OUT)/edg-sim: $(addprefix sim/,main.c line.c store.c report.c) $(SIM_SHARED) $
 	$(CC) $(SIM_FLAGS) -o $@ $(filter %.c,$^) $(SIM_LIBS)
 
 # The line of edg_device_handle leads to the chip there, so the core is linked without its own.
-SIM_CHECK := $(addprefix sim/,check.c tests.c life.c board.c report.c) test/caller.c $(SIM_SHARED) $(filter-out core/handle.c,$(CORE))
+SIM_CHECK := $(addprefix sim/,check.c tests.c fixture.c handle.c life.c board.c report.c) test/caller.c $(SIM_SHARED) $(filter-out core/handle.c,$(CORE))
 
 $(OUT)/edg-sim-check: $(SIM_CHECK) $(wildcard sim/*.h core/*.h test/*.h port/atmega328p/marks.h) sim/rules.mk | $(OUT)
 	$(CC) $(SIM_FLAGS) -o $@ $(filter %.c,$^) $(SIM_LIBS)
