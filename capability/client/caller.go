@@ -182,7 +182,7 @@ func (c *Caller) ask(ctx context.Context, h *held, via *patient, with *capabilit
 			h.drop(session)
 		}
 		if via.waited > waited { // what is old now was not when it was made
-			again.session = false
+			again.session, again.window = false, false
 		}
 		retry, renew := again.next(err, done != nil)
 		if errors.Is(err, capability.ErrExhausted) {
@@ -263,7 +263,7 @@ func Harmless() *coap.Message {
 
 // retries remembers what was tried again already.
 type retries struct {
-	session, stale, frames, gone bool
+	session, stale, frames, gone, window bool
 
 	room int
 }
@@ -297,6 +297,8 @@ func (r *retries) next(err error, opening bool) (retry, renew bool) {
 	switch denied.Reason {
 	case capability.ReasonCookie, capability.ReasonCookieUsed, capability.ReasonNoSession:
 		return first(&r.session), true
+	case capability.ReasonSequence: // others of this session overtook it while it waited its turn
+		return first(&r.window), false
 	case capability.ReasonNoRoom: // the slots are others' for 2 s at least
 		r.room++
 		return r.room <= maxRoom, true
