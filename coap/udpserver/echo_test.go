@@ -161,8 +161,8 @@ func TestAmplificationOfEachDatagram(t *testing.T) {
 	short := encode(coap.Datagram{Type: coap.Confirmable, ID: 7, Message: get})
 	asked := encode(coap.Datagram{Type: coap.Confirmable, ID: 7, Message: long})
 	for name, c := range map[string][][]byte{
-		"4 bytes":                                 {short},
-		"4 bytes, not to be confirmed":            {encode(coap.Datagram{Type: coap.NonConfirmable, ID: 7, Message: get})},
+		"4 bytes":                      {short},
+		"4 bytes, not to be confirmed": {encode(coap.Datagram{Type: coap.NonConfirmable, ID: 7, Message: get})},
 		"4 bytes after a long one of the same ID": {asked, short, short},
 		"the long one again":                      {asked, asked, asked},
 	} {
