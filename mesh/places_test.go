@@ -6,8 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,6 +16,7 @@ import (
 	ma "github.com/multiformats/go-multiaddr"
 
 	"github.com/edgeistry/edgeistry/coap"
+	"github.com/edgeistry/edgeistry/internal/repository"
 )
 
 // pipeStream is a stream of another node that needs no host.
@@ -188,20 +187,11 @@ func TestIdleStreams(t *testing.T) {
 
 // TestPlacesSpec holds docs/spec/wire.md and the limits of streams together.
 func TestPlacesSpec(t *testing.T) {
-	raw, err := os.ReadFile("../docs/spec/wire.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := strings.Join(strings.Fields(string(raw)), " ")
 	l := defaultPlaceLimits
-	for _, want := range []string{
+	repository.PageSays(t, "wire.md",
 		fmt.Sprintf("%d streams of other nodes, %d of one peer", l.Total, l.Peer),
 		fmt.Sprintf("At most %d of them are of peers that proved nothing, and %d of one group", l.Unproved, l.Group),
 		fmt.Sprintf("had no request under way for %d s", l.Idle/time.Second),
 		fmt.Sprintf("%d requests under way per peer", maxInFlight),
-	} {
-		if !strings.Contains(page, want) {
-			t.Errorf("wire.md does not say %q, which the code does", want)
-		}
-	}
+	)
 }

@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -10,19 +9,15 @@ import (
 	"github.com/edgeistry/edgeistry/capability"
 	"github.com/edgeistry/edgeistry/denylist"
 	"github.com/edgeistry/edgeistry/function/wasm"
+	"github.com/edgeistry/edgeistry/internal/repository"
 	"github.com/edgeistry/edgeistry/logstore"
 	"github.com/edgeistry/edgeistry/node/api"
 )
 
 // TestSpecNumbers holds docs/spec/api.md and the numbers of this package together. Those of the HTTP server are held by its own.
 func TestSpecNumbers(t *testing.T) {
-	raw, err := os.ReadFile("../docs/spec/api.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page := strings.Join(strings.Fields(string(raw)), " ")
 	thousands := func(n int) string { return fmt.Sprintf("%d,%03d", n/1000, n%1000) }
-	for _, want := range []string{
+	repository.PageSays(t, "api.md",
 		fmt.Sprintf("has not confirmed within %d s is `waiting`", revokeWait/time.Second),
 		fmt.Sprintf("is tried again at least every %d s", deliverRetry.Last/time.Second),
 		fmt.Sprintf("does not answer within %d s (or half", liveTime/time.Second),
@@ -32,11 +27,7 @@ func TestSpecNumbers(t *testing.T) {
 		fmt.Sprintf("A payload has at most %s bytes", thousands(logstore.MaxPayload)),
 		fmt.Sprintf("holds at most %s entries a service", thousands(denylist.MaxEntries)),
 		fmt.Sprintf("`module` (at most %d KiB)", wasm.MaxModule>>10),
-	} {
-		if !strings.Contains(page, want) {
-			t.Errorf("api.md does not say %q, which the code does", want)
-		}
-	}
+	)
 }
 
 // TestBounds asks for one more than docs/spec/api.md allows, of each number that the node itself checks.

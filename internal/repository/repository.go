@@ -4,6 +4,7 @@ package repository
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -17,4 +18,20 @@ func Path(t testing.TB, elem ...string) string {
 	}
 	t.Fatal("no go.mod in this folder or above it")
 	return ""
+}
+
+// PageSays reports an error for each text that a page of docs/spec does not hold, line breaks and repeated spaces apart. Tests
+// make the texts from the code's own numbers, so that page and code stay together.
+func PageSays(t testing.TB, page string, texts ...string) {
+	t.Helper()
+	raw, err := os.ReadFile(Path(t, "docs", "spec", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Join(strings.Fields(string(raw)), " ")
+	for _, text := range texts {
+		if !strings.Contains(words, text) {
+			t.Errorf("docs/spec/%s does not say %q, which the code does", page, text)
+		}
+	}
 }
