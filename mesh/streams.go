@@ -184,7 +184,7 @@ func (m *Streams) ask(ctx context.Context, home peer.AddrInfo, req *coap.Message
 	}
 }
 
-// stream gives the open stream to a node, or opens one.
+// stream returns the open stream to a node, or opens one.
 func (m *Streams) stream(ctx context.Context, home peer.AddrInfo) (*outgoingStream, error) {
 	m.mu.Lock()
 	if m.closed {
@@ -249,7 +249,7 @@ func (m *Streams) dial(ctx context.Context, home peer.AddrInfo, o *outgoing) (*o
 	return c, nil
 }
 
-// open gives the stream if requests can be sent on it.
+// open returns the stream if requests can be sent on it.
 func (o *outgoing) open() *outgoingStream {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -41,7 +41,7 @@ func proofOf(given string, with api.Proof) keychain.Proof {
 	return keychain.Proof{Capability: given, Also: with.Also, Discharges: with.Discharges, Private: with.Private}
 }
 
-// nameOf gives a service's local name, or its ID.
+// nameOf returns a service's local name, or its ID.
 func (n *Node) nameOf(id edgeistry.ServiceID) string {
 	if name := n.state.Names.Of(id); name != "" {
 		return name
@@ -162,7 +162,7 @@ func (n *Node) callPlain(ctx context.Context, t target, m *coap.Message, trace b
 	return out, nil
 }
 
-// callFailed gives the error of a request that got no answer, or an answer to its hello that is a refusal.
+// callFailed returns the error of a request that got no answer, or an answer to its hello that is a refusal.
 func (n *Node) callFailed(t target, err error, took time.Duration) (*api.CallResult, error) {
 	var denied *client.Denied
 	if errors.As(err, &denied) {
@@ -179,7 +179,7 @@ func (n *Node) callFailed(t target, err error, took time.Duration) (*api.CallRes
 	return nil, n.asAPIError(fmt.Errorf("%s: %w", t.name, err))
 }
 
-// callResult gives the API's form of the answer to req, which may have gone out hidden.
+// callResult returns the API's form of the answer to req, which may have gone out hidden.
 func (n *Node) callResult(id edgeistry.ServiceID, with keychain.Chosen, req *coap.Message, res *client.Result, err error) *api.CallResult {
 	out := &api.CallResult{
 		Service: id.String(), Code: coap.CodeText(res.Response.Code), Payload: res.Response.Payload, Format: formatOf(res.Response),
@@ -229,7 +229,7 @@ func (n *Node) refused(out *api.CallResult, resp *coap.Message) {
 	n.describe(out, d, nil, nil)
 }
 
-// isNodeService says whether a service is known to be hosted by a node.
+// isNodeService reports whether a service is known to be hosted by a node.
 func (n *Node) isNodeService(id edgeistry.ServiceID) bool {
 	if id == n.state.Keys.Own().ID {
 		return true

@@ -273,7 +273,7 @@ func (n *Node) forget(d *device) error {
 	return errors.Join(errs...)
 }
 
-// claimFailed gives the API's form of a failed claim: which step, why, what to do.
+// claimFailed returns the API's form of a failed claim: which step, why, what to do.
 func claimFailed(err error) error {
 	var failed *proxy.ClaimError
 	if !errors.As(err, &failed) {
@@ -295,7 +295,7 @@ func claimFailed(err error) error {
 	return e
 }
 
-// closed tells whether the device said that it takes no claim now.
+// closed reports whether the device said that it takes no claim now.
 func closed(err error) bool {
 	var e *api.Error
 	return errors.As(err, &e) && e.Denial != nil && e.Denial.Reason == uint8(capability.ReasonClaimClosed)

@@ -39,7 +39,7 @@ type revoker struct {
 	changed chan struct{} // closed and replaced after each attempt
 }
 
-// revoker gives the one of a service.
+// revoker returns the one of a service.
 func (n *Node) revoker(id edgeistry.ServiceID) *revoker {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -117,7 +117,7 @@ func (r *revoker) keep(ctx context.Context) {
 	}
 }
 
-// isPending tells whether the service has not confirmed everything.
+// isPending reports whether the service has not confirmed everything.
 func (r *revoker) isPending() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -186,7 +186,7 @@ func (n *Node) deliverRevoked(ctx context.Context, id edgeistry.ServiceID) error
 	return fmt.Errorf("deliver what was revoked: %w: %w", coap.ErrTimeout, err)
 }
 
-// answered tells whether a failure is an answer of the service, if perhaps an unproven one, and not silence.
+// answered reports whether a failure is an answer of the service, if perhaps an unproven one, and not silence.
 func answered(err error) bool {
 	var denied *client.Denied
 	return errors.As(err, &denied) && (denied.ByDevice || denied.Code>>5 == 4)
@@ -281,7 +281,7 @@ func (r *revoker) post(ctx context.Context, key *state.ServiceKey, c state.Chang
 	return last
 }
 
-// ended tells whether a service said, without proof, that a capability is of another generation or epoch than its own.
+// ended reports whether a service said, without proof, that a capability is of another generation or epoch than its own.
 func ended(err error) bool {
 	var denied *client.Denied
 	return errors.As(err, &denied) && !denied.ByDevice && (denied.Reason == capability.ReasonGeneration || denied.Reason == capability.ReasonEpoch)
@@ -339,7 +339,7 @@ func (n *Node) confirmed(id edgeistry.ServiceID, c state.Change) error {
 	return nil
 }
 
-// dropPending gives up telling a service what was revoked: its device was reset to its factory state, which ended all of it.
+// dropPending returns up telling a service what was revoked: its device was reset to its factory state, which ended all of it.
 func (n *Node) dropPending(id edgeistry.ServiceID) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()

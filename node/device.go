@@ -191,7 +191,7 @@ func (d *device) renew(key *state.ServiceKey) error {
 	return d.renewReader(key)
 }
 
-// readerFits tells whether the node's own capability is of the present epoch and generation.
+// readerFits reports whether the node's own capability is of the present epoch and generation.
 func (d *device) readerFits(key *state.ServiceKey) bool {
 	h := d.reader().Header
 	return h.Epoch == key.Epoch && h.Generation == key.Generations[readerBranch]
@@ -242,14 +242,14 @@ func (n *Node) restoreDevices(ctx context.Context) error {
 	return nil
 }
 
-// device gives a device of this node, or nil.
+// device returns a device of this node, or nil.
 func (n *Node) device(id edgeistry.ServiceID) *device {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.devices[id]
 }
 
-// deviceList gives all devices of this node in the order of their names.
+// deviceList returns all devices of this node in the order of their names.
 func (n *Node) deviceList() []*device {
 	n.mu.Lock()
 	list := make([]*device, 0, len(n.devices))
@@ -407,7 +407,7 @@ func (d *device) keepClock(ctx context.Context) error {
 	return d.setClock(ctx)
 }
 
-// timekeeper gives the capability that sets the clock. It is on no disk: the key that it is minted from is.
+// timekeeper returns the capability that sets the clock. It is on no disk: the key that it is minted from is.
 func (d *device) timekeeper() (*capability.Capability, error) {
 	d.mu.Lock()
 	timer := d.timer
@@ -630,7 +630,7 @@ func (d *device) rest(ctx context.Context, until time.Duration, due map[*mirror.
 	return true
 }
 
-// asOf gives when the copy of a log was last known to be up to date: in this start of the node, or when its newest entry came.
+// asOf returns when the copy of a log was last known to be up to date: in this start of the node, or when its newest entry came.
 func (d *device) asOf(log string) time.Time {
 	_, logs := d.offer()
 	for _, l := range logs {

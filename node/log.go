@@ -125,7 +125,7 @@ func (n *Node) offers(id edgeistry.ServiceID, log string) bool {
 	return d != nil && (hasLog(d.manifest().Logs, log) || n.store.Has(logstore.LogID{Service: id, Name: log}))
 }
 
-// awaited says whether a function will write the log.
+// awaited reports whether a function will write the log.
 func (n *Node) awaited(id logstore.LogID) bool {
 	for _, f := range n.functions.List() {
 		if f.To == id {
@@ -174,7 +174,7 @@ func (s *source) ask(ctx context.Context, q coap.Query) ([]byte, error) {
 	return nil, n.callResult(s.target.id, s.with, m, res, err).Err()
 }
 
-// read gives the entries that a request names.
+// read returns the entries that a request names.
 func (s *source) read(ctx context.Context, r api.ReadRequest, head edgeistry.Head) ([]api.Entry, error) {
 	if r.From == 0 && r.Count == 0 && r.Incarnation == 0 {
 		return s.last(ctx, r.Last, head)
@@ -213,7 +213,7 @@ func (s *source) read(ctx context.Context, r api.ReadRequest, head edgeistry.Hea
 	return out, nil
 }
 
-// last gives the newest n entries.
+// last returns the newest n entries.
 func (s *source) last(ctx context.Context, n int, head edgeistry.Head) ([]api.Entry, error) {
 	if n == 0 {
 		n = defaultEntries
@@ -229,7 +229,7 @@ func (s *source) last(ctx context.Context, n int, head edgeistry.Head) ([]api.En
 	return s.read(ctx, api.ReadRequest{From: uint32(from), Count: int(int64(head.Sequence) - from + 1)}, head)
 }
 
-// part gives up to n entries of one incarnation from a sequence on.
+// part returns up to n entries of one incarnation from a sequence on.
 func (s *source) part(ctx context.Context, incarnation, from uint32, n int, named bool) ([]api.Entry, error) {
 	if s.local != nil {
 		entries, err := s.local.Read(ctx, incarnation, from, min(n, tailBatch))
@@ -246,7 +246,7 @@ func (s *source) part(ctx context.Context, incarnation, from uint32, n int, name
 	return s.entries(raw)
 }
 
-// after gives what follows a place. A service is asked to wait for it.
+// after returns what follows a place. A service is asked to wait for it.
 func (s *source) after(ctx context.Context, p edgeistry.Place) ([]api.Entry, error) {
 	if s.local != nil {
 		entries, err := s.local.After(ctx, p, tailBatch)
@@ -278,7 +278,7 @@ func (s *source) entries(raw []byte) ([]api.Entry, error) {
 	return out, nil
 }
 
-// stored gives the API's form of stored entries.
+// stored returns the API's form of stored entries.
 func (s *source) stored(entries []logstore.Entry) []api.Entry {
 	var out []api.Entry
 	for _, e := range entries {

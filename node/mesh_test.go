@@ -25,7 +25,7 @@ import (
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
-// narrow gives a capability of the keychain with one more frame.
+// narrow returns a capability of the keychain with one more frame.
 func narrow(t *testing.T, h *state.State, name string, spec capability.FrameSpec) string {
 	t.Helper()
 	c, err := h.Keychain.Get(name)

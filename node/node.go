@@ -390,7 +390,7 @@ func (n *Node) RequestStop() { n.stopOnce.Do(func() { close(n.stopped) }) }
 // Stopped is closed when the node was told to stop or cannot go on; Err says which.
 func (n *Node) Stopped() <-chan struct{} { return n.stopped }
 
-// Err says why the node stopped by itself; nil if it did not.
+// Err returns why the node stopped by itself; nil if it did not.
 func (n *Node) Err() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -85,7 +85,7 @@ func startNode(t *testing.T, h *state.State) (*Node, *api.Client) {
 	return n, c
 }
 
-// seedOf gives the address by which others join the mesh at n.
+// seedOf returns the address by which others join the mesh at n.
 func seedOf(n *Node) string {
 	return mesh.Addrs(n.host)[0]
 }
@@ -155,7 +155,7 @@ func TestNoLeak(t *testing.T) {
 	})
 }
 
-// settled gives the number of goroutines when it has stopped to fall.
+// settled returns the number of goroutines when it has stopped to fall.
 func settled() int {
 	least := runtime.NumGoroutine()
 	for since := time.Now(); time.Since(since) < 500*time.Millisecond; {

@@ -123,7 +123,7 @@ func TestRangeFits(t *testing.T) {
 	}
 }
 
-// minted gives a capability of a branch of the node's own service.
+// minted returns a capability of a branch of the node's own service.
 func minted(t *testing.T, k *state.ServiceKey, branch uint8, ops capability.Operations) string {
 	t.Helper()
 	frame, err := (&capability.FrameSpec{Grants: []capability.Grant{{Operations: ops, Prefix: true}}}).Encode()

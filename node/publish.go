@@ -113,7 +113,7 @@ func (p *publisher) all(ctx context.Context) bool {
 	return ok
 }
 
-// publishedKeys gives the keys of the services that this node speaks for: its own and its devices'.
+// publishedKeys returns the keys of the services that this node speaks for: its own and its devices'.
 func (n *Node) publishedKeys() ([]*state.ServiceKey, error) {
 	keys := []*state.ServiceKey{n.state.Keys.Own()}
 	var bad error
@@ -149,7 +149,7 @@ func (n *Node) publish(ctx context.Context, k *state.ServiceKey) (acks int, err 
 	})
 }
 
-// manifestOf gives what a service of this node offers, within the limits of a record.
+// manifestOf returns what a service of this node offers, within the limits of a record.
 func (n *Node) manifestOf(id edgeistry.ServiceID) edgeistry.Manifest {
 	if d := n.device(id); d != nil {
 		m := d.manifest()

@@ -153,7 +153,7 @@ func (n *Node) endUnusedPulls(ctx context.Context) error {
 	return nil
 }
 
-// pulled says whether a log of another node is copied here.
+// pulled reports whether a log of another node is copied here.
 func (n *Node) pulled(id logstore.LogID) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

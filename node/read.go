@@ -56,7 +56,7 @@ func halfTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, time.Until(end)/2)
 }
 
-// copy gives the source that is the mirror of a device's log, or nil: it is that already, or the capabilities are for the service alone.
+// copy returns the source that is the mirror of a device's log, or nil: it is that already, or the capabilities are for the service alone.
 func (s *source) copy() *source {
 	if s.local != nil || s.mirror || s.by != "device" {
 		return nil
@@ -91,7 +91,7 @@ func (s *source) notEither(first, second error) error {
 	return &failed
 }
 
-// copyText says which copy a source is; nil: none.
+// copyText returns which copy a source is; nil: none.
 func (s *source) copyText() *api.Copy {
 	switch {
 	case s.local == nil && s.mirror:
@@ -114,7 +114,7 @@ func (s *source) homeText() string {
 	return s.node.viaText(s.target.id)
 }
 
-// awayText says why a service did not answer; empty: it did, or the request never got so far.
+// awayText returns why a service did not answer; empty: it did, or the request never got so far.
 func awayText(err error) string {
 	var denied *client.Denied
 	switch {

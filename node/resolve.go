@@ -313,7 +313,7 @@ func (n *Node) showHead(ctx context.Context, out *api.ServiceDetail, l *api.LogD
 	}
 }
 
-// deviceLine says what a capability costs on a board whose costs are known.
+// deviceLine returns what a capability costs on a board whose costs are known.
 func deviceLine(board string, c *capability.Capability) string {
 	if !strings.HasPrefix(board, "ATmega") {
 		return board
@@ -369,7 +369,7 @@ func (n *Node) Services(ctx context.Context) ([]api.Service, error) {
 	return out, ctx.Err()
 }
 
-// ownManifest says what the node's own service offers: its logs.
+// ownManifest returns what the node's own service offers: its logs.
 func (n *Node) ownManifest() edgeistry.Manifest {
 	m := edgeistry.Manifest{Board: nodeBoard, Firmware: "edgeistry"}
 	if n.version != "" {

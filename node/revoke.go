@@ -138,7 +138,7 @@ func (v *revoking) planGenerations(wanted bool) error {
 	return nil
 }
 
-// halves gives the capability, and its mirror half if it is a pair.
+// halves returns the capability, and its mirror half if it is a pair.
 func (v *revoking) halves() []*capability.Capability {
 	out := []*capability.Capability{v.Capability}
 	if m := v.Mirror(); m != nil {
@@ -160,7 +160,7 @@ func (v *revoking) listed() []*capability.Capability {
 	})
 }
 
-// foresee says what else of this keychain a revocation ends.
+// foresee returns what else of this keychain a revocation ends.
 func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 	out := &api.RevokeResult{
 		Service: v.Service.String(), Name: n.state.Names.Of(v.Service), Capability: v.Name, Ended: v.ended,
@@ -186,7 +186,7 @@ func (n *Node) foresee(v *revoking) (*api.RevokeResult, error) {
 	return out, nil
 }
 
-// ends says why a revocation ends another capability of the service; empty: it does not, or it is the owner's and made anew.
+// ends returns why a revocation ends another capability of the service; empty: it does not, or it is the owner's and made anew.
 func (v *revoking) ends(c *capability.Capability) string {
 	if state.IsOwner(c) {
 		return ""
@@ -250,7 +250,7 @@ func (n *Node) takeEffect(v *revoking) error {
 	return n.revoker(v.Service).begin()
 }
 
-// denyHere gives the proxy the deny list of a service as the home has it.
+// denyHere returns the proxy the deny list of a service as the home has it.
 func (n *Node) denyHere(id edgeistry.ServiceID) error {
 	known, err := n.state.Revocations.Get(id)
 	if err != nil {
@@ -283,7 +283,7 @@ func (n *Node) anticipate(id edgeistry.ServiceID, c state.Change) error {
 	return d.mirror.SetEpoch(verifying(key.Next(c.Secret)))
 }
 
-// changesNow gives the changes of a revocation, and where it changed nothing those that its service has pending.
+// changesNow returns the changes of a revocation, and where it changed nothing those that its service has pending.
 func (n *Node) changesNow(v *revoking) ([]api.Revocation, error) {
 	known, err := n.state.Revocations.Get(v.Service)
 	if err != nil {
@@ -335,7 +335,7 @@ func (n *Node) Revocations(_ context.Context, nameOrID string) ([]api.Revocation
 	return out, nil
 }
 
-// waiting gives what a service has not confirmed.
+// waiting returns what a service has not confirmed.
 func (n *Node) waiting(id edgeistry.ServiceID) []api.Revocation {
 	known, err := n.state.Revocations.Get(id)
 	if err != nil {
@@ -348,7 +348,7 @@ func (n *Node) waiting(id edgeistry.ServiceID) []api.Revocation {
 	return out
 }
 
-// changeOf gives the API's form of a change; r, if not nil, knows how delivery went.
+// changeOf returns the API's form of a change; r, if not nil, knows how delivery went.
 func (n *Node) changeOf(id edgeistry.ServiceID, c state.Change, r *revoker) api.Revocation {
 	out := api.Revocation{
 		Service: id.String(), Name: n.state.Names.Of(id), Kind: "epoch", Epoch: c.Epoch, Since: c.Since, State: api.RevokedWaiting, Done: c.Done,
@@ -395,7 +395,7 @@ func (n *Node) Allow(ctx context.Context, r api.AllowRequest) (*struct{}, error)
 	return &struct{}{}, nil
 }
 
-// expiry gives the time at which a capability expires by itself; zero: never.
+// expiry returns the time at which a capability expires by itself; zero: never.
 func expiry(c *capability.Capability) time.Time {
 	var end time.Time
 	for _, f := range c.Frames {

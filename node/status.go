@@ -18,7 +18,7 @@ import (
 	"github.com/edgeistry/edgeistry/relay"
 )
 
-// Status gives the node's state. What it says is measured, not remembered: a peer is listed while it is connected, a relay while
+// Status returns the node's state. What it says is measured, not remembered: a peer is listed while it is connected, a relay while
 // its reservation holds, a service is reachable if it answered last time.
 func (n *Node) Status(ctx context.Context) (*api.Status, error) {
 	own := n.state.Keys.Own().ID

@@ -28,7 +28,7 @@ type tail struct {
 	asked  *api.ReadRequest // the entries that are to be given first; nil: they were
 }
 
-// Tail gives the entries that a request names, then each new one, until ctx ends. Where the device does not answer and the capability has a
+// Tail returns the entries that a request names, then each new one, until ctx ends. Where the device does not answer and the capability has a
 // mirror half, the copy at its home node is followed instead, until the device is back.
 func (n *Node) Tail(ctx context.Context, r api.ReadRequest, to server.Listener) error {
 	service, err := n.target(r.Service)

@@ -30,7 +30,7 @@ type coreCache struct {
 	reading chan struct{} // closed when the reading under way is over; nil: none is
 }
 
-// get gives the document and how long it stays fresh.
+// get returns the document and how long it stays fresh.
 func (c *coreCache) get(ctx context.Context, start func(func()) bool, read func() ([]byte, error)) ([]byte, time.Duration, error) {
 	for {
 		c.mu.Lock()

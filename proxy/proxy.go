@@ -180,7 +180,7 @@ func (p *Proxy) Deny(id edgeistry.ServiceID, entries []denylist.Fingerprint) {
 	p.deniedLocked(id).Set(entries)
 }
 
-// Denied gives the lookup in the deny list of a service, as it is at each call, for capability.GuardConfig. The service's own verifier knows whose a
+// Denied returns the lookup in the deny list of a service, as it is at each call, for capability.GuardConfig. The service's own verifier knows whose a
 // session is from the moment that it opens; the proxy learns it from the answer, which may wait.
 func (p *Proxy) Denied(id edgeistry.ServiceID) func([16]byte) bool {
 	p.mu.Lock()
@@ -189,7 +189,7 @@ func (p *Proxy) Denied(id edgeistry.ServiceID) func([16]byte) bool {
 	return func(f [16]byte) bool { return l.Has(f) }
 }
 
-// deniedLocked gives the deny list of a service, which outlives the service's devices and handlers. The caller holds mu.
+// deniedLocked returns the deny list of a service, which outlives the service's devices and handlers. The caller holds mu.
 func (p *Proxy) deniedLocked(id edgeistry.ServiceID) *denylist.List {
 	l := p.denied[id]
 	if l == nil {
@@ -205,7 +205,7 @@ func (p *Proxy) find(id edgeistry.ServiceID) *service {
 	return p.services[id]
 }
 
-// Local gives the entry for callers in this process.
+// Local returns the entry for callers in this process.
 func (p *Proxy) Local() coap.Doer {
 	return coap.DoerFunc(func(ctx context.Context, req *coap.Message) (*coap.Message, error) {
 		resp := p.ServeCoAP(ctx, coap.Source{Peer: "local", Local: true}, req)

@@ -18,7 +18,7 @@ func (p *Proxy) refuseErrors(ctx context.Context, r *request, next handler) (*co
 	return refuse(err), nil
 }
 
-// refuse gives the answer for a failure on the way to a device or to another node.
+// refuse returns the answer for a failure on the way to a device or to another node.
 func refuse(err error) *coap.Message {
 	var away *AwayError
 	switch {

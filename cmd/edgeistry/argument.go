@@ -122,7 +122,7 @@ func (p payloadFlags) chosen(isSet func(string) bool) (count int) {
 	return count
 }
 
-// bytes gives the payload of --hex, --text or --file; ok is false if none was used.
+// bytes returns the payload of --hex, --text or --file; ok is false if none was used.
 func (p payloadFlags) bytes(isSet func(string) bool, stdin io.Reader) (raw []byte, ok bool, err error) {
 	switch {
 	case isSet("hex"):

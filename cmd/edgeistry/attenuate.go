@@ -90,7 +90,7 @@ func (c *cli) narrow(parent *capability.Capability, wish phrase.Wish, w *wishFla
 	return child, nil
 }
 
-// tooDeep says which DEPTH of a capability counts its new frames as too many: every request under the result is denied.
+// tooDeep returns which DEPTH of a capability counts its new frames as too many: every request under the result is denied.
 func tooDeep(parent *capability.Capability, empty, guard bool) string {
 	more := 0
 	if !empty {

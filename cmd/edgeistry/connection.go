@@ -13,7 +13,7 @@ import (
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
-// connect gives the client of the node that runs on this home.
+// connect returns the client of the node that runs on this home.
 func (c *cli) connect() (*state.State, *api.Client, error) {
 	h, err := c.openHome()
 	if err != nil {

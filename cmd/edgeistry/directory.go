@@ -8,7 +8,7 @@ import (
 	"github.com/edgeistry/edgeistry/node/state"
 )
 
-// directory gives the path of the home: --home, else EDGEISTRY_HOME, else ~/.edgeistry.
+// directory returns the path of the home: --home, else EDGEISTRY_HOME, else ~/.edgeistry.
 func (c *cli) directory() (string, error) {
 	if c.home != "" {
 		return c.home, nil

@@ -4,7 +4,7 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// freeSpace gives the bytes that this user may still write on the file system of dir.
+// freeSpace returns the bytes that this user may still write on the file system of dir.
 func freeSpace(dir string) (uint64, bool) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {

@@ -288,7 +288,7 @@ func (x *examination) disk() {
 	}
 }
 
-// newest gives the latest change of a file in the home: the clock cannot be before it.
+// newest returns the latest change of a file in the home: the clock cannot be before it.
 func (x *examination) newest() (latest time.Time) {
 	entries, err := os.ReadDir(x.dir)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// environmentName gives the variable of a flag: --node-name is EDGEISTRY_NODE_NAME.
+// environmentName returns the variable of a flag: --node-name is EDGEISTRY_NODE_NAME.
 func environmentName(flag string) string {
 	return "EDGEISTRY_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }

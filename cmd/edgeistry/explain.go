@@ -180,7 +180,7 @@ func (c *cli) showExplained(out *explained, several bool) {
 	}
 }
 
-// situation gives what a verifier would know.
+// situation returns what a verifier would know.
 func (c *cli) situation(req *coap.Message, f *explainFlags) (capability.Situation, error) {
 	var s capability.Situation
 	target, reason := capability.TargetOf(req)

@@ -89,7 +89,7 @@ says --yes. The service itself and what others hold of it are not touched.`,
 	return cmd
 }
 
-// lose says what will be lost, asks unless yes was given, and does it. What loses nothing is not asked for.
+// lose returns what will be lost, asks unless yes was given, and does it. What loses nothing is not asked for.
 func (c *cli) lose(what string, yes bool, do func(preview bool) (*api.Forgotten, error)) error {
 	will, err := do(true)
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *cli) lose(what string, yes bool, do func(preview bool) (*api.Forgotten,
 	})
 }
 
-// losses says what goes, one line each.
+// losses returns what goes, one line each.
 func losses(f *api.Forgotten) []string {
 	var lines []string
 	if f.Key {

@@ -117,7 +117,7 @@ log's newest entry has that sequence.
 	return cmd
 }
 
-// entryBytes gives what to append: TEXT, or one of the payload flags.
+// entryBytes returns what to append: TEXT, or one of the payload flags.
 func entryBytes(text []string, payload payloadFlags, as string, isSet func(string) bool, c *cli) ([]byte, error) {
 	if payload.chosen(isSet)+len(text) != 1 {
 		return nil, usagef("give one of TEXT, --hex, --text, --file")
@@ -271,7 +271,7 @@ func (c *cli) showEntries(at target, r *api.ReadResult) {
 	}
 }
 
-// noEntries says why a read found nothing.
+// noEntries returns why a read found nothing.
 func noEntries(at target, head api.Head) string {
 	if head.Sequence == 0 {
 		return at.String() + " is empty: nothing was appended to it yet"
@@ -309,7 +309,7 @@ func (c *cli) printEntry(e, before *api.Entry) {
 	c.printf("%-7s %-19s   %s\n", place(e.Incarnation, e.Sequence), stored, readable(e.Payload))
 }
 
-// gap says what is missing between two printed entries; "" if nothing is.
+// gap returns what is missing between two printed entries; "" if nothing is.
 func gap(e, before *api.Entry) string {
 	follows := before != nil && before.Incarnation == e.Incarnation
 	switch {

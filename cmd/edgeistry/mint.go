@@ -95,7 +95,7 @@ token with it. --mirror makes one for the home nodes alone. It can only read.
 	return cmd
 }
 
-// mintBranch gives the branch to mint in.
+// mintBranch returns the branch to mint in.
 func mintBranch(cmd *cobra.Command, branch int, mirror bool, w phrase.Wish) (uint8, error) {
 	if !mirror {
 		if branch < 1 || branch >= capability.BranchMirror {
@@ -112,7 +112,7 @@ func mintBranch(cmd *cobra.Command, branch int, mirror bool, w phrase.Wish) (uin
 	return capability.BranchMirror, nil
 }
 
-// ownedKey gives the key of a service that this home owns.
+// ownedKey returns the key of a service that this home owns.
 func ownedKey(h *state.State, nameOrID string) (*state.ServiceKey, error) {
 	id, err := service(h, nameOrID)
 	if err != nil {

@@ -164,7 +164,7 @@ func terminalWidth(w any) int {
 	return columns
 }
 
-// terminal says whether a stream is a person's screen.
+// terminal reports whether a stream is a person's screen.
 func terminal(w any) bool {
 	f, ok := w.(interface{ Fd() uintptr })
 	return ok && isatty.IsTerminal(f.Fd())

@@ -31,7 +31,7 @@ func (p *proofFlags) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&p.private, "private", false, "hide names and payload from the nodes on the way")
 }
 
-// readsInput says whether standard input is used up, and fails if it is wanted twice.
+// readsInput reports whether standard input is used up, and fails if it is wanted twice.
 func (p *proofFlags) readsInput(file string) error {
 	wanted := 0
 	for _, text := range append(slices.Clone(p.caps), p.discharges...) {
@@ -48,7 +48,7 @@ func (p *proofFlags) readsInput(file string) error {
 	return nil
 }
 
-// proof gives what the node is sent: names as they are, texts checked before they leave.
+// proof returns what the node is sent: names as they are, texts checked before they leave.
 func (c *cli) proof(p *proofFlags) (first string, more api.Proof, err error) {
 	if len(p.caps) > capability.MaxParts {
 		return "", more, usagef("--cap %d times: at most %d capabilities prove a request together", len(p.caps), capability.MaxParts)
@@ -78,7 +78,7 @@ func registerCap(cmd *cobra.Command, target *string) {
 	cmd.Flags().StringVar(target, "cap", "", "`CAPABILITY`: keychain name, token text, or - for standard input")
 }
 
-// capText gives what the node is sent for --cap: a name as it is, a token checked before it leaves.
+// capText returns what the node is sent for --cap: a name as it is, a token checked before it leaves.
 func (c *cli) capText(text string) (string, error) {
 	if text == "" {
 		return "", nil

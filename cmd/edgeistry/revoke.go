@@ -85,7 +85,7 @@ func (c *cli) confirm() error {
 	return nil
 }
 
-// foretell says what a revocation will end, one line each.
+// foretell returns what a revocation will end, one line each.
 func foretell(r *api.RevokeResult) []string {
 	name := orToken(r.Capability)
 	var lines []string
@@ -122,7 +122,7 @@ func orToken(name string) string {
 	return name
 }
 
-// whatEnds says what a change ends.
+// whatEnds returns what a change ends.
 func whatEnds(r api.Revocation) string {
 	if r.Epoch != 0 {
 		return fmt.Sprintf("epoch %d, everything that was ever shared", r.Epoch-1)

@@ -162,7 +162,7 @@ Start:   edgeistry init --mesh farm,  then  edgeistry run`,
 	return root
 }
 
-// dress gives the whole tree what every command has: help with examples and environment variables, and usage errors
+// dress returns the whole tree what every command has: help with examples and environment variables, and usage errors
 // that exit with 2.
 func (c *cli) dress(root *cobra.Command) {
 	root.SetHelpCommand(c.helpCommand())
@@ -300,7 +300,7 @@ func walk(cmd *cobra.Command, visit func(*cobra.Command)) {
 	}
 }
 
-// bounded gives a context that ends after --timeout, with a cause that says where the time went.
+// bounded returns a context that ends after --timeout, with a cause that says where the time went.
 func (c *cli) bounded(ctx context.Context, doing string) (context.Context, context.CancelFunc) {
 	if c.timeout <= 0 {
 		return context.WithCancel(ctx)

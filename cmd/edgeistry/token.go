@@ -113,7 +113,7 @@ func addedBy(branch uint8, frame int) string {
 	return fmt.Sprintf("whoever minted it: the owner, who has the key of branch %d", branch)
 }
 
-// earliestEnd gives the first EXPIRY among all frames; ok is false if none has one.
+// earliestEnd returns the first EXPIRY among all frames; ok is false if none has one.
 func earliestEnd(p *capability.Capability) (end time.Time, ok bool) {
 	for _, frame := range p.Frames {
 		spec, err := frame.Decode()

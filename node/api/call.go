@@ -82,7 +82,7 @@ func (r *CallResult) Kind() Kind {
 	}
 }
 
-// Err gives the answer as an error; nil for success.
+// Err returns the answer as an error; nil for success.
 func (r *CallResult) Err() error {
 	kind := r.Kind()
 	if kind == "" {
@@ -95,7 +95,7 @@ func (r *CallResult) Err() error {
 	return e
 }
 
-// Timeout gives the request's bound.
+// Timeout returns the request's bound.
 func (r *CallRequest) Timeout() time.Duration {
 	if r.TimeoutMS <= 0 {
 		return 30 * time.Second

@@ -142,7 +142,7 @@ func (c *Client) Call(ctx context.Context, req CallRequest) (*CallResult, error)
 	return post[CallResult](ctx, c, "/v1/call", req)
 }
 
-// Reserve gives the cells of a service to the counts of a capability.
+// Reserve returns the cells of a service to the counts of a capability.
 func (c *Client) Reserve(ctx context.Context, req ReserveRequest) (*ReserveResult, error) {
 	return post[ReserveResult](ctx, c, "/v1/reserve", req)
 }
@@ -297,7 +297,7 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 	return nil, Errorf(Failed, "%s at %s is not an edgeistry node (HTTP %d); to do: start the node again", path, c.base, resp.StatusCode)
 }
 
-// transportError says whether no node is there, it did not answer in time, or something else broke.
+// transportError reports whether no node is there, it did not answer in time, or something else broke.
 func (c *Client) transportError(ctx context.Context, err error) *Error {
 	var known *Error
 	switch {

@@ -19,7 +19,7 @@ const (
 	Timeout  Kind = "timeout"   // no answer in time
 )
 
-// ExitCode gives the exit code of a command that ends with this error.
+// ExitCode returns the exit code of a command that ends with this error.
 func (k Kind) ExitCode() int {
 	switch k {
 	case Usage:
@@ -35,7 +35,7 @@ func (k Kind) ExitCode() int {
 	}
 }
 
-// Status gives the HTTP status of this error.
+// Status returns the HTTP status of this error.
 func (k Kind) Status() int {
 	switch k {
 	case Usage:
@@ -94,7 +94,7 @@ func Errorf(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// ExitCode gives the exit code for any error: that of its kind, or 1.
+// ExitCode returns the exit code for any error: that of its kind, or 1.
 func ExitCode(err error) int {
 	if err == nil {
 		return 0
@@ -106,7 +106,7 @@ func ExitCode(err error) int {
 	return 1
 }
 
-// KindOf gives the kind of any error.
+// KindOf returns the kind of any error.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) {

@@ -15,7 +15,7 @@ type Head struct {
 	Hash        string `json:"hash"` // 32 hex digits
 }
 
-// HeadOf gives the JSON form of a head.
+// HeadOf returns the JSON form of a head.
 func HeadOf(h edgeistry.Head) Head {
 	return Head{Incarnation: h.Incarnation, Sequence: h.Sequence, Oldest: h.Oldest, Hash: hex.EncodeToString(h.Hash[:])}
 }

@@ -55,7 +55,7 @@ type Config struct {
 // DefaultPort is the mesh port of a node, TCP and UDP.
 const DefaultPort = 7776
 
-// Default gives the configuration that `edgeistry init` writes.
+// Default returns the configuration that `edgeistry init` writes.
 func Default() Config {
 	return Config{
 		Mesh:               "edgeistry",
@@ -83,7 +83,7 @@ const (
 // maxAddrs bounds each list of addresses in a Config.
 const maxAddrs = 64
 
-// Check says what is wrong with a configuration, by the key's name.
+// Check returns what is wrong with a configuration, by the key's name.
 func (c *Config) Check() error {
 	if !meshName.MatchString(c.Mesh) {
 		return fmt.Errorf("mesh: %.40q must be 1 to 63 of a-z 0-9 -, with a letter or digit first and last", c.Mesh)
@@ -145,10 +145,10 @@ func checkAddrs(key string, addrs []string, withPeer bool) error {
 	return nil
 }
 
-// SeedAddrs gives the seeds as libp2p's address records, one for each peer.
+// SeedAddrs returns the seeds as libp2p's address records, one for each peer.
 func (c *Config) SeedAddrs() []peer.AddrInfo { return addrInfos(c.Seeds) }
 
-// RelayAddrs gives the relays as libp2p's address records; the seeds when none are named.
+// RelayAddrs returns the relays as libp2p's address records; the seeds when none are named.
 func (c *Config) RelayAddrs() []peer.AddrInfo {
 	if len(c.Relays) == 0 {
 		return addrInfos(c.Seeds)
@@ -187,7 +187,7 @@ func Parse(data []byte) (Config, error) {
 	return c, nil
 }
 
-// Format gives the config.yaml text of c, with a comment for each key.
+// Format returns the config.yaml text of c, with a comment for each key.
 func (c *Config) Format() []byte {
 	var b bytes.Buffer
 	b.WriteString("# Edgeistry node. Unknown keys are errors; an absent key has its default.\n")

@@ -26,7 +26,7 @@ func awaitRange(ctx context.Context, l *logstore.Log, q coap.Query, count, limit
 	}
 }
 
-// readRange gives the entries that a query names, as many as fit in limit bytes but at least one.
+// readRange returns the entries that a query names, as many as fit in limit bytes but at least one.
 func readRange(ctx context.Context, l *logstore.Log, q coap.Query, count, limit int) (coap.Range, error) {
 	head := l.Head()
 	var entries []logstore.Entry

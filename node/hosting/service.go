@@ -298,7 +298,7 @@ func (s *Service) manage(a *capability.Admission) (*coap.Message, capability.Rea
 	return nil, capability.ReasonMethod
 }
 
-// reserve gives a cell to the count of a chain.
+// reserve returns a cell to the count of a chain.
 func (s *Service) reserve(a *capability.Admission) (*coap.Message, capability.Reason) {
 	cell, id, reason := a.Cell()
 	if reason == capability.ReasonNone {
@@ -438,7 +438,7 @@ func (s *Service) read(ctx context.Context, from coap.Source, a *capability.Admi
 	return &coap.Message{Code: coap.CodeContent, Payload: body}, capability.ReasonNone
 }
 
-// offers says whether the service has a log of that name that may still be empty.
+// offers reports whether the service has a log of that name that may still be empty.
 func (s *Service) offers(name string) bool {
 	return slices.ContainsFunc(s.cfg.Manifest().Logs, func(l edgeistry.LogInfo) bool { return l.Name == name })
 }

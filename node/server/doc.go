@@ -8,7 +8,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	s, err := server.New(ctx, n, l, server.Config{ErrorOf: asAPIError})
+//	s, err := server.New(ctx, n, l, server.Config{ErrorOf: n.asAPIError})
 //	if err != nil {
 //		return errors.Join(err, l.Close())
 //	}

@@ -34,7 +34,7 @@ func (s *Claims) file(id [4]byte) string {
 	return s.path("claims", hex.EncodeToString(id[:])+".yaml")
 }
 
-// SaveClaim keeps a claim of the device with this factory ID.
+// Save stores a claim of the device with this factory ID.
 func (s *Claims) Save(id [4]byte, c PendingClaim) error {
 	key, err := c.Key.encode()
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Claims) Save(id [4]byte, c PendingClaim) error {
 	return nil
 }
 
-// Claim gives the claim of a device that has begun; ErrNotFound if none has.
+// Get returns the claim of a device that has begun; ErrNotFound if none has.
 func (s *Claims) Get(id [4]byte) (*PendingClaim, error) {
 	path := s.file(id)
 	raw, err := readSecret(path)
@@ -82,5 +82,5 @@ func (s *Claims) Get(id [4]byte) (*PendingClaim, error) {
 	return c, nil
 }
 
-// RemoveClaim forgets a claim that is finished.
+// Remove deletes a claim that is finished.
 func (s *Claims) Remove(id [4]byte) error { return atomicfile.Remove(s.file(id)) }

@@ -52,7 +52,7 @@ type deviceFunc struct {
 // Devices holds the devices that this node is home to: devices/ID.yaml.
 type Devices struct{ folder }
 
-// SaveDevice keeps a device.
+// Save stores a device.
 func (s *Devices) Save(d Device) error {
 	f := deviceFile{
 		Service: d.Service.String(), Name: d.Name, Link: d.Link,
@@ -75,12 +75,12 @@ func (s *Devices) Save(d Device) error {
 	return nil
 }
 
-// RemoveDevice forgets a device; its key stays in the keystore.
+// Remove deletes a device; its key stays in the keystore.
 func (s *Devices) Remove(id edgeistry.ServiceID) error {
 	return atomicfile.Remove(s.path("devices", id.String()+".yaml"))
 }
 
-// Devices gives all devices of this node.
+// All returns all devices of this node.
 func (s *Devices) All() ([]Device, error) {
 	names, err := listFiles(s.path("devices"))
 	if err != nil {

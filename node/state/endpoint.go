@@ -29,7 +29,7 @@ func (e Endpoint) Format(s fmt.State, _ rune) { fmt.Fprint(s, e.String()) }
 // EndpointFile is the file api.
 type EndpointFile struct{ folder }
 
-// SaveEndpoint replaces the file api.
+// Save replaces the file api.
 func (s *EndpointFile) Save(e Endpoint) error {
 	e.State = string(s.folder)
 	data, err := json.Marshal(e)
@@ -39,10 +39,10 @@ func (s *EndpointFile) Save(e Endpoint) error {
 	return atomicfile.Write(s.path("api"), append(data, '\n'), atomicfile.Secret)
 }
 
-// RemoveEndpoint removes the file api: when the node stops, and when it starts, because a node that was killed leaves its own.
+// Remove deletes the file api: when the node stops, and when it starts, because a node that was killed leaves its own.
 func (s *EndpointFile) Remove() error { return atomicfile.Remove(s.path("api")) }
 
-// Endpoint reads the file api. ErrNotFound: no node runs here, or it has not started its API.
+// Get reads the file api. ErrNotFound: no node runs here, or it has not started its API.
 func (s *EndpointFile) Get() (Endpoint, error) {
 	path := s.path("api")
 	raw, err := readSecret(path)

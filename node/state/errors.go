@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// ErrExists is returned by Init for a directory that already is a home.
+// ErrExists is returned by Init for a directory that already is a state directory.
 var ErrExists = errors.New("is already a home")
 
-// ErrNoState is returned by Open for a directory that is no home.
+// ErrNoState is returned by Open for a directory that is no state directory.
 var ErrNoState = errors.New("no home here")
 
-// ErrNotFound is returned for a name, key, capability or device that the home does not hold.
+// ErrNotFound is returned for a name, key, capability or device that the state directory does not hold.
 var ErrNotFound = errors.New("not found")
 
 // ErrForeign is returned for a file api that belongs to the node of another state directory.
 var ErrForeign = errors.New("is of the node on another state directory")
 
-// FileError says which file of a home is unusable, why, and what to do. It never holds the file's content.
+// FileError names an unusable file of a state directory, why it is unusable, and what to do. It never holds the file's content.
 type FileError struct {
 	Path    string
 	Problem string
@@ -31,12 +31,12 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s: %s; to do: %s", e.Path, e.Problem, e.Action)
 }
 
-// damaged gives the error for a file that cannot be what the home once wrote. The file is left as it is.
+// damaged returns the error for a file that cannot be what a node once wrote. The file is left as it is.
 func damaged(path, problem string) error {
 	return &FileError{Path: path, Problem: problem, Action: "restore this file from a backup (it was left as it is)"}
 }
 
-// LockedError says which process holds the home.
+// LockedError names the process that holds the state directory.
 type LockedError struct {
 	Dir string
 	PID int // 0: unknown

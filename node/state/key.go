@@ -91,7 +91,7 @@ func decodeKeyFile(path, kind string, raw []byte) (k keyFile, seed []byte, err e
 	return k, seed, nil
 }
 
-// privateKey gives libp2p's form of an Ed25519 key.
+// privateKey returns libp2p's form of an Ed25519 key.
 func privateKey(seed []byte) (crypto.PrivKey, error) {
 	return crypto.UnmarshalEd25519PrivateKey(ed25519.NewKeyFromSeed(seed))
 }
@@ -134,7 +134,7 @@ func readIdentity(path string) (crypto.PrivKey, peer.ID, error) {
 }
 
 // ServiceKey is everything that makes its holder the owner of a service: who has it can publish the service's record
-// and mint any capability. It lives in the owner's home and nowhere else.
+// and mint any capability. It lives in the owner's state directory and nowhere else.
 type ServiceKey struct {
 	ID          edgeistry.ServiceID
 	seed        [ed25519.SeedSize]byte
@@ -157,7 +157,7 @@ func NewServiceKey() (*ServiceKey, error) {
 	return k, nil
 }
 
-// Private gives the key that signs the service's record.
+// Private returns the key that signs the service's record.
 func (k *ServiceKey) Private() (crypto.PrivKey, error) { return privateKey(k.seed[:]) }
 
 // String names the service and hides the keys.
@@ -166,12 +166,12 @@ func (k *ServiceKey) String() string { return "service key of " + k.ID.String() 
 // Format keeps every verb of fmt from printing the keys.
 func (k ServiceKey) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, k.String()) }
 
-// Owner gives the owner's capability.
+// Owner returns the owner's capability.
 func (k *ServiceKey) Owner() *capability.Capability {
 	return k.OwnerOf(k.Generations[capability.BranchOwner])
 }
 
-// OwnerOf gives the owner's capability of a generation of branch 0, with its half for the mirrors, so that what is narrowed from it for reading has one too. The present one and that before it may both be in force at a service
+// OwnerOf returns the owner's capability of a generation of branch 0, with its half for the mirrors, so that what is narrowed from it for reading has one too. The present one and that before it may both be in force at a service
 // that has not answered.
 func (k *ServiceKey) OwnerOf(generation uint8) *capability.Capability {
 	h := capability.Header{Epoch: k.Epoch, Generation: generation}
@@ -179,18 +179,18 @@ func (k *ServiceKey) OwnerOf(generation uint8) *capability.Capability {
 	c, err := capability.MintPair(k.ID, k.EpochKey.Branch(k.Epoch, capability.BranchOwner, generation), h,
 		k.EpochKey.Branch(k.Epoch, capability.BranchMirror, mirror), mirror, nil)
 	if err != nil {
-		panic("home: the owner's header and frame are within limits") // cannot happen: both are constant
+		panic("state: the owner's header and frame are within limits") // cannot happen: both are constant
 	}
 	return c
 }
 
-// Next gives the key of the next epoch: of the same service, with all generations 0.
+// Next returns the key of the next epoch: of the same service, with all generations 0.
 func (k *ServiceKey) Next(secret [32]byte) *ServiceKey {
 	epoch := k.Epoch + 1
 	return &ServiceKey{ID: k.ID, seed: k.seed, EpochKey: k.EpochKey.Next(epoch, secret), Epoch: epoch}
 }
 
-// IsOwner tells whether a capability has the form of an owner's, of whatever epoch and generation.
+// IsOwner reports whether a capability has the form of an owner's, of whatever epoch and generation.
 func IsOwner(c *capability.Capability) bool {
 	return c.Header.Branch == capability.BranchOwner && c.Header.Nonce == [4]byte{} && len(c.Frames) == 1 && len(c.Frames[0]) == 0
 }

@@ -22,7 +22,7 @@ type KeychainEntry struct {
 	Capability *capability.Capability
 }
 
-// CheckCapabilityName says what is wrong with a keychain name: SERVICE/CAP, where SERVICE is a service's name or ID.
+// CheckCapabilityName returns what is wrong with a keychain name: SERVICE/CAP, where SERVICE is a service's name or ID.
 func CheckCapabilityName(name string) error {
 	service, cap, ok := strings.Cut(name, "/")
 	if !ok {
@@ -46,7 +46,7 @@ func (s *Keychain) file(name string) string {
 	return s.path("keychain", filepath.FromSlash(name))
 }
 
-// SaveCapability keeps a capability under a name. The same capability may be saved again; another one under a name that is
+// Save stores a capability under a name. The same capability may be saved again; another one under a name that is
 // taken is refused, so that no permission is lost by a slip.
 func (s *Keychain) Save(name string, c *capability.Capability) error {
 	if err := CheckCapabilityName(name); err != nil {
@@ -83,8 +83,8 @@ func (s *Keychain) RenewOwner(k *ServiceKey) error {
 	return nil
 }
 
-// Ended says why a capability of a service that this home owns is over: by its epoch, its generation, or the deny list. Empty: it is not,
-// as far as this home knows.
+// Ended returns why a capability of an owned service is over: its epoch, its generation, or the deny list. Empty: as far as this
+// state directory knows, it is not.
 func (h *State) Ended(c *capability.Capability) string {
 	k, err := h.Keys.Get(c.Service)
 	if err != nil {
@@ -107,7 +107,7 @@ func (h *State) Ended(c *capability.Capability) string {
 	return ""
 }
 
-// Capability reads one capability of the keychain.
+// Get reads one capability of the keychain.
 func (s *Keychain) Get(name string) (*capability.Capability, error) {
 	if err := CheckCapabilityName(name); err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ func (s *Keychain) Get(name string) (*capability.Capability, error) {
 	return c, nil
 }
 
-// RemoveCapability deletes a capability from the keychain. Removing one that is not there is ErrNotFound.
+// Remove deletes a capability from the keychain. Removing one that is not there is ErrNotFound.
 func (s *Keychain) Remove(name string) error {
 	if err := CheckCapabilityName(name); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (s *Keychain) Remove(name string) error {
 	return atomicfile.Remove(path)
 }
 
-// Capabilities lists the keychain in order of name. Damaged files are left out of the list and joined in the error, so that one
+// All lists the keychain in order of name. Damaged files are left out of the list and joined in the error, so that one
 // of them does not hide the rest.
 func (s *Keychain) All() ([]KeychainEntry, error) {
 	dirs, err := os.ReadDir(s.path("keychain"))

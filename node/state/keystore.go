@@ -21,8 +21,8 @@ type Keys struct {
 	own *ServiceKey
 }
 
-// SaveServiceKey keeps the key of a service that this home owns, the node's own included. The key of another epoch of the same service is
-// replaced.
+// Save stores the key of a service that this node owns, the node's own included. It replaces the key of another epoch of
+// the same service.
 func (s *Keys) Save(k *ServiceKey) error {
 	if k.ID == s.Own().ID {
 		return s.saveOwn(*k)
@@ -37,7 +37,7 @@ func (s *Keys) Save(k *ServiceKey) error {
 	return nil
 }
 
-// ServiceKey gives the key of an owned service, the node's own included.
+// Get returns the key of an owned service, the node's own included.
 func (s *Keys) Get(id edgeistry.ServiceID) (*ServiceKey, error) {
 	if id == s.Own().ID {
 		return s.Own(), nil
@@ -56,7 +56,7 @@ func (s *Keys) Get(id edgeistry.ServiceID) (*ServiceKey, error) {
 	return k, nil
 }
 
-// RemoveServiceKey deletes the key of a service that is not the node's own; one that is not there is no error.
+// Remove deletes the key of a service that is not the node's own; one that is not there is no error.
 func (s *Keys) Remove(id edgeistry.ServiceID) error {
 	if id == s.Own().ID {
 		return errors.New("the key of the node's own service cannot be removed")
@@ -64,7 +64,7 @@ func (s *Keys) Remove(id edgeistry.ServiceID) error {
 	return atomicfile.Remove(s.path("keystore", id.String()+".key"))
 }
 
-// ServiceKeys gives the keys of all owned services but the node's own. One damaged file fails the whole list: the node
+// All returns the keys of all owned services but the node's own. One damaged file fails the whole list: the node
 // must not start as if it never owned the service.
 func (s *Keys) All() ([]*ServiceKey, error) {
 	names, err := listFiles(s.path("keystore"))
@@ -109,7 +109,7 @@ func (s *Keys) saveOwn(k ServiceKey) error {
 	return nil
 }
 
-// OwnService gives the key of the service that the node itself is: the one its own logs belong to. It is the caller's copy.
+// Own returns the key of the service that the node itself is: the one its own logs belong to. It is the caller's copy.
 func (s *Keys) Own() *ServiceKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +117,7 @@ func (s *Keys) Own() *ServiceKey {
 	return &k
 }
 
-// listFiles gives the names of the files in dir in order, without hidden ones; none if dir does not exist.
+// listFiles returns the names of the files in dir in order, without hidden ones; none if dir does not exist.
 func listFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

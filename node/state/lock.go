@@ -12,14 +12,14 @@ import (
 	"github.com/edgeistry/edgeistry/internal/atomicfile"
 )
 
-// Lock is held by the one process that runs a node on a home. The operating system lets go of it when the process
+// Lock is held by the one process that runs a node on a state directory. The operating system lets go of it when the process
 // ends, however it ends.
 type Lock struct {
 	lock *flock.Flock
 	path string
 }
 
-// Lock takes the home for this process, or says who has it (*LockedError). It does not wait.
+// Lock takes the state directory for this process, or returns who has it (*LockedError). It does not wait.
 func (h *State) Lock() (*Lock, error) {
 	path := h.path("lock")
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
@@ -44,7 +44,7 @@ func (h *State) Lock() (*Lock, error) {
 	return &Lock{lock: l, path: path}, nil
 }
 
-// Close lets go of the home. It may be called twice.
+// Close releases the state directory. It may be called twice.
 func (l *Lock) Close() error {
 	if !l.lock.Locked() {
 		return nil

@@ -20,7 +20,7 @@ type Names struct {
 	keys *Keys
 }
 
-// SaveName gives a service a local name. A name that stands for another service is refused.
+// Save returns a service a local name. A name that stands for another service is refused.
 func (s *Names) Save(name string, id edgeistry.ServiceID) error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (s *Names) Save(name string, id edgeistry.ServiceID) error {
 	return nil
 }
 
-// RemoveName forgets a local name; one that is not there is no error.
+// Remove deletes a local name; one that is not there is no error.
 func (s *Names) Remove(name string) error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return err
@@ -51,7 +51,7 @@ func (s *Names) Remove(name string) error {
 	return atomicfile.Remove(s.path("names", name))
 }
 
-// Name gives the service that a local name stands for.
+// Get returns the service that a local name stands for.
 func (s *Names) Get(name string) (edgeistry.ServiceID, error) {
 	if err := edgeistry.CheckName(name); err != nil {
 		return edgeistry.ServiceID{}, err
@@ -85,7 +85,7 @@ func (s *Names) Service(nameOrID string) (edgeistry.ServiceID, error) {
 	return s.Get(nameOrID)
 }
 
-// Names gives all local names. The node's own is among them.
+// All returns all local names. The node's own is among them.
 func (s *Names) All() (map[string]edgeistry.ServiceID, error) {
 	files, err := listFiles(s.path("names"))
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Names) All() (map[string]edgeistry.ServiceID, error) {
 	return out, bad
 }
 
-// NameOf gives the first local name of a service in order of the alphabet, or "".
+// Of returns the first local name of a service in order of the alphabet, or "".
 func (s *Names) Of(id edgeistry.ServiceID) string {
 	if id == s.keys.Own().ID {
 		return OwnName

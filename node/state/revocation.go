@@ -28,14 +28,14 @@ const (
 // ErrDenyListFull says that a service's deny list takes no more: none of its entries has expired.
 var ErrDenyListFull = fmt.Errorf("the deny list is full (%d entries); raise a generation, which ends a whole branch", denylist.MaxEntries)
 
-// Revocations is what this home has revoked of one service.
+// Revocations is what this node has revoked of one service.
 type Revocations struct {
 	Service edgeistry.ServiceID
 	Denied  []Denial
 	Changes []Change // the oldest first
 }
 
-// Denial is an entry of the deny list: a capability that this home lets through no more.
+// Denial is an entry of the deny list: a capability that this node lets through no more.
 type Denial struct {
 	Fingerprint denylist.Fingerprint
 	Epoch       uint16 // of the capability, as the next two
@@ -56,10 +56,10 @@ type Change struct {
 	Done       time.Time // zero: pending
 }
 
-// Pending tells whether the service has not confirmed the change yet.
+// Pending reports whether the service has not confirmed the change yet.
 func (c Change) Pending() bool { return c.Done.IsZero() }
 
-// String says what the service is told.
+// String returns what the service is told.
 func (c Change) String() string {
 	if c.Epoch != 0 {
 		return fmt.Sprintf("epoch %d", c.Epoch)
@@ -70,7 +70,7 @@ func (c Change) String() string {
 // Format keeps every verb of fmt from printing the secret.
 func (c Change) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// Pending gives the changes that the service has not confirmed, the oldest first.
+// Pending returns the changes that the service has not confirmed, the oldest first.
 func (r *Revocations) Pending() []Change {
 	var out []Change
 	for _, c := range r.Changes {
@@ -81,7 +81,7 @@ func (r *Revocations) Pending() []Change {
 	return out
 }
 
-// Epoch gives the pending change of the epoch, if there is one.
+// Epoch returns the pending change of the epoch, if there is one.
 func (r *Revocations) Epoch() (Change, bool) {
 	i := slices.IndexFunc(r.Changes, func(c Change) bool { return c.Epoch != 0 && c.Pending() })
 	if i < 0 {
@@ -123,7 +123,7 @@ func (d Denial) expired(now time.Time) bool {
 	return !d.Expires.IsZero() && now.Sub(d.Expires) > keptDenied
 }
 
-// confirmed tells whether the service itself has ended what an entry denies.
+// confirmed reports whether the service itself has ended what an entry denies.
 func (r *Revocations) confirmed(d Denial, k *ServiceKey) bool {
 	if d.Epoch < k.Epoch {
 		return true
@@ -132,7 +132,7 @@ func (r *Revocations) confirmed(d Denial, k *ServiceKey) bool {
 	return d.Generation < k.Generations[d.Branch&capability.BranchMirror] && !pending
 }
 
-// Denies tells whether a capability, or one that it was narrowed from, is on the deny list.
+// Denies reports whether a capability, or one that it was narrowed from, is on the deny list.
 func (r *Revocations) Denies(c *capability.Capability) bool {
 	chain := denylist.Chain(c)
 	return slices.ContainsFunc(r.Denied, func(d Denial) bool { return slices.Contains(chain, d.Fingerprint) })
@@ -150,7 +150,7 @@ func (r *Revocations) Prune(now time.Time) {
 	r.Denied = slices.DeleteFunc(r.Denied, func(d Denial) bool { return d.expired(now) })
 }
 
-// Fingerprints gives the deny list as a proxy takes it.
+// Fingerprints returns the deny list as a proxy takes it.
 func (r *Revocations) Fingerprints() []denylist.Fingerprint {
 	var out []denylist.Fingerprint
 	for _, d := range r.Denied {
@@ -219,7 +219,7 @@ func (s *RevocationLists) file(id edgeistry.ServiceID) string {
 	return s.path("revocations", id.String()+".yaml")
 }
 
-// SaveRevocations keeps what was revoked of a service.
+// Save stores what was revoked of a service.
 func (s *RevocationLists) Save(r *Revocations) error {
 	f := revocationFile{Service: r.Service.String()}
 	for _, d := range r.Denied {
@@ -246,7 +246,7 @@ func (s *RevocationLists) Save(r *Revocations) error {
 	return nil
 }
 
-// Revocations gives what was revoked of a service; nothing, if nothing was.
+// Get returns what was revoked of a service; nothing, if nothing was.
 func (s *RevocationLists) Get(id edgeistry.ServiceID) (*Revocations, error) {
 	path := s.file(id)
 	r := &Revocations{Service: id}
@@ -284,7 +284,7 @@ func (s *RevocationLists) Get(id edgeistry.ServiceID) (*Revocations, error) {
 	return r, nil
 }
 
-// Revoked gives the services of which something was revoked.
+// Services returns the services of which something was revoked.
 func (s *RevocationLists) Services() ([]edgeistry.ServiceID, error) {
 	names, err := listFiles(s.path("revocations"))
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 // formatVersion is what the file version holds.
 const formatVersion = "1"
 
-// EnvDir is the environment variable that names the home.
+// EnvDir is the environment variable that names the state directory.
 const EnvDir = "EDGEISTRY_HOME"
 
-// DefaultDir gives $EDGEISTRY_HOME, or .edgeistry in the user's home directory.
+// DefaultDir returns $EDGEISTRY_HOME, or .edgeistry in the user's home directory.
 func DefaultDir() (string, error) {
 	if d := os.Getenv(EnvDir); d != "" {
 		return d, nil
@@ -77,7 +77,7 @@ func IsSecret(name string) bool {
 	return false
 }
 
-// Init makes dir a home with this configuration, with fresh keys. It overwrites nothing: a directory that is a home
+// Init makes dir a state directory with this configuration and fresh keys. It overwrites nothing: a directory that is one
 // already gives ErrExists, and an Init that was interrupted is taken up where it stopped, with the keys it had made.
 func Init(dir string, c config.Config) (*State, error) {
 	if err := c.Check(); err != nil {
@@ -158,7 +158,7 @@ func initDir(dir string) error {
 	return os.Chmod(dir, atomicfile.Dir)
 }
 
-// Open reads a home and checks its files. It changes nothing and needs no lock.
+// Open reads a state directory and checks its files. It changes nothing and needs no lock.
 func Open(dir string) (*State, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -221,20 +221,20 @@ func (h *State) path(elem ...string) string {
 	return filepath.Join(append([]string{h.dir}, elem...)...)
 }
 
-// Dir gives the absolute path of the home.
+// Dir returns the absolute path of the state directory.
 func (h *State) Dir() string { return h.dir }
 
 // WitnessFile is the file, apart from the datastore, by which lost acknowledgements are noticed.
 func (h *State) WitnessFile() string { return h.path("witness") }
 
-// DataDir gives the folder of the datastore.
+// DataDir returns the folder of the datastore.
 func (h *State) DataDir() string { return h.path("data") }
 
-// Config gives the configuration as read by Open.
+// Config returns the configuration as read by Open.
 func (h *State) Config() config.Config { return h.config }
 
-// Identity gives the node's private key.
+// Identity returns the node's private key.
 func (h *State) Identity() crypto.PrivKey { return h.identity }
 
-// PeerID gives the node's ID, 12D3KooW...
+// PeerID returns the node's ID, 12D3KooW...
 func (h *State) PeerID() peer.ID { return h.peerID }
