@@ -58,12 +58,14 @@ func errorWith(err error, nameOf func(edgeistry.ServiceID) string) *api.Error {
 		e.Head = &head
 		e.Action = "read the log, then append with the new head"
 	case errors.As(err, &corrupt):
-		e.Action = "restore the node's home from a backup, or read the log from another node that mirrors it"
+		e.Action = "restore the node's state directory from a backup, or read the log from another node that mirrors it"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, coap.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded):
 		e.Kind = api.Timeout
 	case errors.Is(err, state.ErrNotFound), errors.Is(err, dht.ErrNotFound), errors.Is(err, dht.ErrExpired),
-		errors.Is(err, coap.ErrLinkDown), errors.Is(err, logstore.ErrNotKept):
+		errors.Is(err, coap.ErrLinkDown):
 		e.Kind = api.NotFound
+	case errors.Is(err, logstore.ErrNotKept):
+		e.Kind, e.Action = api.NotFound, "read the log without --from: the last line names its head, and entries before the oldest kept are gone"
 	case errors.Is(err, logstore.ErrTooLarge), errors.Is(err, logstore.ErrProducer), errors.Is(err, logstore.ErrKind):
 		e.Kind = api.Usage
 	case errors.Is(err, logstore.ErrStopped), errors.Is(err, syscall.ENOSPC), errors.Is(err, fs.ErrPermission):
