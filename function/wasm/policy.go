@@ -1,13 +1,13 @@
 package wasm
 
 import (
-	"container/list"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
@@ -26,15 +26,13 @@ const maxPolicies = 64
 // that is kept runs in 2.2 and 0.7 us (88 instructions, BenchmarkPolicies).
 type Policies struct {
 	mu       sync.Mutex
-	runtime  wazero.Runtime // nil: closed
-	memory   []byte         // the only page, as the programs see it
-	payload  int            // bytes of the last payload in it
-	programs map[string]*list.Element
-	recent   *list.List // of *policy, the latest first
+	runtime  wazero.Runtime                  // nil: closed
+	memory   []byte                          // the only page, as the programs see it
+	payload  int                             // bytes of the last payload in it
+	programs *simplelru.LRU[string, *policy] // by body; a program that is evicted is closed
 }
 
 type policy struct {
-	body     string
 	compiled wazero.CompiledModule
 	instance api.Module
 	run      api.Function
@@ -48,10 +46,9 @@ func NewPolicies(ctx context.Context) (*Policies, error) {
 
 func newPolicies(ctx context.Context, config wazero.RuntimeConfig) (*Policies, error) {
 	p := &Policies{
-		runtime:  wazero.NewRuntimeWithConfig(ctx, config.WithCoreFeatures(api.CoreFeaturesV1).WithMemoryLimitPages(1)),
-		programs: map[string]*list.Element{},
-		recent:   list.New(),
+		runtime: wazero.NewRuntimeWithConfig(ctx, config.WithCoreFeatures(api.CoreFeaturesV1).WithMemoryLimitPages(1)),
 	}
+	p.programs, _ = simplelru.NewLRU(maxPolicies, func(_ string, program *policy) { program.close() }) // fails for sizes below 1 only
 	m, err := p.runtime.InstantiateWithConfig(ctx, memoryModule(), wazero.NewModuleConfig().WithName("m"))
 	if err != nil {
 		_ = p.runtime.Close(ctx)
@@ -73,8 +70,8 @@ func (p *Policies) Close() error {
 		return nil
 	}
 	err := p.runtime.Close(context.Background())
-	p.runtime, p.memory, p.programs = nil, nil, nil
-	p.recent.Init()
+	p.runtime, p.memory = nil, nil
+	p.programs.Purge()
 	return err
 }
 
@@ -113,9 +110,8 @@ func (p *Policies) fill(in *capprogram.Input) {
 
 // program returns the compiled body, from those kept if it is among them.
 func (p *Policies) program(body []byte) (*policy, error) {
-	if e, ok := p.programs[string(body)]; ok {
-		p.recent.MoveToFront(e)
-		return e.Value.(*policy), nil
+	if program, ok := p.programs.Get(string(body)); ok {
+		return program, nil
 	}
 	if p.runtime == nil {
 		return nil, errors.New("policies are closed")
@@ -130,19 +126,14 @@ func (p *Policies) program(body []byte) (*policy, error) {
 		_ = compiled.Close(ctx)
 		return nil, fmt.Errorf("instantiating a checked program: %w", err)
 	}
-	program := &policy{body: string(body), compiled: compiled, instance: instance, run: instance.ExportedFunction("f")}
-	if p.recent.Len() == maxPolicies {
-		p.forget(p.recent.Back())
-	}
-	p.programs[program.body] = p.recent.PushFront(program)
+	program := &policy{compiled: compiled, instance: instance, run: instance.ExportedFunction("f")}
+	p.programs.Add(string(body), program)
 	return program, nil
 }
 
-func (p *Policies) forget(e *list.Element) {
-	program := p.recent.Remove(e).(*policy)
-	delete(p.programs, program.body)
-	_ = program.instance.Close(context.Background()) // they hold memory only
-	_ = program.compiled.Close(context.Background())
+func (p *policy) close() {
+	_ = p.instance.Close(context.Background()) // they hold memory only
+	_ = p.compiled.Close(context.Background())
 }
 
 const moduleHead = "\x00asm\x01\x00\x00\x00"

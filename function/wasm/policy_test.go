@@ -302,8 +302,8 @@ func TestPolicyCache(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if p.recent.Len() != maxPolicies || len(p.programs) != maxPolicies {
-		t.Errorf("%d and %d programs kept, want %d", p.recent.Len(), len(p.programs), maxPolicies)
+	if p.programs.Len() != maxPolicies {
+		t.Errorf("%d programs kept, want %d", p.programs.Len(), maxPolicies)
 	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
@@ -439,7 +439,7 @@ func BenchmarkPolicies(b *testing.B) {
 			for b.Loop() {
 				p.Run(body, &in)
 				p.mu.Lock()
-				p.forget(p.recent.Front())
+				p.programs.Remove(string(body))
 				p.mu.Unlock()
 			}
 		})
