@@ -21,7 +21,6 @@
 
 enum { MAX_ARGUMENTS = 32, FRAMES = 4, FRAME = 43, TRIES = 5, ANSWER_MS = 1000, START_MS = 20000, QUIET_MS = 500 };
 
-unsigned long check_failures, check_count;
 
 static int device = -1; /* socket */
 static FILE *console;

@@ -9,7 +9,7 @@ NET_GREENHOUSE := $(CORE) $(GREENHOUSE) $(NET_PORT)
 boards: lx106 m3
 
 # The stack of the boards, measured as they run: what their callers do comes over UDP from here.
-BOARD_STACK := $(addprefix sim/,stack.c life.c board.c) test/caller.c $(SIM_SHARED) $(filter-out core/handle.c,$(CORE))
+BOARD_STACK := $(addprefix sim/,stack.c handle.c life.c board.c) test/caller.c $(SIM_SHARED) $(filter-out core/handle.c,$(CORE))
 
 $(OUT)/edg-board-stack: $(BOARD_STACK) $(wildcard sim/*.h core/*.h test/*.h) | $(OUT)
 	@$(CC) $(SIM_FLAGS) -o $@ $(filter %.c,$^) $(SIM_LIBS)
