@@ -40,7 +40,7 @@ func FuzzInner(f *testing.F) {
 	})
 }
 
-// FuzzPrivate returns a guard an inner request of the fuzzer's making: whatever it is, the answer is one that the caller can read.
+// FuzzPrivate hands a guard an inner request of the fuzzer's making: whatever it is, the answer is one that the caller can read.
 func FuzzPrivate(f *testing.F) {
 	f.Add(appendInner(nil, callMessage("valve", 20)))
 	f.Add(appendInner(nil, readMessage("temperature", "s=1")))

@@ -95,7 +95,7 @@ func FuzzProof(f *testing.F) {
 	})
 }
 
-// FuzzGuard returns a guard with an open session one request of the fuzzer's making. Nothing but the session's own
+// FuzzGuard hands a guard with an open session one request of the fuzzer's making. Nothing but the session's own
 // requests may pass.
 func FuzzGuard(f *testing.F) {
 	m := newMeeting(f, nil)

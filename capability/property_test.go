@@ -188,7 +188,7 @@ func (r random) toward(s *Situation, f Frame) {
 	}
 }
 
-// metersFor returns cells and buckets to the counts and rates of the frames: mostly, with few left.
+// metersFor assigns cells and buckets to the counts and rates of the frames: mostly, with few left.
 func (r random) metersFor(parts []part, s *Situation) *meters {
 	counters := &MemoryCounters{}
 	g := &Guard{cfg: GuardConfig{Counters: counters}, buckets: buckets{list: make([]bucket, MaxParts*MaxFrames)}}

@@ -55,7 +55,7 @@ func (s *script) bump(branch, generation uint8) {
 	s.v.add("generation", s.id, "branch", branch, "generation", generation)
 }
 
-// reserve returns a cell to a chain between two steps, as POST /n does.
+// reserve assigns a cell to a chain between two steps, as POST /n does.
 func (s *script) reserve(cell uint8, id Identity) {
 	s.t.Helper()
 	if r := s.g.Reserve(cell, id); r != ReasonNone {

@@ -20,7 +20,7 @@ var (
 	twinSeed = flag.Uint64("twin-seed", 1, "and the seed they are made from")
 )
 
-// TestTwin returns the Go guard and the C core the same bytes at the same ticks, good and bad ones, and wants the same
+// TestTwin hands the Go guard and the C core the same bytes at the same ticks, good and bad ones, and wants the same
 // bytes back and the same requests run.
 func TestTwin(t *testing.T) {
 	in, out := twintest.Start(t, "edg-guard-pipe")
@@ -73,7 +73,7 @@ type twinPlay struct {
 	noPrograms bool        // the C core runs them, and nobody here does
 }
 
-// playTwinClosed returns the same to verifiers that refuse everything protected.
+// playTwinClosed hands the same to verifiers that refuse everything protected.
 func playTwinClosed(t *testing.T, w *twin, seed uint64, closed Reason) {
 	t.Helper()
 	ke, hint := testKey(), testService().Hint()
@@ -208,7 +208,7 @@ func (p *twinPlay) recent() *coap.Message {
 	return p.record[len(p.record)-1-p.r.IntN(n)]
 }
 
-// reserve returns a cell to a chain that has been seen, or frees it, and compares what all cells hold.
+// reserve assigns a cell to a chain that has been seen, or frees it, and compares what all cells hold.
 func (p *twinPlay) reserve() {
 	cell, id := uint8(p.r.IntN(MaxCells)), Identity{}
 	if len(p.chains) > 0 && p.r.IntN(5) > 0 {
@@ -551,7 +551,7 @@ func (p *twinPlay) flip(m *coap.Message) *coap.Message {
 	return m
 }
 
-// send returns a message to both and compares.
+// send hands a message to both and compares.
 func (p *twinPlay) send(m *coap.Message) *coap.Message {
 	p.t.Helper()
 	p.n++

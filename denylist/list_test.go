@@ -148,7 +148,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestSlotUsedAgain returns a slot to another capability: the one before it no longer counts.
+// TestSlotUsedAgain gives a slot to another capability: the one before it no longer counts.
 func TestSlotUsedAgain(t *testing.T) {
 	owner := capability.Owner(service, key, 1)
 	anna, carl := narrow(t, owner, "a"), narrow(t, owner, "b")

@@ -147,7 +147,7 @@ func (p *places) add(s *place) {
 	}
 }
 
-// remove returns the place free. The caller holds mu.
+// remove frees the place. The caller holds mu.
 func (p *places) remove(s *place) {
 	if _, ok := p.taken[s]; !ok {
 		return
@@ -171,7 +171,7 @@ func (p *places) forget(s *place) {
 	}
 }
 
-// leave returns the place of a stream that has ended free. It may be called after the stream was dropped.
+// leave frees the place of a stream that has ended. It may be called after the stream was dropped.
 func (p *places) leave(s *place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

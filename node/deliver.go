@@ -339,7 +339,7 @@ func (n *Node) confirmed(id edgeistry.ServiceID, c state.Change) error {
 	return nil
 }
 
-// dropPending returns up telling a service what was revoked: its device was reset to its factory state, which ended all of it.
+// dropPending stops telling a service what was revoked: its device was reset to its factory state, which ended all of it.
 func (n *Node) dropPending(id edgeistry.ServiceID) error {
 	n.keys.Lock()
 	defer n.keys.Unlock()

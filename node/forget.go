@@ -67,7 +67,7 @@ func (n *Node) copiesOf(ctx context.Context, id edgeistry.ServiceID) ([]string, 
 	return names, err
 }
 
-// RenameDevice returns a device another local name. Its capabilities in the keychain go with it: OLD/anna becomes NEW/anna. It
+// RenameDevice gives a device another local name. Its capabilities in the keychain go with it: OLD/anna becomes NEW/anna. It
 // may be repeated after it was interrupted: the new names stand before the old ones go.
 func (n *Node) RenameDevice(ctx context.Context, r api.RenameDeviceRequest) (*api.Renamed, error) {
 	_, leave, err := n.enter(ctx)
@@ -108,7 +108,7 @@ func (n *Node) RenameDevice(ctx context.Context, r api.RenameDeviceRequest) (*ap
 	return out, n.dropNames(d.Service, out.Before, moved)
 }
 
-// moveNames returns a service a second name, and the capabilities under its first one the same names under the second. It
+// moveNames gives a service a second name, and the capabilities under its first one the same names under the second. It
 // returns the new names of those.
 func (n *Node) moveNames(id edgeistry.ServiceID, from, to string) ([]string, error) {
 	if old, err := n.state.Names.Get(to); err == nil && old != id {

@@ -19,7 +19,7 @@ func cellRecord(id edgeistry.ServiceID, cell uint8) string {
 	return fmt.Sprintf("cells/%s/%d", id, cell)
 }
 
-// Reserve returns a service's cells to the counts of a capability.
+// Reserve assigns a service's cells to the counts of a capability.
 func (n *Node) Reserve(ctx context.Context, r api.ReserveRequest) (*api.ReserveResult, error) {
 	c, err := n.chain().Find(r.Capability)
 	if err != nil {

@@ -250,7 +250,7 @@ func (n *Node) takeEffect(v *revoking) error {
 	return n.revoker(v.Service).begin()
 }
 
-// denyHere returns the proxy the deny list of a service as the home has it.
+// denyHere hands the proxy the deny list of a service as the home has it.
 func (n *Node) denyHere(id edgeistry.ServiceID) error {
 	known, err := n.state.Revocations.Get(id)
 	if err != nil {

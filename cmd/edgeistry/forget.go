@@ -89,7 +89,7 @@ says --yes. The service itself and what others hold of it are not touched.`,
 	return cmd
 }
 
-// lose returns what will be lost, asks unless yes was given, and does it. What loses nothing is not asked for.
+// lose shows what will be lost, asks unless yes was given, and does it. What loses nothing is not asked for.
 func (c *cli) lose(what string, yes bool, do func(preview bool) (*api.Forgotten, error)) error {
 	will, err := do(true)
 	if err != nil {

@@ -162,7 +162,7 @@ Start:   edgeistry init --mesh farm,  then  edgeistry run`,
 	return root
 }
 
-// dress returns the whole tree what every command has: help with examples and environment variables, and usage errors
+// dress gives the whole tree what every command has: help with examples and environment variables, and usage errors
 // that exit with 2.
 func (c *cli) dress(root *cobra.Command) {
 	root.SetHelpCommand(c.helpCommand())

@@ -14,7 +14,7 @@ var (
 	twinSeed = flag.Uint64("twin-seed", 1, "and the seed they are made from")
 )
 
-// TestPolicyTwin returns the same programs and inputs to the C core and wants the same verdicts.
+// TestPolicyTwin hands the same programs and inputs to the C core and wants the same verdicts.
 func TestPolicyTwin(t *testing.T) {
 	in, verdicts := twintest.Start(t, "edg-programs")
 	p := newTestPolicies(t)

@@ -142,7 +142,7 @@ func (c *Client) Call(ctx context.Context, req CallRequest) (*CallResult, error)
 	return post[CallResult](ctx, c, "/v1/call", req)
 }
 
-// Reserve returns the cells of a service to the counts of a capability.
+// Reserve assigns the cells of a service to the counts of a capability.
 func (c *Client) Reserve(ctx context.Context, req ReserveRequest) (*ReserveResult, error) {
 	return post[ReserveResult](ctx, c, "/v1/reserve", req)
 }

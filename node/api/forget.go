@@ -45,7 +45,7 @@ func (c *Client) RemoveDevice(ctx context.Context, req RemoveDeviceRequest) (*Fo
 	return post[Forgotten](ctx, c, "/v1/devices/remove", req)
 }
 
-// RenameDevice returns a device another local name.
+// RenameDevice gives a device another local name.
 func (c *Client) RenameDevice(ctx context.Context, req RenameDeviceRequest) (*Renamed, error) {
 	return post[Renamed](ctx, c, "/v1/devices/rename", req)
 }

@@ -298,7 +298,7 @@ func (s *Service) manage(a *capability.Admission) (*coap.Message, capability.Rea
 	return nil, capability.ReasonMethod
 }
 
-// reserve returns a cell to the count of a chain.
+// reserve assigns a cell to the count of a chain.
 func (s *Service) reserve(a *capability.Admission) (*coap.Message, capability.Reason) {
 	cell, id, reason := a.Cell()
 	if reason == capability.ReasonNone {

@@ -20,7 +20,7 @@ type Names struct {
 	keys *Keys
 }
 
-// Save returns a service a local name. A name that stands for another service is refused.
+// Save gives a service a local name. A name that stands for another service is refused.
 func (s *Names) Save(name string, id edgeistry.ServiceID) error {
 	if err := edgeistry.CheckName(name); err != nil {
 		return err
